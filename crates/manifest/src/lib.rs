@@ -1,0 +1,12 @@
+//! Files of one revision as Kubernetes objects: trees, objects, keys, patches and merges.
+//!
+//! Read [`Object`] and [`Tree`] first. What belongs here is only what a commit contains and what it
+//! means as objects. This crate must never know a policy, a cluster or a project.
+
+mod object;
+mod read_set;
+mod tree;
+
+pub use object::{Gvk, Object, ObjectError, ObjectKey};
+pub use read_set::{ContentId, ReadSet, Recorder};
+pub use tree::{Entry, EntryKind, PathError, Tree, TreeError, TreePath};
