@@ -1,2 +1,53 @@
-//! placeholder
-fn main() {}
+//! Development commands: the gate, the rules of the house, replays, benchmarks, recording tools.
+//!
+//! Owns what developers and CI run (`cargo xtask …`). Nothing depends on it, and it must never hold
+//! product logic. Read [`Command`] first: it is the list of commands.
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "the terminal is this program's only output"
+)]
+
+mod gate;
+mod install;
+mod lexer;
+mod tidy;
+mod workspace;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Development commands of Tiphys.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// What `cargo xtask` can do.
+#[derive(Subcommand)]
+enum Command {
+    /// The gate: format, lints, tidy, all tests, documentation; stops at the first failure
+    Test,
+    /// Check the rules of the house (layers, sizes, licences, documents)
+    Tidy,
+    /// Put the real kubectl and helm, which some tests drive, into the cache folder
+    InstallTools,
+}
+
+fn main() -> ExitCode {
+    let outcome = match Arguments::parse().command {
+        Command::Test => gate::run(),
+        Command::Tidy => tidy::run(),
+        Command::InstallTools => install::run(),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -200,7 +200,6 @@ impl Value {
 
     /// Any number, rounded to the nearest `f64`.
     #[must_use]
-    #[allow(clippy::cast_precision_loss)]
     pub fn as_f64(&self) -> Option<f64> {
         match self {
             Value::Int(number) => Some(*number as f64),
