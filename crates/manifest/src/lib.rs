@@ -4,6 +4,8 @@
 //! means as objects. This crate must never know a policy, a cluster or a project.
 
 mod object;
+pub mod patch;
+pub mod quantity;
 mod read_set;
 mod tree;
 
