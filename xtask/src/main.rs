@@ -8,6 +8,7 @@
     reason = "the terminal is this program's only output"
 )]
 
+mod codegen;
 mod gate;
 mod install;
 mod lexer;
@@ -33,6 +34,12 @@ enum Command {
     Test,
     /// Check the rules of the house (layers, sizes, licences, documents)
     Tidy,
+    /// Write the schema table of the built-in kinds from the reference data of Kubernetes
+    Codegen {
+        /// Only compare: fail when the checked-in table is not what would be written
+        #[arg(long)]
+        check: bool,
+    },
     /// Put the real kubectl and helm, which some tests drive, into the cache folder
     InstallTools,
 }
@@ -41,6 +48,8 @@ fn main() -> ExitCode {
     let outcome = match Arguments::parse().command {
         Command::Test => gate::run(),
         Command::Tidy => tidy::run(),
+        Command::Codegen { check: true } => codegen::check(),
+        Command::Codegen { check: false } => codegen::run(),
         Command::InstallTools => install::run(),
     };
     match outcome {

@@ -7,6 +7,7 @@ mod object;
 pub mod patch;
 pub mod quantity;
 mod read_set;
+pub mod schema;
 mod tree;
 
 pub use object::{Gvk, Object, ObjectError, ObjectKey};

@@ -51,7 +51,10 @@ struct Place {
 }
 
 fn flag(schema: &Value, name: &str) -> bool {
-    schema.get(name).and_then(Value::as_bool).unwrap_or_default()
+    schema
+        .get(name)
+        .and_then(Value::as_bool)
+        .unwrap_or_default()
 }
 
 fn text<'a>(schema: &'a Value, name: &str) -> Option<&'a str> {
@@ -156,7 +159,11 @@ impl Builder {
 
     fn add_type_meta(&mut self, fields: &mut Vec<Field>) {
         let string = self.set.push(Type::Scalar(Scalar::String));
-        let members = [("apiVersion", Some(string)), ("kind", Some(string)), ("metadata", self.meta)];
+        let members = [
+            ("apiVersion", Some(string)),
+            ("kind", Some(string)),
+            ("metadata", self.meta),
+        ];
         for (name, ty) in members {
             let Some(ty) = ty else { continue };
             if !fields.iter().any(|field| field.name == name) {
@@ -180,7 +187,9 @@ impl Builder {
             None | Some("atomic") => ListRelation::Atomic,
             Some("set") => ListRelation::Set,
             Some("map") => {
-                let keys = schema.get("x-kubernetes-list-map-keys").and_then(Value::as_list);
+                let keys = schema
+                    .get("x-kubernetes-list-map-keys")
+                    .and_then(Value::as_list);
                 let keys: Vec<Str> = keys
                     .into_iter()
                     .flatten()

@@ -210,10 +210,9 @@ impl<'a> Reader<'a> {
             }
         }
         for (copy, name, atomic) in std::mem::take(&mut self.overrides) {
-            let target = self.named(name).map_err(|reason| SchemaError::Table {
-                line: 0,
-                reason,
-            })?;
+            let target = self
+                .named(name)
+                .map_err(|reason| SchemaError::Table { line: 0, reason })?;
             let mut ty = self.set.get(target).clone();
             if let Type::Map(map) = &mut ty {
                 map.atomic = atomic;
@@ -273,7 +272,10 @@ fn default_value(text: &str) -> Result<Value, String> {
         _ => match quoted {
             Some(string) if !string.contains(['"', '\\']) => Value::from(string),
             Some(_) => return Err(format!("default {text} has an escape")),
-            None => Value::Int(text.parse().map_err(|_| format!("unknown default {text}"))?),
+            None => Value::Int(
+                text.parse()
+                    .map_err(|_| format!("unknown default {text}"))?,
+            ),
         },
     })
 }
