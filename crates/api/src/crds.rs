@@ -142,6 +142,7 @@ fn constrain(schema: &mut Map) {
         return;
     };
     let is_hydration = properties.contains_key("hydratedSHA");
+    let is_project = properties.contains_key("sourceRepos");
     for (name, property) in properties.iter_mut() {
         let Value::Map(property) = property else {
             continue;
@@ -150,6 +151,10 @@ fn constrain(schema: &mut Map) {
         match name.as_str() {
             "selector" | "labelSelector" if property.contains_key("properties") => {
                 property.insert("x-kubernetes-map-type", "atomic");
+                make_lists_atomic(property);
+            }
+            "description" if is_project => {
+                property.insert("maxLength", 255);
             }
             "phase" if is_hydration => {
                 property.insert("enum", vec!["Hydrating", "Failed", "Hydrated"]);
@@ -166,6 +171,19 @@ fn constrain(schema: &mut Map) {
             }
             _ => {}
         }
+    }
+}
+
+/// The lists of a label selector are replaced as a whole.
+fn make_lists_atomic(selector: &mut Map) {
+    let Some(Value::Map(expressions)) = member(selector, "matchExpressions") else {
+        return;
+    };
+    expressions.insert("x-kubernetes-list-type", "atomic");
+    if let Some(Value::Map(expression)) = expressions.get_mut("items")
+        && let Some(Value::Map(values)) = member(expression, "values")
+    {
+        values.insert("x-kubernetes-list-type", "atomic");
     }
 }
 

@@ -126,7 +126,7 @@ record! {
     /// What must be proven about the sources.
     pub struct SourceIntegrity {
         /// About Git repositories.
-        optional "git" git: Option<GitIntegrity>,
+        required "git" git: Option<GitIntegrity>,
     }
 }
 
