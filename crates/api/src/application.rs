@@ -1,14 +1,17 @@
 //! Application: what to deploy, where, and when.
 
+pub mod hydrator;
+
 use std::collections::BTreeMap;
 
+use crate::application::hydrator::SourceHydrator;
 use crate::duration::{DurationError, GoDuration};
-use crate::hydrator::SourceHydrator;
 use crate::operation::Operation;
 use crate::source::{NameValue, Source};
 use crate::status::ApplicationStatus;
+use crate::sync_options::SyncOptions;
 use crate::wire::record;
-use crate::{Metadata, SyncOptions, names};
+use crate::{Metadata, names};
 
 record! {
     /// An application: desired state in Git, and the place in a cluster where it lives.

@@ -1,13 +1,18 @@
 //! ApplicationSet: Applications made from a template and generators. Types only.
 
+pub mod generators;
+pub mod pull_requests;
+pub mod scm;
+
 use std::collections::BTreeMap;
 
 use crate::application::ApplicationSpec;
-use crate::generators::Generator;
+use crate::application_set::generators::Generator;
+use crate::source::IntOrString;
 use crate::status::{Health, ResourceStatus};
 use crate::text_enum::text_enum;
 use crate::wire::record;
-use crate::{IntOrString, Metadata, Time};
+use crate::{Metadata, Time};
 
 record! {
     /// Applications made from a template.

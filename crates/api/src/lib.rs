@@ -11,39 +11,30 @@
 mod error;
 mod wire;
 
-mod duration;
-mod int_or_string;
 mod meta;
 mod text_enum;
 mod time;
 
 pub mod application;
 pub mod application_set;
-pub mod generators;
-pub mod hydrator;
+pub mod duration;
 pub mod operation;
 pub mod project;
-pub mod pull_requests;
-pub mod scm;
 pub mod source;
 pub mod status;
+pub mod sync_options;
 
 pub mod names;
 pub mod reason;
-mod sync_options;
 
 mod crds;
 
-pub use application::{Application, ApplicationSpec, Destination};
+pub use application::{Application, ApplicationSpec};
 pub use application_set::ApplicationSet;
 pub use crds::crds;
-pub use duration::{DurationError, GoDuration};
 pub use error::Error;
-pub use int_or_string::IntOrString;
 pub use meta::Metadata;
-pub use operation::{Operation, OperationPhase, OperationState};
 pub use project::AppProject;
 pub use source::Source;
-pub use status::{ApplicationStatus, Condition, Health, HealthCode, ResourceStatus, SyncCode};
-pub use sync_options::{Consent, Propagation, SyncOption, SyncOptions};
+pub use status::{ApplicationStatus, Condition, Health, HealthCode, SyncCode};
 pub use time::Time;

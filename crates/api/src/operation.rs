@@ -1,10 +1,11 @@
 //! Operations: what a sync is asked to do, and how far it is.
 
+use crate::Time;
 use crate::application::{NamespaceMetadata, Retry};
 use crate::source::{NameValue, Source};
+use crate::sync_options::SyncOptions;
 use crate::text_enum::text_enum;
 use crate::wire::record;
-use crate::{SyncOptions, Time};
 
 record! {
     /// A request to act.

@@ -1,8 +1,11 @@
 //! Where desired state comes from: one source of an Application and the options of each tool.
 
+mod int_or_string;
+
+pub use int_or_string::IntOrString;
+
 use std::collections::BTreeMap;
 
-use crate::IntOrString;
 use crate::wire::record;
 
 record! {

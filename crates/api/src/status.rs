@@ -1,8 +1,8 @@
 //! What the controller found: sync, health, objects, history, conditions.
 
 use crate::Time;
+use crate::application::hydrator::HydratorStatus;
 use crate::application::{Destination, IgnoreDifferences};
-use crate::hydrator::HydratorStatus;
 use crate::operation::{InitiatedBy, OperationState};
 use crate::source::Source;
 use crate::text_enum::text_enum;

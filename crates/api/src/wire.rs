@@ -252,7 +252,7 @@ macro_rules! record {
 
         impl $crate::wire::Wire for $name {
             fn read(value: yaml::Value) -> Result<Self, $crate::Error> {
-                #[allow(unused_mut)]
+                #[allow(unused_mut, reason = "a record may have no members")]
                 let mut rest = <yaml::Map as $crate::wire::Wire>::read(value)?;
                 Ok($name {
                     $($field: $crate::wire::read_member(rest.remove($json), $json)?,)*
@@ -276,9 +276,9 @@ macro_rules! record {
             }
 
             fn schema() -> yaml::Map {
-                #[allow(unused_mut)]
+                #[allow(unused_mut, reason = "a record may have no members")]
                 let mut properties = yaml::Map::new();
-                #[allow(unused_mut)]
+                #[allow(unused_mut, reason = "a record may have no members")]
                 let mut required: Vec<yaml::Value> = Vec::new();
                 $(
                     let mut property = <$type as $crate::wire::Wire>::schema();

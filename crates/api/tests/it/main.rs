@@ -1,4 +1,10 @@
 //! The types against Argo CD's schemas and against statuses that Argo CD wrote.
+#![allow(
+    clippy::disallowed_methods,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "tests read recordings from files and say what they skip"
+)]
 
 mod recorded;
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::application_set::ApplicationSetTemplate;
-use crate::generators::{BasicAuth, BearerToken, ConfigMapKeyRef, SecretRef};
+use crate::application_set::generators::{BasicAuth, BearerToken, ConfigMapKeyRef, SecretRef};
 use crate::wire::record;
 
 record! {

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use yaml::Value;
 
 use crate::application_set::ApplicationSetTemplate;
-use crate::pull_requests::PullRequestGenerator;
-use crate::scm::ScmProviderGenerator;
+use crate::application_set::pull_requests::PullRequestGenerator;
+use crate::application_set::scm::ScmProviderGenerator;
 use crate::wire::record;
 
 record! {
