@@ -3,12 +3,31 @@
 //! Read [`Value`] first: it is the only data tree of Tiphys. Everything that comes from a commit, a
 //! cluster or a client is a `Value` until a typed crate (`api`) looks at it.
 //!
+//! [`parse_documents`] reads YAML as `sigs.k8s.io/yaml` does, [`emit`] writes it, [`json`] does the
+//! same for JSON, and [`Events`] gives the parts of a text with their byte ranges.
+//!
 //! This crate knows text and data. It must never know what a Kubernetes object is.
 
+mod decode;
+mod emit;
+mod error;
+mod events;
+pub mod json;
+mod keys;
+mod limits;
 mod map;
+mod number;
+mod resolve;
 mod serde_impl;
+mod stream;
 mod value;
 
+pub use emit::{Dialect, emit, emit_in};
+pub use error::{Cause, Error, Position, Warning};
+pub use events::{Event, Events, Span, Style, Tag};
+pub use limits::{MAX_BYTES, MAX_DEPTH, MAX_NODES};
 pub use map::Map;
+pub use resolve::Mode;
 pub use serde_impl::{SerdeError, from_value, to_value};
+pub use stream::{Document, Documents, parse_documents, parse_str, parse_str_in};
 pub use value::{Str, Value};

@@ -21,6 +21,18 @@ impl Map {
         }
     }
 
+    /// From entries sorted by key; of equal keys the last one stays.
+    pub(crate) fn from_sorted(sorted: impl ExactSizeIterator<Item = (Str, Value)>) -> Self {
+        let mut entries: Vec<(Str, Value)> = Vec::with_capacity(sorted.len());
+        for entry in sorted {
+            match entries.last_mut() {
+                Some(last) if last.0 == entry.0 => *last = entry,
+                _ => entries.push(entry),
+            }
+        }
+        Map { entries }
+    }
+
     /// The number of members.
     #[must_use]
     pub fn len(&self) -> usize {

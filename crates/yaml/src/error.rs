@@ -1,0 +1,104 @@
+//! What can be wrong with a text, and where. It knows lines and columns, never a file: callers add
+//! the file's name. Read [`Error`] first.
+
+use std::fmt;
+
+use crate::Str;
+
+/// A place in a text. Lines and columns count from 1; columns count characters.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Position {
+    /// The line, from 1.
+    pub line: u32,
+    /// The column in characters, from 1.
+    pub column: u32,
+}
+
+impl fmt::Display for Position {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "line {}, column {}", self.line, self.column)
+    }
+}
+
+/// Why a text could not be read, and where.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{position}: {cause}")]
+pub struct Error {
+    /// The place.
+    pub position: Position,
+    /// What is wrong there.
+    pub cause: Cause,
+}
+
+impl Error {
+    pub(crate) fn new(position: Position, cause: Cause) -> Self {
+        Error { position, cause }
+    }
+}
+
+/// What is wrong with a text.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Cause {
+    /// The text breaks the grammar of YAML or JSON.
+    #[error("{0}")]
+    Syntax(String),
+    /// One of this crate's limits is exceeded.
+    #[error("{what} exceeds the limit of {limit}")]
+    Limit {
+        /// What was counted.
+        what: &'static str,
+        /// The limit.
+        limit: usize,
+    },
+    /// A mapping has a key twice where that is an error (strict mode and go-yaml v3).
+    #[error("key {0:?} already set in map")]
+    DuplicateKey(String),
+    /// Aliases make the document many times larger than its text, as go-yaml judges it.
+    #[error("document contains excessive aliasing")]
+    ExcessiveAliasing,
+    /// An explicit tag does not fit the text of its scalar.
+    #[error("cannot decode {found} `{text}` as a {tag}")]
+    BadTag {
+        /// The tag that the text resolves to.
+        found: &'static str,
+        /// The text.
+        text: String,
+        /// The tag that was asked for.
+        tag: &'static str,
+    },
+    /// A `!!binary` scalar is not base64.
+    #[error("!!binary value contains invalid base64 data")]
+    BadBase64,
+    /// A key that JSON cannot have: null, a list, a map or a number above the 64-bit signed range.
+    #[error("unsupported map key of type: {0}")]
+    UnsupportedKey(&'static str),
+    /// The value of a `<<` key is no map and no list of maps.
+    #[error("map merge requires map or sequence of maps as the value")]
+    BadMerge,
+    /// A number that JSON cannot have: NaN and the infinities.
+    #[error("json: unsupported value: {0}")]
+    NotJson(&'static str),
+    /// Text follows `---` on its line, which Kubernetes' stream splitter refuses.
+    #[error("invalid Yaml document separator: {0}")]
+    BadSeparator(String),
+}
+
+/// A repeated key of a mapping; the last one was taken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Warning {
+    /// Where the later key stands.
+    pub position: Position,
+    /// The key.
+    pub key: Str,
+}
+
+impl fmt::Display for Warning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{}: key {:?} appears more than once, the last one is used",
+            self.position,
+            self.key.as_str()
+        )
+    }
+}

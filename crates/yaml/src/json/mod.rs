@@ -1,0 +1,17 @@
+//! JSON as Kubernetes' Go programs read and write it.
+//!
+//! [`parse`] keeps whole numbers and floats apart as `sigs.k8s.io/json` does; the writers give the
+//! bytes of Go's `encoding/json`. This module must never know YAML.
+
+mod parse;
+mod write;
+
+pub use parse::{Stream, parse, parse_str};
+pub(crate) use parse::{position, text_of};
+pub use write::{
+    Indent, to_string, to_string_html_escaped, to_string_pretty, to_vec, to_vec_html_escaped,
+    to_vec_pretty,
+};
+
+#[cfg(test)]
+mod tests;

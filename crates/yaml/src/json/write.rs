@@ -1,0 +1,160 @@
+//! From a tree to text, byte for byte as Go's `encoding/json` writes maps: keys sorted.
+
+use std::fmt::Write as _;
+
+use crate::{Value, number};
+
+/// How many spaces a level is indented by in pretty text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Indent {
+    /// As kubectl prints JSON: 4.
+    Four,
+    /// As argocd and most programs print JSON: 2.
+    Two,
+}
+
+#[derive(Clone, Copy)]
+struct Form {
+    indent: Option<usize>,
+    escape_html: bool,
+}
+
+/// Compact JSON without HTML escapes. A float that JSON cannot have (NaN, infinities) becomes
+/// `null`; the parsers of this crate never give one in Kubernetes' mode.
+#[must_use]
+pub fn to_string(value: &Value) -> String {
+    render(value, None, false)
+}
+
+/// As [`to_string`], as bytes.
+#[must_use]
+pub fn to_vec(value: &Value) -> Vec<u8> {
+    to_string(value).into_bytes()
+}
+
+/// Compact JSON as Go's `json.Marshal` gives it: `<`, `>` and `&` as `\u003c` and so on.
+#[must_use]
+pub fn to_string_html_escaped(value: &Value) -> String {
+    render(value, None, true)
+}
+
+/// As [`to_string_html_escaped`], as bytes.
+#[must_use]
+pub fn to_vec_html_escaped(value: &Value) -> Vec<u8> {
+    to_string_html_escaped(value).into_bytes()
+}
+
+/// JSON over several lines, as Go's `json.MarshalIndent` lays it out, HTML escapes included; no
+/// line break at the end.
+#[must_use]
+pub fn to_string_pretty(value: &Value, indent: Indent) -> String {
+    let spaces = match indent {
+        Indent::Two => 2,
+        Indent::Four => 4,
+    };
+    render(value, Some(spaces), true)
+}
+
+/// As [`to_string_pretty`], as bytes.
+#[must_use]
+pub fn to_vec_pretty(value: &Value, indent: Indent) -> Vec<u8> {
+    to_string_pretty(value, indent).into_bytes()
+}
+
+fn render(value: &Value, indent: Option<usize>, escape_html: bool) -> String {
+    let mut out = String::with_capacity(256);
+    let form = Form {
+        indent,
+        escape_html,
+    };
+    write_value(&mut out, value, form, 0);
+    out
+}
+
+fn write_value(out: &mut String, value: &Value, form: Form, level: usize) {
+    match value {
+        Value::Null => out.push_str("null"),
+        Value::Bool(flag) => out.push_str(if *flag { "true" } else { "false" }),
+        Value::Int(number) => {
+            let _ = write!(out, "{number}");
+        }
+        Value::Uint(number) => {
+            let _ = write!(out, "{number}");
+        }
+        Value::Float(number) if number.is_finite() => number::write_json_float(out, *number),
+        Value::Float(_) => out.push_str("null"),
+        Value::String(text) => write_text(out, text, form),
+        Value::List(items) if items.is_empty() => out.push_str("[]"),
+        Value::List(items) => {
+            out.push('[');
+            for (n, item) in items.iter().enumerate() {
+                begin_item(out, n, form, level + 1);
+                write_value(out, item, form, level + 1);
+            }
+            end(out, ']', form, level);
+        }
+        Value::Map(map) if map.is_empty() => out.push_str("{}"),
+        Value::Map(map) => {
+            out.push('{');
+            for (n, (key, value)) in map.iter().enumerate() {
+                begin_item(out, n, form, level + 1);
+                write_text(out, key, form);
+                out.push_str(if form.indent.is_some() { ": " } else { ":" });
+                write_value(out, value, form, level + 1);
+            }
+            end(out, '}', form, level);
+        }
+    }
+}
+
+fn begin_item(out: &mut String, n: usize, form: Form, level: usize) {
+    if n > 0 {
+        out.push(',');
+    }
+    break_line(out, form, level);
+}
+
+fn end(out: &mut String, bracket: char, form: Form, level: usize) {
+    break_line(out, form, level);
+    out.push(bracket);
+}
+
+fn break_line(out: &mut String, form: Form, level: usize) {
+    if let Some(spaces) = form.indent {
+        out.push('\n');
+        out.extend(std::iter::repeat_n(' ', spaces * level));
+    }
+}
+
+fn write_text(out: &mut String, text: &str, form: Form) {
+    out.push('"');
+    let mut written = 0;
+    for (at, byte) in text.bytes().enumerate() {
+        let (escape, len) = match byte {
+            b'"' => ("\\\"", 1),
+            b'\\' => ("\\\\", 1),
+            b'\n' => ("\\n", 1),
+            b'\r' => ("\\r", 1),
+            b'\t' => ("\\t", 1),
+            0x08 => ("\\b", 1),
+            0x0c => ("\\f", 1),
+            b'<' if form.escape_html => ("\\u003c", 1),
+            b'>' if form.escape_html => ("\\u003e", 1),
+            b'&' if form.escape_html => ("\\u0026", 1),
+            0..=0x1f => ("", 1),
+            // U+2028 and U+2029 break JavaScript, so Go escapes them always.
+            0xe2 if text[at..].starts_with('\u{2028}') => ("\\u2028", 3),
+            0xe2 if text[at..].starts_with('\u{2029}') => ("\\u2029", 3),
+            _ => continue,
+        };
+        out.push_str(&text[written..at]);
+        if escape.is_empty() {
+            let _ = write!(out, "\\u{byte:04x}");
+        } else {
+            out.push_str(escape);
+        }
+        written = at + len;
+    }
+    out.push_str(&text[written..]);
+    out.push('"');
+}

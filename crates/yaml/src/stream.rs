@@ -1,0 +1,217 @@
+//! The documents of one text, split as Kubernetes splits streams.
+//!
+//! Read [`Documents`] first.
+
+use crate::decode::Decoder;
+use crate::error::{Cause, Error, Position, Warning};
+use crate::events::Events;
+use crate::limits::MAX_BYTES;
+use crate::resolve::Mode;
+use crate::{Value, json};
+
+/// One document of a stream.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Document {
+    /// What it says.
+    pub value: Value,
+    /// The line on which its content begins, from 1.
+    pub line: u32,
+}
+
+/// All documents of a text that have content; comments, empty documents and `null` are left out.
+///
+/// # Errors
+/// The first thing wrong with the text. [`Documents`] gives what came before it as well.
+pub fn parse_documents(text: &str, mode: Mode) -> Result<(Vec<Document>, Vec<Warning>), Error> {
+    let mut documents = Documents::new(text, mode);
+    let mut found = Vec::new();
+    while let Some(document) = documents.next_document()? {
+        found.push(document);
+    }
+    Ok((found, documents.take_warnings()))
+}
+
+/// The first document of a text with the semantics of `sigs.k8s.io/yaml`'s `Unmarshal`; `null`
+/// when there is none. What follows the first document is not looked at, repeated keys are not
+/// reported.
+///
+/// # Errors
+/// The first thing wrong with the document.
+pub fn parse_str(text: &str) -> Result<Value, Error> {
+    parse_str_in(text, Mode::GoYaml2)
+}
+
+/// As [`parse_str`], in a mode.
+///
+/// # Errors
+/// The first thing wrong with the document.
+pub fn parse_str_in(text: &str, mode: Mode) -> Result<Value, Error> {
+    check_text(text)?;
+    let document = Decoder::new(mode).document(&mut Events::new(text, 0))?;
+    Ok(document.map(|(value, _)| value).unwrap_or_default())
+}
+
+/// The documents of a text one by one.
+pub struct Documents<'a> {
+    decoder: Decoder,
+    source: Source<'a>,
+    checked: Option<Error>,
+}
+
+enum Source<'a> {
+    /// Kubernetes cuts the text first and takes the first document of each piece.
+    Pieces(Pieces<'a>),
+    /// go-yaml v3 lets the parser find the documents.
+    Parser(Box<Events<'a>>),
+    Ended,
+}
+
+impl<'a> Documents<'a> {
+    /// Starts to read `text`.
+    #[must_use]
+    pub fn new(text: &'a str, mode: Mode) -> Self {
+        let source = match mode {
+            Mode::GoYaml2 | Mode::GoYaml2Strict => Source::Pieces(Pieces::new(text)),
+            Mode::GoYaml3 => Source::Parser(Box::new(Events::new(text, 0))),
+        };
+        Documents {
+            decoder: Decoder::new(mode),
+            source,
+            checked: check_text(text).err(),
+        }
+    }
+
+    /// The next document that has content; `None` at the end.
+    ///
+    /// # Errors
+    /// What is wrong with the text; it ends there.
+    pub fn next_document(&mut self) -> Result<Option<Document>, Error> {
+        let found = match self.checked.take() {
+            Some(error) => Err(error),
+            None => self.find(),
+        };
+        if !matches!(found, Ok(Some(_))) {
+            self.source = Source::Ended;
+        }
+        found
+    }
+
+    /// Repeated keys of the documents given so far.
+    pub fn take_warnings(&mut self) -> Vec<Warning> {
+        self.decoder.take_warnings()
+    }
+
+    fn find(&mut self) -> Result<Option<Document>, Error> {
+        loop {
+            let found = match &mut self.source {
+                Source::Ended => return Ok(None),
+                Source::Parser(events) => match self.decoder.document(events)? {
+                    None => return Ok(None),
+                    found => found,
+                },
+                Source::Pieces(pieces) => match pieces.next_piece()? {
+                    None => return Ok(None),
+                    Some(piece) => read_piece(&mut self.decoder, &piece)?,
+                },
+            };
+            match found {
+                Some((Value::Null, _)) | None => {}
+                Some((value, position)) => {
+                    let line = position.line;
+                    return Ok(Some(Document { value, line }));
+                }
+            }
+        }
+    }
+}
+
+fn read_piece(
+    decoder: &mut Decoder,
+    piece: &Piece<'_>,
+) -> Result<Option<(Value, Position)>, Error> {
+    decoder.document(&mut Events::new(piece.text, piece.lines_before))
+}
+
+/// A part of the text between separators.
+struct Piece<'a> {
+    text: &'a str,
+    lines_before: u32,
+}
+
+/// Cuts at lines that begin with `---`, as apimachinery's `YAMLReader` does.
+struct Pieces<'a> {
+    rest: &'a str,
+    lines_before: u32,
+}
+
+impl<'a> Pieces<'a> {
+    fn new(text: &'a str) -> Self {
+        Pieces {
+            rest: text,
+            lines_before: 0,
+        }
+    }
+
+    fn next_piece(&mut self) -> Result<Option<Piece<'a>>, Error> {
+        let start = self.rest;
+        let lines_before = self.lines_before;
+        let mut taken = 0;
+        for line in start.split_inclusive('\n') {
+            let separates = match line.strip_prefix("---") {
+                Some(after) => {
+                    self.check_separator(after.trim())?;
+                    true
+                }
+                None => false,
+            };
+            self.lines_before = self.lines_before.saturating_add(1);
+            if separates && taken > 0 {
+                self.rest = &start[taken + line.len()..];
+                let text = &start[..taken];
+                return Ok(Some(Piece { text, lines_before }));
+            }
+            taken += line.len();
+        }
+        self.rest = "";
+        let text = start;
+        Ok((!text.is_empty()).then_some(Piece { text, lines_before }))
+    }
+
+    fn check_separator(&self, after: &str) -> Result<(), Error> {
+        if after.is_empty() || after.starts_with('#') {
+            return Ok(());
+        }
+        let position = Position {
+            line: self.lines_before.saturating_add(1),
+            column: 4,
+        };
+        let shown: String = after.chars().take(80).collect();
+        Err(Error::new(position, Cause::BadSeparator(shown)))
+    }
+}
+
+/// Refuses what go-yaml's reader refuses before it parses: too much text and control characters.
+fn check_text(text: &str) -> Result<(), Error> {
+    if text.len() > MAX_BYTES {
+        let (what, limit) = ("number of bytes", MAX_BYTES);
+        let position = Position { line: 1, column: 1 };
+        return Err(Error::new(position, Cause::Limit { what, limit }));
+    }
+    let bytes = text.as_bytes();
+    let found = bytes.iter().enumerate().position(|(at, byte)| match byte {
+        0..=8 | 0x0b | 0x0c | 0x0e..=0x1f | 0x7f => true,
+        0xc2 => matches!(bytes.get(at + 1), Some(0x80..=0x84 | 0x86..=0x9f)),
+        0xef => matches!(bytes.get(at + 1..at + 3), Some([0xbf, 0xbe | 0xbf])),
+        _ => false,
+    });
+    match found {
+        None => Ok(()),
+        Some(at) => {
+            let text = "control characters are not allowed".to_owned();
+            Err(Error::new(json::position(bytes, at), Cause::Syntax(text)))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
