@@ -3,10 +3,12 @@
     clippy::disallowed_methods,
     clippy::panic,
     clippy::print_stderr,
+    clippy::print_stdout,
     reason = "tests read recordings from files and say what they skip"
 )]
 
 mod recorded;
+mod schema;
 
 use std::path::PathBuf;
 
