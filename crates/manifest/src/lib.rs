@@ -8,6 +8,7 @@ pub mod patch;
 pub mod quantity;
 mod read_set;
 pub mod schema;
+pub mod stream;
 mod tree;
 
 pub use object::{Gvk, Object, ObjectError, ObjectKey};
