@@ -1,1 +1,41 @@
-//! placeholder
+//! Git repositories as complete snapshots: what a reference resolves to, and the files of it.
+//!
+//! Read [`Store`] first: it keeps one bare object store per repository and hands out a
+//! [`Repository`] per (URL, credentials), which lists references, resolves a [`Reference`] to a
+//! [`Revision`] and fetches it as a [`Snapshot`].
+//!
+//! Everything happens in this process: no program is started, no configuration of the host's Git
+//! is read, no credential helper is asked, and there is never a checkout. This crate must never
+//! know an Application's status, a project's rules or a cluster. No error, log line or debug text
+//! of this crate holds a credential.
+
+mod constraint;
+mod credentials;
+mod database;
+mod error;
+mod http;
+mod known_hosts;
+mod masked;
+mod objects;
+mod reference;
+mod ssh;
+mod store;
+mod tls;
+mod transfer;
+mod tree;
+mod trust;
+mod url;
+mod watcher;
+
+pub use constraint::{Constraint, ConstraintError, Version};
+pub use credentials::{
+    CredentialError, CredentialStore, Credentials, RepositorySecret, SecretKind, Verification,
+};
+pub use error::{Error, Problem, Retry};
+pub use masked::Masked;
+pub use reference::{RefList, Reference, ReferenceError, RemoteRef, Resolved, Revision};
+pub use store::{Counters, FileUrls, Freshness, Options, Repository, Snapshot, Store};
+pub use tree::GitTree;
+pub use trust::{Trust, TrustError};
+pub use url::{RepoUrl, Scheme, UrlError};
+pub use watcher::{Moved, Watcher};

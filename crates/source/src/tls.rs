@@ -1,0 +1,213 @@
+//! Which certificates are believed and shown. Read [`config`]; it must never show a key.
+
+use std::sync::{Arc, OnceLock};
+
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::client::{WebPkiServerVerifier, verify_server_name};
+use rustls::crypto::CryptoProvider;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
+use rustls::server::ParsedCertificate;
+use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
+
+use crate::{Credentials, Masked, Problem, Trust, Verification};
+
+/// The TLS side of a login for a host; without credentials for servers that get none.
+pub(crate) fn config(
+    host: &str,
+    credentials: Option<&Credentials>,
+    trust: &Trust,
+) -> Result<ClientConfig, Problem> {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let builder = ClientConfig::builder_with_provider(provider.clone())
+        .with_safe_default_protocol_versions()
+        .map_err(|error| Problem::Certificate(error.to_string()))?;
+    let is_checked = credentials.is_none_or(|it| it.verification != Verification::None);
+    let builder = if !is_checked {
+        let verifier = Arc::new(Unchecked { provider });
+        builder
+            .dangerous()
+            .with_custom_certificate_verifier(verifier)
+    } else if let Some(certificates) = trust.certificates(host) {
+        let verifier = Arc::new(Configured::new(certificates, provider)?);
+        builder
+            .dangerous()
+            .with_custom_certificate_verifier(verifier)
+    } else {
+        builder.with_root_certificates(system_roots())
+    };
+    let mut config = match credentials.and_then(client_certificate) {
+        None => builder.with_no_client_auth(),
+        Some(pair) => {
+            let (chain, key) = pair?;
+            builder.with_client_auth_cert(chain, key).map_err(|_| {
+                Problem::Credentials("the client certificate and its key do not fit")
+            })?
+        }
+    };
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    Ok(config)
+}
+
+type Pair = (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>);
+
+fn client_certificate(credentials: &Credentials) -> Option<Result<Pair, Problem>> {
+    let pem = |secret: &Option<Masked>| secret.as_ref().map(|it| it.reveal().as_bytes().to_vec());
+    let (chain, key) = (
+        pem(&credentials.tls_client_cert),
+        pem(&credentials.tls_client_key),
+    );
+    let (chain, key) = match (chain, key) {
+        (None, None) => return None,
+        (Some(chain), Some(key)) => (chain, key),
+        (Some(_), None) => {
+            return Some(Err(Problem::Credentials(
+                "the client certificate has no key",
+            )));
+        }
+        (None, Some(_)) => {
+            return Some(Err(Problem::Credentials(
+                "the client key has no certificate",
+            )));
+        }
+    };
+    let unreadable = Problem::Credentials("the client certificate or its key cannot be read");
+    let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&chain).collect();
+    match (chain, PrivateKeyDer::from_pem_slice(&key)) {
+        (Ok(chain), Ok(key)) if !chain.is_empty() => Some(Ok((chain, key))),
+        _ => Some(Err(unreadable)),
+    }
+}
+
+/// What the host's system believes, read once: it takes milliseconds.
+fn system_roots() -> Arc<RootCertStore> {
+    static ROOTS: OnceLock<Arc<RootCertStore>> = OnceLock::new();
+    let roots = ROOTS.get_or_init(|| {
+        let mut roots = RootCertStore::empty();
+        let found = rustls_native_certs::load_native_certs();
+        roots.add_parsable_certificates(found.certs);
+        Arc::new(roots)
+    });
+    roots.clone()
+}
+
+/// Believes the certificates configured for a host instead of the system's: as authorities, and,
+/// as Go does, also as the server's own certificate when that is marked as an authority.
+#[derive(Debug)]
+struct Configured {
+    as_authorities: Arc<WebPkiServerVerifier>,
+    certificates: Vec<CertificateDer<'static>>,
+}
+
+impl Configured {
+    fn new(
+        certificates: &[CertificateDer<'static>],
+        provider: Arc<CryptoProvider>,
+    ) -> Result<Self, Problem> {
+        let mut roots = RootCertStore::empty();
+        roots.add_parsable_certificates(certificates.iter().cloned());
+        let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider)
+            .build()
+            .map_err(|error| Problem::Certificate(error.to_string()))?;
+        Ok(Configured {
+            as_authorities: verifier,
+            certificates: certificates.to_vec(),
+        })
+    }
+}
+
+impl ServerCertVerifier for Configured {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        server_name: &ServerName<'_>,
+        ocsp_response: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        if self
+            .certificates
+            .iter()
+            .any(|it| it.as_ref() == end_entity.as_ref())
+        {
+            verify_server_name(&ParsedCertificate::try_from(end_entity)?, server_name)?;
+            return Ok(ServerCertVerified::assertion());
+        }
+        self.as_authorities.verify_server_cert(
+            end_entity,
+            intermediates,
+            server_name,
+            ocsp_response,
+            now,
+        )
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.as_authorities
+            .verify_tls12_signature(message, cert, dss)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.as_authorities
+            .verify_tls13_signature(message, cert, dss)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.as_authorities.supported_verify_schemes()
+    }
+}
+
+/// `insecure: "true"`: any certificate will do; that the server holds its key is still checked.
+#[derive(Debug)]
+struct Unchecked {
+    provider: Arc<CryptoProvider>,
+}
+
+impl ServerCertVerifier for Unchecked {
+    fn verify_server_cert(
+        &self,
+        _: &CertificateDer<'_>,
+        _: &[CertificateDer<'_>],
+        _: &ServerName<'_>,
+        _: &[u8],
+        _: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        let algorithms = &self.provider.signature_verification_algorithms;
+        rustls::crypto::verify_tls12_signature(message, cert, dss, algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        let algorithms = &self.provider.signature_verification_algorithms;
+        rustls::crypto::verify_tls13_signature(message, cert, dss, algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.provider
+            .signature_verification_algorithms
+            .supported_schemes()
+    }
+}
