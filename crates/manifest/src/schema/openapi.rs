@@ -115,7 +115,7 @@ impl Builder {
     fn object(&mut self, schema: &Value, at: Place) -> Result<Type, SchemaError> {
         let mut fields = Vec::new();
         let properties = schema.get("properties").and_then(Value::as_map);
-        for (name, property) in properties.into_iter().flat_map(|map| map.iter()) {
+        for (name, property) in properties.into_iter().flat_map(yaml::Map::iter) {
             if at.is_object && name == "metadata" && self.meta.is_some() {
                 continue;
             }
@@ -128,7 +128,7 @@ impl Builder {
                 patch: PatchRule::default(),
             });
         }
-        let element = self.additional(schema, at, properties.is_none_or(|map| map.is_empty()))?;
+        let element = self.additional(schema, at, properties.is_none_or(yaml::Map::is_empty))?;
         if at.is_object {
             self.add_type_meta(&mut fields);
         }

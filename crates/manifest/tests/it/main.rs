@@ -1,0 +1,10 @@
+//! Judges of this crate that read recordings of real programs from the shared folder.
+#![allow(
+    clippy::disallowed_methods,
+    clippy::print_stdout,
+    clippy::panic,
+    reason = "tests read recordings and print what they judged; the crate itself reads nothing"
+)]
+
+mod recorded_patches;
+mod recordings;
