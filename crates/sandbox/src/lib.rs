@@ -1,1 +1,44 @@
-//! placeholder
+//! A Kubernetes API server without a cluster: for `tiphys up`, previews and tests.
+//!
+//! Read [`Server`] first: [`Server::start`] gives one, [`Server::service`] is its API as a tower
+//! service that `kube::Client::new` takes. Inside, a request becomes an answer in `core`, a
+//! synchronous function over the `store`; only watches are streams.
+//!
+//! It serves what `data/` describes and is judged by recordings of a real kube-apiserver. It must
+//! never know what Tiphys does with it.
+
+mod clock;
+mod codec;
+mod convert;
+mod core;
+mod crd;
+mod decode;
+mod discovery;
+mod error;
+mod meta;
+mod names;
+mod negotiate;
+mod openapi;
+mod options;
+mod ownership;
+mod registry;
+mod render;
+mod reply;
+mod request;
+mod seed;
+mod selector;
+mod server;
+mod service;
+mod status_error;
+mod store;
+mod strategy;
+mod table;
+mod typing;
+mod verbs;
+mod watch;
+
+pub use clock::Clock;
+pub use error::{Error, StoreError};
+pub use options::{Controllers, Options, Storage};
+pub use server::Server;
+pub use service::{ResponseBody, Service};

@@ -1,0 +1,172 @@
+//! Requests to answers: synchronous, over the store, with the time as an argument.
+//!
+//! [`Core::answer`] is the whole API; only watches go on after it has returned.
+
+use std::sync::{Arc, PoisonError, RwLock};
+
+use http::Method;
+use jiff::Timestamp;
+
+use crate::negotiate::{Form, PRODUCED, Shape};
+use crate::registry::{Registry, Resource};
+use crate::reply::Reply;
+use crate::request::{ApiRequest, ResourcePath, Route};
+use crate::status_error::{About, ApiError};
+use crate::store::Store;
+use crate::{discovery, openapi, verbs};
+
+/// The state of one server.
+pub(crate) struct Core {
+    pub(crate) store: Store,
+    registry: RwLock<Arc<Registry>>,
+    /// What is served without any CustomResourceDefinition.
+    pub(crate) built_in: Registry,
+    pub(crate) openapi: openapi::Documents,
+}
+
+/// One request on a resource, with everything that the verbs need.
+pub(crate) struct Call<'a> {
+    pub(crate) core: &'a Core,
+    pub(crate) request: &'a ApiRequest,
+    pub(crate) resource: Arc<Resource>,
+    pub(crate) path: &'a ResourcePath,
+    pub(crate) form: Form,
+    pub(crate) now: Timestamp,
+}
+
+impl Core {
+    pub(crate) fn new(store: Store) -> Self {
+        let built_in = Registry::built_in();
+        Core {
+            store,
+            registry: RwLock::new(Arc::new(built_in.clone())),
+            built_in,
+            openapi: openapi::Documents::default(),
+        }
+    }
+
+    /// What is served now.
+    pub(crate) fn registry(&self) -> Arc<Registry> {
+        Arc::clone(&self.registry.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Serves something else from now on.
+    pub(crate) fn set_registry(&self, registry: Registry) {
+        *self
+            .registry
+            .write()
+            .unwrap_or_else(PoisonError::into_inner) = Arc::new(registry);
+    }
+
+    /// Answers one request.
+    pub(crate) fn answer(&self, request: &ApiRequest, now: Timestamp) -> Reply {
+        self.try_answer(request, now).unwrap_or_else(Reply::from)
+    }
+
+    fn try_answer(&self, request: &ApiRequest, now: Timestamp) -> Result<Reply, ApiError> {
+        let registry = self.registry();
+        let route = Route::parse(&request.path);
+        match &route {
+            Route::Resource(path) => return self.resource(&registry, request, path, now),
+            Route::Unknown => return Ok(Reply::page_not_found()),
+            _ if request.method != Method::GET && request.method != Method::HEAD => {
+                return Err(ApiError::method_not_allowed());
+            }
+            _ => {}
+        }
+        match route {
+            Route::Health => Ok(discovery::health(request)),
+            Route::Version => Ok(discovery::version()),
+            Route::Root => Ok(discovery::root(&registry)),
+            Route::Core => discovery::core(&registry, request),
+            Route::Groups => discovery::groups(&registry, request),
+            Route::Group(group) => discovery::group(&registry, request, &group),
+            Route::GroupVersion(group, version) => {
+                discovery::resources(&registry, request, &group, &version)
+            }
+            Route::OpenApiV2 => Ok(self.openapi.v2(request)),
+            Route::OpenApiV3 => Ok(self.openapi.v3_index(&registry)),
+            Route::OpenApiV3Document(path) => Ok(self.openapi.v3(&registry, &path)),
+            Route::Resource(_) | Route::Unknown => Ok(Reply::page_not_found()),
+        }
+    }
+
+    fn resource(
+        &self,
+        registry: &Registry,
+        request: &ApiRequest,
+        path: &ResourcePath,
+        now: Timestamp,
+    ) -> Result<Reply, ApiError> {
+        let found = registry.resource(&path.group, &path.version, &path.plural);
+        let Some(resource) = found else {
+            return if registry.group(&path.group).is_some() {
+                Err(ApiError::no_resource())
+            } else {
+                Ok(Reply::page_not_found())
+            };
+        };
+        let is_collection = path.name.is_none();
+        let form = Form::accept(request.header("accept")).map_err(|refusal| {
+            let mut produced = PRODUCED.to_vec();
+            if is_collection {
+                produced.push("application/json;stream=watch");
+                produced.push("application/vnd.kubernetes.protobuf;stream=watch");
+            }
+            refusal.error(&produced)
+        })?;
+        let call = Call {
+            core: self,
+            request,
+            resource: Arc::clone(resource),
+            path,
+            form,
+            now,
+        };
+        verbs::answer(&call)
+    }
+}
+
+impl Call<'_> {
+    /// The namespace of the path; empty for cluster-scoped objects and for all namespaces.
+    pub(crate) fn namespace(&self) -> &str {
+        self.path.namespace.as_deref().unwrap_or_default()
+    }
+
+    /// The name in the path; empty for collections.
+    pub(crate) fn name(&self) -> &str {
+        self.path.name.as_deref().unwrap_or_default()
+    }
+
+    pub(crate) fn subresource(&self) -> Option<&str> {
+        self.path.subresource.as_deref()
+    }
+
+    /// What a message about an object of this resource names: its plural.
+    pub(crate) fn about<'n>(&'n self, name: &'n str) -> About<'n> {
+        About {
+            group: &self.resource.group,
+            kind: &self.resource.plural,
+            name,
+        }
+    }
+
+    /// What a message about a wrong object of this resource names: its kind.
+    pub(crate) fn about_kind<'n>(&'n self, name: &'n str) -> About<'n> {
+        About {
+            group: &self.resource.group,
+            kind: &self.resource.kind,
+            name,
+        }
+    }
+
+    /// Whether nothing is to be written.
+    pub(crate) fn dry_run(&self) -> bool {
+        self.request.query.all("dryRun").any(|value| value == "All")
+    }
+
+    /// Whether the answer holds whole objects.
+    pub(crate) fn wants_objects(&self) -> bool {
+        self.form.shape == Shape::Object
+    }
+}

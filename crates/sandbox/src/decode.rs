@@ -1,0 +1,165 @@
+//! Bodies to objects, with the words of the real decoder when they are none.
+
+use yaml::Value;
+
+use crate::codec;
+use crate::core::Call;
+use crate::negotiate::PRODUCED;
+use crate::status_error::ApiError;
+
+/// A decoded body, without `apiVersion` and `kind`.
+pub(crate) struct Decoded {
+    pub(crate) value: Value,
+    /// What is said in `Warning` headers.
+    pub(crate) warnings: Vec<String>,
+}
+
+/// How a body is written.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Text {
+    Json,
+    Yaml,
+}
+
+fn text(call: &Call<'_>) -> Result<Text, ApiError> {
+    let header = call.request.header("content-type");
+    match header.split(';').next().unwrap_or_default().trim() {
+        "" | "application/json" => Ok(Text::Json),
+        "application/yaml" => Ok(Text::Yaml),
+        _ => Err(ApiError::unsupported_media_type(&PRODUCED)),
+    }
+}
+
+/// The body as an object of the call's resource.
+///
+/// # Errors
+/// 400 and 415 as the real server gives them.
+pub(crate) fn object(call: &Call<'_>) -> Result<Decoded, ApiError> {
+    let kind = call.resource.kind.clone();
+    let Decoded {
+        mut value,
+        warnings,
+    } = parse(call, &kind)?;
+    check_type(call, &value)?;
+    let map = value.map_at_mut(&[]);
+    map.remove("apiVersion");
+    map.remove("kind");
+    let mut warnings = warnings;
+    crate::typing::check(call, &mut value, &mut warnings)?;
+    Ok(Decoded { value, warnings })
+}
+
+/// The body as an object of any kind, such as a Scale or a Binding.
+///
+/// # Errors
+/// As [`object`].
+pub(crate) fn any(call: &Call<'_>) -> Result<Decoded, ApiError> {
+    let kind = call.resource.kind.clone();
+    parse(call, &kind)
+}
+
+/// The body of a DELETE; `None` when there is none.
+///
+/// # Errors
+/// As [`object`].
+pub(crate) fn delete_options(call: &Call<'_>) -> Result<Option<Value>, ApiError> {
+    if call.request.body.is_empty() {
+        return Ok(None);
+    }
+    parse(call, "DeleteOptions").map(|decoded| Some(decoded.value))
+}
+
+fn parse(call: &Call<'_>, kind: &str) -> Result<Decoded, ApiError> {
+    let body = &call.request.body;
+    let unrecognized = |why: &str| {
+        let shown = if body.is_empty() {
+            "<empty>".to_owned()
+        } else if body
+            .iter()
+            .all(|byte| byte.is_ascii_graphic() || b" \n\t\r".contains(byte))
+            && body.first() == Some(&b'{')
+        {
+            String::from_utf8_lossy(body).into_owned()
+        } else {
+            body.iter().map(|byte| format!("{byte:02x}")).collect()
+        };
+        ApiError::bad_request(format!(
+            "the object provided is unrecognized (must be of type {kind}): couldn't get \
+             version/kind; json parse error: {why} ({shown})"
+        ))
+    };
+    let value = match text(call)? {
+        Text::Json => codec::parse_json(body).map_err(|why| unrecognized(&why))?,
+        Text::Yaml => codec::parse_yaml(body).map_err(|why| unrecognized(&why))?,
+    };
+    match value {
+        Value::Map(_) => Ok(Decoded {
+            value,
+            warnings: Vec::new(),
+        }),
+        Value::Null => Ok(Decoded {
+            value: Value::Map(yaml::Map::new()),
+            warnings: Vec::new(),
+        }),
+        other => Err(unrecognized(&format!(
+            "json: cannot unmarshal {} into Go value of type struct {{ APIVersion string \
+             \"json:\\\"apiVersion,omitempty\\\"\"; Kind string \"json:\\\"kind,omitempty\\\"\" }}",
+            other.kind()
+        ))),
+    }
+}
+
+/// A body may leave out its type, but not name another one.
+fn check_type(call: &Call<'_>, value: &Value) -> Result<(), ApiError> {
+    let said = |key| value.get(key).and_then(Value::as_str).unwrap_or_default();
+    let (api_version, kind) = (said("apiVersion"), said("kind"));
+    let resource = &call.resource;
+    let want = resource.api_version();
+    if (api_version.is_empty() || api_version == want)
+        && (kind.is_empty() || *kind == *resource.kind)
+    {
+        return Ok(());
+    }
+    let version = api_version
+        .rsplit_once('/')
+        .map_or(api_version, |(_, version)| version);
+    let known = {
+        let group = api_version.rsplit_once('/').map_or("", |(group, _)| group);
+        call.core.registry().by_kind(group, version, kind).is_some()
+    };
+    Err(ApiError::bad_request(if known && api_version == want {
+        format!(
+            "{kind} in version \"{version}\" cannot be handled as a {}: converting ({}.{kind}) to \
+             ({}.{}): unknown conversion",
+            resource.kind,
+            version,
+            internal_package(&resource.group),
+            resource.kind
+        )
+    } else {
+        format!(
+            "{} in version \"{version}\" cannot be handled as a {}: no kind \"{}\" is registered \
+             for version \"{api_version}\" in scheme \"pkg/runtime/scheme.go:111\"",
+            if kind.is_empty() {
+                &resource.kind
+            } else {
+                kind
+            },
+            resource.kind,
+            if kind.is_empty() {
+                &resource.kind
+            } else {
+                kind
+            },
+        )
+    }))
+}
+
+/// The package of the internal types of a group.
+fn internal_package(group: &str) -> &str {
+    if group.is_empty() {
+        "core"
+    } else {
+        group.split('.').next().unwrap_or(group)
+    }
+}

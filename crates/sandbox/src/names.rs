@@ -1,0 +1,174 @@
+//! The rules for names, labels and annotations, and how their violation is told.
+
+const NAME_WORDS: &str = "consist of alphanumeric characters, '-', '_' or '.', and must start and \
+                          end with an alphanumeric character";
+const NAME_REGEX: &str = "([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]";
+const SUBDOMAIN: &str = "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric \
+                         characters, '-' or '.', and must start and end with an alphanumeric \
+                         character (e.g. 'example.com', regex used for validation is \
+                         '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')";
+const LABEL: &str = "a lowercase RFC 1123 label must consist of lower case alphanumeric \
+                     characters or '-', and must start and end with an alphanumeric character \
+                     (e.g. 'my-name',  or '123-abc', regex used for validation is \
+                     '[a-z0-9]([-a-z0-9]*[a-z0-9])?')";
+const LABEL_1035: &str = "a DNS-1035 label must consist of lower case alphanumeric characters or \
+                          '-', start with an alphabetic character, and end with an alphanumeric \
+                          character (e.g. 'my-name',  or 'abc-123', regex used for validation is \
+                          '[a-z]([-a-z0-9]*[a-z0-9])?')";
+
+fn is_lower(byte: u8) -> bool {
+    byte.is_ascii_lowercase() || byte.is_ascii_digit()
+}
+
+fn is_dns_label(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    matches!((bytes.first(), bytes.last()), (Some(a), Some(b)) if is_lower(*a) && is_lower(*b))
+        && bytes.iter().all(|byte| is_lower(*byte) || *byte == b'-')
+}
+
+fn is_name(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    matches!((bytes.first(), bytes.last()),
+        (Some(a), Some(b)) if a.is_ascii_alphanumeric() && b.is_ascii_alphanumeric())
+        && bytes
+            .iter()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(byte))
+}
+
+/// What is wrong with a DNS subdomain, each in a sentence.
+pub(crate) fn subdomain_problems(text: &str) -> Vec<String> {
+    let mut problems = Vec::new();
+    if text.len() > 253 {
+        problems.push("must be no more than 253 bytes".to_owned());
+    }
+    if !text.split('.').all(is_dns_label) {
+        problems.push(SUBDOMAIN.to_owned());
+    }
+    problems
+}
+
+/// What is wrong with a DNS label (RFC 1123).
+pub(crate) fn label_problems(text: &str) -> Vec<String> {
+    let mut problems = Vec::new();
+    if text.len() > 63 {
+        problems.push("must be no more than 63 bytes".to_owned());
+    }
+    if !is_dns_label(text) {
+        problems.push(LABEL.to_owned());
+    }
+    problems
+}
+
+/// What is wrong with a DNS label (RFC 1035): as Services are called.
+pub(crate) fn label_1035_problems(text: &str) -> Vec<String> {
+    let mut problems = Vec::new();
+    if text.len() > 63 {
+        problems.push("must be no more than 63 bytes".to_owned());
+    }
+    if !is_dns_label(text) || text.as_bytes().first().is_some_and(u8::is_ascii_digit) {
+        problems.push(LABEL_1035.to_owned());
+    }
+    problems
+}
+
+/// What is wrong with a part of a path: as RBAC objects and some names are checked.
+pub(crate) fn path_segment_problems(text: &str) -> Vec<String> {
+    if text == "." || text == ".." {
+        return vec![format!("may not be '{text}'")];
+    }
+    ["/", "%"]
+        .iter()
+        .filter(|part| text.contains(**part))
+        .map(|part| format!("may not contain '{part}'"))
+        .collect()
+}
+
+/// What is wrong with a qualified name: `[prefix/]name`, each in a sentence.
+pub(crate) fn qualified_name_problems(key: &str) -> Vec<String> {
+    let parts: Vec<&str> = key.split('/').collect();
+    let mut problems = Vec::new();
+    let name = match parts.as_slice() {
+        [name] => *name,
+        [prefix, name] => {
+            if prefix.is_empty() {
+                problems.push("prefix part must be non-empty".to_owned());
+            } else {
+                problems.extend(
+                    subdomain_problems(prefix)
+                        .into_iter()
+                        .map(|problem| format!("prefix part {problem}")),
+                );
+            }
+            *name
+        }
+        _ => {
+            return vec![
+                format!(
+                    "a valid label key must {NAME_WORDS} (e.g. 'MyName',  or 'my.name',  or \
+                 '123-abc', regex used for validation is '{NAME_REGEX}') with an optional DNS \
+                 subdomain prefix and '/' (e.g. 'example.com/MyName')"
+                )
+                .replace("label key", "qualified name"),
+            ];
+        }
+    };
+    if name.is_empty() {
+        problems.push("name part must be non-empty".to_owned());
+    } else if name.len() > 63 {
+        problems.push("name part must be no more than 63 bytes".to_owned());
+    }
+    if !is_name(name) {
+        problems.push(format!(
+            "name part must {NAME_WORDS} (e.g. 'MyName',  or 'my.name',  or '123-abc', regex \
+             used for validation is '{NAME_REGEX}')"
+        ));
+    }
+    problems
+}
+
+/// What is wrong with the key of a label in a selector.
+pub(crate) fn label_key_problem(key: &str) -> Option<String> {
+    let problems = qualified_name_problems(key);
+    if problems.is_empty() {
+        return None;
+    }
+    Some(
+        problems
+            .join("; ")
+            .replace("a valid qualified name must", "a valid label key must"),
+    )
+}
+
+/// What is wrong with the value of a label.
+pub(crate) fn label_value_problem(value: &str) -> Option<String> {
+    let mut problems = Vec::new();
+    if value.len() > 63 {
+        problems.push("must be no more than 63 bytes".to_owned());
+    }
+    if !value.is_empty() && !is_name(value) {
+        problems.push(format!(
+            "a valid label must be an empty string or {NAME_WORDS} (e.g. 'MyValue',  or \
+             'my_value',  or '12345', regex used for validation is \
+             '(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')"
+        ));
+    }
+    (!problems.is_empty()).then(|| problems.join("; "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_told_from_others() {
+        assert!(subdomain_problems("a.b-c.1").is_empty());
+        assert_eq!(subdomain_problems("A").len(), 1);
+        assert!(label_problems("a-b").is_empty());
+        assert!(!label_problems("a.b").is_empty());
+        assert!(!label_1035_problems("1a").is_empty());
+        assert!(qualified_name_problems("example.com/a_b").is_empty());
+        assert!(!qualified_name_problems("a/b/c").is_empty());
+        assert!(label_value_problem("").is_none());
+        assert!(label_value_problem("-").is_some());
+    }
+}

@@ -1,0 +1,67 @@
+//! How a sandbox is set up.
+
+use std::path::PathBuf;
+
+use crate::Clock;
+
+/// Where objects are kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Storage {
+    /// In memory: gone when the server is dropped.
+    Memory,
+    /// In this folder, made when absent. Nothing acknowledged is lost.
+    Dir(PathBuf),
+}
+
+/// Whether simulated controllers and a kubelet give objects a life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Controllers {
+    /// None: what a bare kube-apiserver does.
+    Off,
+    /// All, with this many nodes.
+    On {
+        /// The number of nodes that take pods.
+        nodes: u32,
+    },
+}
+
+/// The set-up of a server.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Where objects are kept.
+    pub storage: Storage,
+    /// The bearer token of the administrator; a random one is made when absent.
+    pub token: Option<String>,
+    /// Where the time comes from.
+    pub clock: Clock,
+    /// Whether objects have a life.
+    pub controllers: Controllers,
+    /// Events that are kept per resource for watches and lists at old revisions.
+    pub history: usize,
+}
+
+impl Options {
+    /// Events kept per resource unless said otherwise: minutes of a busy cluster, a few megabytes.
+    pub const HISTORY: usize = 8192;
+
+    /// A server in memory, on the real clock, without controllers.
+    #[must_use]
+    pub fn in_memory() -> Self {
+        Options {
+            storage: Storage::Memory,
+            token: None,
+            clock: Clock::real(),
+            controllers: Controllers::Off,
+            history: Self::HISTORY,
+        }
+    }
+
+    /// The same, kept in `dir`.
+    #[must_use]
+    pub fn in_dir(dir: impl Into<PathBuf>) -> Self {
+        Options {
+            storage: Storage::Dir(dir.into()),
+            ..Self::in_memory()
+        }
+    }
+}

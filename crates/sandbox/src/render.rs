@@ -1,0 +1,138 @@
+//! Stored objects as clients see them: with `apiVersion` and `kind`, in the version and shape asked.
+
+use std::sync::Arc;
+
+use yaml::{Map, Value};
+
+use crate::convert;
+use crate::registry::Resource;
+use crate::store::Stored;
+
+/// The text of an object in the version of `resource`.
+pub(crate) fn object(resource: &Resource, stored: &Stored) -> Vec<u8> {
+    let mut out = Vec::with_capacity(stored.json.len() + 64);
+    push_object(&mut out, resource, stored);
+    out
+}
+
+/// Appends the text of an object.
+pub(crate) fn push_object(out: &mut Vec<u8>, resource: &Resource, stored: &Stored) {
+    if convert::is_stored_as_served(resource) {
+        push_head(out, &resource.api_version(), &resource.kind);
+        out.extend_from_slice(&stored.json[1..]);
+    } else {
+        let mut value = convert::from_storage(resource, stored.value());
+        type_meta(&mut value, resource);
+        out.extend_from_slice(&crate::codec::to_vec(&value));
+    }
+}
+
+/// Appends an item of a list: built-in kinds leave out what the list says already.
+pub(crate) fn push_item(out: &mut Vec<u8>, resource: &Resource, stored: &Stored) {
+    if resource.custom.is_some() {
+        push_object(out, resource, stored);
+    } else if convert::is_stored_as_served(resource) {
+        out.extend_from_slice(&stored.json);
+    } else {
+        let value = convert::from_storage(resource, stored.value());
+        out.extend_from_slice(&crate::codec::to_vec(&value));
+    }
+}
+
+fn push_head(out: &mut Vec<u8>, api_version: &str, kind: &str) {
+    // Neither can hold a character that JSON escapes: both come from the registry.
+    out.extend_from_slice(b"{\"apiVersion\":\"");
+    out.extend_from_slice(api_version.as_bytes());
+    out.extend_from_slice(b"\",\"kind\":\"");
+    out.extend_from_slice(kind.as_bytes());
+    out.extend_from_slice(b"\",");
+}
+
+/// The tree of an object in the version of `resource`, with `apiVersion` and `kind`.
+pub(crate) fn value(resource: &Resource, stored: &Stored) -> Value {
+    let mut value = convert::from_storage(resource, stored.value());
+    type_meta(&mut value, resource);
+    value
+}
+
+/// Sets `apiVersion` and `kind`.
+pub(crate) fn type_meta(value: &mut Value, resource: &Resource) {
+    let map = value.map_at_mut(&[]);
+    map.insert("apiVersion", resource.api_version());
+    map.insert("kind", resource.kind.clone());
+}
+
+/// The metadata of an object as a PartialObjectMetadata.
+pub(crate) fn partial(stored: &Stored) -> Value {
+    partial_of(&stored.value())
+}
+
+/// The metadata of a tree as a PartialObjectMetadata.
+pub(crate) fn partial_of(value: &Value) -> Value {
+    let metadata = value.get("metadata").cloned().unwrap_or_default();
+    Value::Map(Map::from([
+        ("apiVersion", "meta.k8s.io/v1".into()),
+        ("kind", "PartialObjectMetadata".into()),
+        ("metadata", metadata),
+    ]))
+}
+
+/// What stands in the `metadata` of a list.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct ListMeta {
+    pub(crate) revision: u64,
+    pub(crate) continue_token: String,
+    pub(crate) remaining: Option<u64>,
+}
+
+impl ListMeta {
+    pub(crate) fn value(&self) -> Value {
+        let mut map = Map::from([("resourceVersion", self.revision.to_string().into())]);
+        if !self.continue_token.is_empty() {
+            map.insert("continue", self.continue_token.as_str());
+        }
+        if let Some(remaining) = self.remaining {
+            map.insert("remainingItemCount", remaining);
+        }
+        map.into()
+    }
+}
+
+/// The text of a list of objects.
+pub(crate) fn list(resource: &Resource, meta: &ListMeta, objects: &[Arc<Stored>]) -> Vec<u8> {
+    let size: usize = objects.iter().map(|stored| stored.json.len() + 64).sum();
+    let mut out = Vec::with_capacity(size + 256);
+    push_head(&mut out, &resource.api_version(), &resource.list_kind);
+    push_list_tail(&mut out, meta, objects, |out, stored| {
+        push_item(out, resource, stored);
+    });
+    out
+}
+
+/// The text of a PartialObjectMetadataList.
+pub(crate) fn partial_list(meta: &ListMeta, objects: &[Arc<Stored>]) -> Vec<u8> {
+    let mut out = Vec::new();
+    push_head(&mut out, "meta.k8s.io/v1", "PartialObjectMetadataList");
+    push_list_tail(&mut out, meta, objects, |out, stored| {
+        out.extend_from_slice(&crate::codec::to_vec(&partial(stored)));
+    });
+    out
+}
+
+fn push_list_tail(
+    out: &mut Vec<u8>,
+    meta: &ListMeta,
+    objects: &[Arc<Stored>],
+    mut push: impl FnMut(&mut Vec<u8>, &Stored),
+) {
+    out.extend_from_slice(b"\"metadata\":");
+    out.extend_from_slice(&crate::codec::to_vec(&meta.value()));
+    out.extend_from_slice(b",\"items\":[");
+    for (index, stored) in objects.iter().enumerate() {
+        if index > 0 {
+            out.push(b',');
+        }
+        push(out, stored);
+    }
+    out.extend_from_slice(b"]}");
+}

@@ -1,0 +1,212 @@
+//! The API as a tower service: HTTP requests in, HTTP responses out, no port needed.
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use futures::StreamExt;
+use http::{HeaderValue, Method, Request, Response, StatusCode, header};
+use http_body::{Body, Frame};
+use http_body_util::combinators::UnsyncBoxBody;
+use http_body_util::{BodyExt, Full, StreamBody};
+
+use crate::core::Core;
+use crate::negotiate::{Form, Media};
+use crate::reply::{Content, Reply};
+use crate::request::{ApiRequest, Query, User};
+use crate::status_error::ApiError;
+use crate::{Clock, codec, watch};
+
+/// The body of a response: whole, or a watch that goes on.
+pub type ResponseBody = UnsyncBoxBody<Bytes, Infallible>;
+
+/// The largest body that is read, as kube-apiserver limits it.
+const BODY_LIMIT: usize = 3 * 1024 * 1024;
+/// How long a client may take to send its body: one that stops half-way holds no task for ever.
+const BODY_TIME: Duration = Duration::from_secs(60);
+
+/// A handle on the API of one server; a clone talks to the same server.
+///
+/// It asks for no token: who holds it is the administrator. `kube::Client::new` takes it.
+#[derive(Clone)]
+pub struct Service {
+    core: Arc<Core>,
+    clock: Clock,
+}
+
+impl std::fmt::Debug for Service {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Service").finish_non_exhaustive()
+    }
+}
+
+impl Service {
+    pub(crate) fn new(core: Arc<Core>, clock: Clock) -> Self {
+        Service { core, clock }
+    }
+
+    /// Answers one request.
+    pub async fn handle<B>(self, request: Request<B>) -> Response<ResponseBody>
+    where
+        B: Body<Data = Bytes> + Send,
+        B::Error: std::fmt::Display,
+    {
+        let (parts, body) = request.into_parts();
+        let form = Form::accept(
+            parts
+                .headers
+                .get(header::ACCEPT)
+                .and_then(|value| value.to_str().ok())
+                .unwrap_or_default(),
+        );
+        let query = Query::parse(parts.uri.query().unwrap_or_default());
+        let pretty = query.flag("pretty") || form.as_ref().is_ok_and(|form| form.pretty);
+        let is_head = parts.method == Method::HEAD;
+        let reply = match read_body(body).await {
+            Ok(body) => {
+                let request = ApiRequest {
+                    method: parts.method,
+                    path: parts.uri.path().to_owned(),
+                    query,
+                    headers: parts.headers,
+                    body,
+                    user: User::admin(),
+                };
+                self.answer(&request).await
+            }
+            Err(error) => Reply::from(error),
+        };
+        let media = form.map_or(Media::Json, |form| form.media);
+        self.respond(reply, media, pretty, is_head)
+    }
+
+    async fn answer(&self, request: &ApiRequest) -> Reply {
+        let reply = self.core.answer(request, self.clock.now());
+        if reply.revision > 0 {
+            if let Err(error) = self.core.store.settled(reply.revision).await {
+                return ApiError::internal(&error.to_string()).into();
+            }
+        }
+        reply
+    }
+
+    fn respond(
+        &self,
+        reply: Reply,
+        media: Media,
+        pretty: bool,
+        is_head: bool,
+    ) -> Response<ResponseBody> {
+        let (media_type, body) = match reply.content {
+            Content::Json(json) if media == Media::Yaml => {
+                ("application/yaml", whole(codec::json_to_yaml(&json)))
+            }
+            Content::Json(json) if pretty => ("application/json", whole(codec::indent(&json))),
+            Content::Json(json) => ("application/json", whole(json)),
+            Content::Typed(media_type, body) => (media_type, whole(body)),
+            Content::Watch(plan) => {
+                let lines = watch::stream(Arc::clone(&self.core), *plan);
+                let frames = lines.map(|line| Ok::<_, Infallible>(Frame::data(line)));
+                let body = BodyExt::boxed_unsync(StreamBody::new(frames));
+                ("application/json", body)
+            }
+        };
+        let body = if is_head { whole(Bytes::new()) } else { body };
+        let mut response = Response::new(body);
+        *response.status_mut() =
+            StatusCode::from_u16(reply.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type));
+        headers.insert(
+            header::CACHE_CONTROL,
+            HeaderValue::from_static("no-cache, private"),
+        );
+        for warning in &reply.warnings {
+            let text = format!(
+                "299 - \"{}\"",
+                warning.replace('\\', "\\\\").replace('"', "\\\"")
+            );
+            if let Ok(value) = HeaderValue::from_str(&text) {
+                headers.append(header::WARNING, value);
+            }
+        }
+        for (name, value) in reply.headers {
+            if let Ok(value) = HeaderValue::from_str(&value) {
+                headers.insert(name, value);
+            }
+        }
+        response
+    }
+}
+
+fn whole(body: impl Into<Bytes>) -> ResponseBody {
+    BodyExt::boxed_unsync(Full::new(body.into()))
+}
+
+async fn read_body<B>(body: B) -> Result<Bytes, ApiError>
+where
+    B: Body<Data = Bytes> + Send,
+    B::Error: std::fmt::Display,
+{
+    tokio::time::timeout(BODY_TIME, collect(body))
+        .await
+        .unwrap_or_else(|_elapsed| {
+            Err(ApiError::new(
+                408,
+                "Timeout",
+                "the request body did not arrive in time",
+            ))
+        })
+}
+
+async fn collect<B>(body: B) -> Result<Bytes, ApiError>
+where
+    B: Body<Data = Bytes> + Send,
+    B::Error: std::fmt::Display,
+{
+    let mut body = std::pin::pin!(body);
+    let mut first: Option<Bytes> = None;
+    let mut rest = BytesMut::new();
+    while let Some(frame) = body.as_mut().frame().await {
+        let frame = frame.map_err(|error| ApiError::bad_request(error.to_string()))?;
+        let Ok(data) = frame.into_data() else {
+            continue;
+        };
+        let size = data.len() + rest.len() + first.as_ref().map_or(0, Bytes::len);
+        if size > BODY_LIMIT {
+            return Err(ApiError::too_large(BODY_LIMIT));
+        }
+        match first.take() {
+            None if rest.is_empty() => first = Some(data),
+            None => rest.extend_from_slice(&data),
+            Some(start) => {
+                rest.extend_from_slice(&start);
+                rest.extend_from_slice(&data);
+            }
+        }
+    }
+    Ok(first.unwrap_or_else(|| rest.freeze()))
+}
+
+impl<B> tower::Service<Request<B>> for Service
+where
+    B: Body<Data = Bytes> + Send + 'static,
+    B::Error: std::fmt::Display,
+{
+    type Response = Response<ResponseBody>;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Infallible>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        let service = self.clone();
+        Box::pin(async move { Ok(service.handle(request).await) })
+    }
+}

@@ -1,0 +1,300 @@
+//! What is special about each kind: defaults, what a client may set, what is valid.
+//!
+//! [`prepare_create`] and [`prepare_update`] are the doors; the modules below hold the kinds.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use yaml::{Map, Value};
+
+use crate::core::{Call, Core};
+use crate::registry::Resource;
+use crate::status_error::{ApiError, FieldError};
+use crate::store::Stored;
+use crate::verbs::update::Part;
+use crate::{clock, meta};
+
+/// What the rules of a kind may look at besides the object.
+pub(crate) struct Context<'a> {
+    pub(crate) core: &'a Core,
+    pub(crate) resource: &'a Arc<Resource>,
+    pub(crate) now: Timestamp,
+    /// The path that is written: `None` for the object itself.
+    pub(crate) subresource: Option<&'a str>,
+    pub(crate) dry_run: bool,
+}
+
+impl<'a> Context<'a> {
+    /// The context of a request.
+    pub(crate) fn of(call: &'a Call<'_>) -> Self {
+        Context {
+            core: call.core,
+            resource: &call.resource,
+            now: call.now,
+            subresource: call.subresource(),
+            dry_run: call.dry_run(),
+        }
+    }
+
+    /// Group and plural, to match on.
+    pub(crate) fn place(&self) -> (&str, &str) {
+        (&self.resource.group, &self.resource.plural)
+    }
+}
+
+/// Whether the status has a path of its own, so that the main one leaves it alone.
+fn has_status(resource: &Resource) -> bool {
+    match &resource.custom {
+        Some(custom) => custom.has_status,
+        None => resource.subresource("status").is_some(),
+    }
+}
+
+/// Whether the kind counts changes of its spec.
+fn has_generation(resource: &Resource) -> bool {
+    if resource.custom.is_some() {
+        return true;
+    }
+    match (resource.group.as_str(), resource.plural.as_str()) {
+        ("", "pods" | "replicationcontrollers") => true,
+        ("", _) | ("coordination.k8s.io" | "rbac.authorization.k8s.io" | "autoscaling", _) => false,
+        ("events.k8s.io" | "certificates.k8s.io" | "storage.k8s.io", _) => false,
+        ("apps", "controllerrevisions") => false,
+        _ => true,
+    }
+}
+
+/// Sets what a client cannot set on a new object, and the defaults.
+pub(crate) fn prepare_create(context: &Context<'_>, value: &mut Value) -> Result<(), ApiError> {
+    let resource = context.resource;
+    let metadata = meta::of(value);
+    for key in [
+        "uid",
+        "creationTimestamp",
+        "deletionTimestamp",
+        "deletionGracePeriodSeconds",
+        "selfLink",
+        "resourceVersion",
+    ] {
+        metadata.remove(key);
+    }
+    metadata.retain(|_, value| !value.is_null());
+    if has_generation(resource) {
+        metadata.insert("generation", 1);
+    }
+    if has_status(resource) {
+        value.map_at_mut(&[]).remove("status");
+    }
+    kind_defaults(context, value);
+    Ok(())
+}
+
+/// Sets what depends on the final name: the identity.
+pub(crate) fn finish_create(context: &Context<'_>, value: &mut Value) -> Result<(), ApiError> {
+    let metadata = meta::of(value);
+    metadata.insert("uid", uuid::Uuid::new_v4().to_string());
+    metadata.insert("creationTimestamp", clock::seconds(context.now));
+    if is_namespace(context.resource) {
+        let name = meta::name(value).to_owned();
+        if !name.is_empty() {
+            value
+                .map_at_mut(&["metadata", "labels"])
+                .insert("kubernetes.io/metadata.name", name);
+        }
+    }
+    Ok(())
+}
+
+fn kind_defaults(context: &Context<'_>, value: &mut Value) {
+    if is_namespace(context.resource) {
+        let finalizers: Vec<Value> = vec!["kubernetes".into()];
+        value
+            .map_at_mut(&["spec"])
+            .entry_or_insert("finalizers", finalizers.into());
+        value.map_at_mut(&["status"]).insert("phase", "Active");
+    }
+}
+
+/// Keeps what the written path may not change, and counts the generation.
+pub(crate) fn prepare_update(
+    context: &Context<'_>,
+    part: Part,
+    new: &mut Value,
+    old: &Value,
+) -> Result<(), ApiError> {
+    let resource = context.resource;
+    match part {
+        Part::Main if has_status(resource) => restore(new, old, "status"),
+        Part::Main | Part::Other => {}
+        Part::Status => keep_all_but_status(new, old),
+    }
+    if has_generation(resource) && part != Part::Status && content_changed(new, old) {
+        meta::of(new).insert("generation", meta::generation(old) + 1);
+    }
+    Ok(())
+}
+
+fn restore(new: &mut Value, old: &Value, key: &str) {
+    let map = new.map_at_mut(&[]);
+    match old.get(key) {
+        Some(value) => {
+            map.insert(key, value.clone());
+        }
+        None => {
+            map.remove(key);
+        }
+    }
+}
+
+fn keep_all_but_status(new: &mut Value, old: &Value) {
+    let status = new.get("status").cloned();
+    let managed = new.at(&["metadata", "managedFields"]).cloned();
+    let mut kept = old.clone();
+    match status {
+        Some(status) => {
+            kept.map_at_mut(&[]).insert("status", status);
+        }
+        None => {
+            kept.map_at_mut(&[]).remove("status");
+        }
+    }
+    match managed {
+        Some(managed) => {
+            meta::of(&mut kept).insert("managedFields", managed);
+        }
+        None => {
+            meta::of(&mut kept).remove("managedFields");
+        }
+    }
+    *new = kept;
+}
+
+/// Whether anything but metadata and status differs.
+fn content_changed(new: &Value, old: &Value) -> bool {
+    let content = |value: &Value| -> Map {
+        value
+            .as_map()
+            .into_iter()
+            .flat_map(Map::iter)
+            .filter(|(key, _)| !matches!(key.as_str(), "metadata" | "status"))
+            .map(|(key, value)| (key.clone(), value.clone()))
+            .collect()
+    };
+    content(new) != content(old)
+}
+
+/// What is wrong with an object; `old` is the state that an update replaces.
+pub(crate) fn validate(
+    _context: &Context<'_>,
+    value: &Value,
+    _old: Option<&Value>,
+    _warnings: &mut Vec<String>,
+) -> Vec<FieldError> {
+    let mut errors = Vec::new();
+    if meta::name(value).is_empty() {
+        errors.push(crate::verbs::create::name_required());
+    }
+    errors
+}
+
+/// Follows a write that went through: a CustomResourceDefinition changes what is served.
+pub(crate) fn after_write(_context: &Context<'_>, _stored: Option<&Arc<Stored>>) {}
+
+/// Whether a PUT makes the object when it is not there.
+pub(crate) fn creates_on_update(resource: &Resource) -> bool {
+    matches!(
+        (resource.group.as_str(), resource.plural.as_str()),
+        ("", "events" | "endpoints" | "limitranges" | "services")
+            | ("events.k8s.io", "events")
+            | ("coordination.k8s.io", "leases")
+            | ("rbac.authorization.k8s.io", _)
+            | ("networking.k8s.io", "servicecidrs")
+    )
+}
+
+/// Namespaces have a life cycle of their own.
+pub(crate) fn is_namespace(resource: &Resource) -> bool {
+    resource.group.is_empty() && resource.plural == "namespaces"
+}
+
+/// The namespaces that every cluster keeps.
+const KEPT_NAMESPACES: [&str; 3] = ["default", "kube-system", "kube-public"];
+
+/// Whether an object may be deleted at all.
+pub(crate) fn may_delete(call: &Call<'_>, old: &Value) -> Result<(), ApiError> {
+    let name = meta::name(old);
+    if is_namespace(&call.resource) && KEPT_NAMESPACES.contains(&name) {
+        return Err(ApiError::forbidden(
+            call.about(name),
+            "this namespace may not be deleted",
+        ));
+    }
+    Ok(())
+}
+
+/// Whether something besides its finalizers keeps a deleted object: the content of a namespace.
+pub(crate) fn stays(resource: &Resource, old: &Value) -> bool {
+    is_namespace(resource) && has_namespace_finalizers(old)
+}
+
+/// Whether an object that is being deleted and has no finalizers is removed by an update.
+pub(crate) fn may_vanish(resource: &Resource, value: &Value) -> bool {
+    !is_namespace(resource) || !has_namespace_finalizers(value)
+}
+
+fn has_namespace_finalizers(value: &Value) -> bool {
+    value
+        .at(&["spec", "finalizers"])
+        .and_then(Value::as_list)
+        .is_some_and(|list| !list.is_empty())
+}
+
+/// Whether deletion first sets a deletion timestamp, with a grace period.
+pub(crate) fn is_graceful(resource: &Resource) -> bool {
+    resource.group.is_empty() && resource.plural == "pods"
+}
+
+/// The grace period of a deletion in seconds: pods that run have one.
+pub(crate) fn grace_seconds(resource: &Resource, old: &Value, asked: Option<i64>) -> i64 {
+    if !is_graceful(resource) {
+        return 0;
+    }
+    let phase = old.at(&["status", "phase"]).and_then(Value::as_str);
+    let scheduled = old
+        .at(&["spec", "nodeName"])
+        .and_then(Value::as_str)
+        .is_some_and(|node| !node.is_empty());
+    if !scheduled || matches!(phase, Some("Succeeded" | "Failed")) {
+        return 0;
+    }
+    let own = old
+        .at(&["spec", "terminationGracePeriodSeconds"])
+        .and_then(Value::as_i64)
+        .unwrap_or(30);
+    let grace = asked.unwrap_or(own);
+    // A negative period stands for the shortest one.
+    if grace < 0 { 1 } else { grace }
+}
+
+/// Whether dependents stay when a deletion says nothing about them.
+pub(crate) fn orphans_by_default(resource: &Resource) -> bool {
+    matches!(
+        (resource.group.as_str(), resource.plural.as_str()),
+        ("batch", "jobs") | ("", "replicationcontrollers")
+    )
+}
+
+/// Whether the answer to a deletion is the object rather than a Status.
+pub(crate) fn returns_deleted(resource: &Resource) -> bool {
+    matches!(
+        (resource.group.as_str(), resource.plural.as_str()),
+        (
+            "",
+            "pods"
+                | "services"
+                | "serviceaccounts"
+                | "persistentvolumeclaims"
+                | "persistentvolumes"
+        )
+    )
+}

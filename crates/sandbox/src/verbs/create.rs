@@ -1,0 +1,176 @@
+//! POST: a new object.
+
+use yaml::Value;
+
+use crate::core::Call;
+use crate::decode::{self, Decoded};
+use crate::reply::Reply;
+use crate::status_error::{About, ApiError, Cause, FieldError};
+use crate::store::{Collection, Expect};
+use crate::strategy::{self, Context};
+use crate::{meta, ownership};
+
+use super::{object_reply, value_reply};
+
+/// Tries to find a free name before giving up, as the real server does.
+const NAME_ATTEMPTS: usize = 8;
+/// Letters of a generated suffix: no vowels, so that no words come out.
+const SUFFIX_LETTERS: &[u8] = b"bcdfghjklmnpqrstvwxz2456789";
+const SUFFIX_LENGTH: usize = 5;
+/// A generated name never exceeds 63 bytes.
+const GENERATED_BASE: usize = 63 - SUFFIX_LENGTH;
+
+/// Makes the object of the body.
+pub(crate) fn create(call: &Call<'_>) -> Result<Reply, ApiError> {
+    let Decoded { value, warnings } = decode::object(call)?;
+    if meta::text(&value, "resourceVersion") != "" {
+        return Err(ApiError::unclassified(
+            "resourceVersion should not be set on objects to be created",
+        ));
+    }
+    Ok(insert(call, value, &Writer::update(call))?.with_warnings(warnings))
+}
+
+/// Who writes, for the managed fields.
+pub(crate) enum Writer {
+    /// Create, update and the patches: fields that changed become the manager's.
+    Update(String),
+    /// Server-side apply: the managed fields are part of the value already.
+    Apply,
+}
+
+impl Writer {
+    /// The writer of an update request.
+    pub(crate) fn update(call: &Call<'_>) -> Self {
+        Writer::Update(ownership::manager(call.request))
+    }
+}
+
+/// Stores a decoded object under a name that is free.
+pub(crate) fn insert(call: &Call<'_>, value: Value, writer: &Writer) -> Result<Reply, ApiError> {
+    let mut value = crate::convert::to_storage(&call.resource, value);
+    check_namespace(call, &mut value)?;
+    let generated = meta::name(&value).is_empty() && !meta::text(&value, "generateName").is_empty();
+    namespace_accepts(call, &value)?;
+    let context = Context::of(call);
+    let mut warnings = Vec::new();
+    strategy::prepare_create(&context, &mut value)?;
+    for attempt in 0.. {
+        if generated {
+            generate_name(&mut value);
+        }
+        let mut candidate = value.clone();
+        strategy::finish_create(&context, &mut candidate)?;
+        let errors = strategy::validate(&context, &candidate, None, &mut warnings);
+        if !errors.is_empty() {
+            let name = meta::name(&value);
+            return Err(ApiError::invalid(call.about_kind(name), &errors));
+        }
+        if let Writer::Update(manager) = writer {
+            ownership::track_create(&context, &mut candidate, manager);
+        }
+        let name = meta::name(&candidate).to_owned();
+        let exists = call
+            .core
+            .store
+            .get(&call.resource.collection, call.namespace(), &name);
+        if let Some(existing) = exists {
+            if generated && attempt < NAME_ATTEMPTS {
+                continue;
+            }
+            return Err(already_exists(call, &name, &existing.value()));
+        }
+        if call.dry_run() {
+            return Ok(value_reply(call, 201, candidate).with_warnings(warnings));
+        }
+        let put = call
+            .core
+            .store
+            .put(&call.resource.collection, Expect::Absent, candidate);
+        if let Ok(stored) = put {
+            strategy::after_write(&context, Some(&stored));
+            return Ok(object_reply(call, 201, &stored)
+                .with_warnings(warnings)
+                .after(stored.revision));
+        }
+    }
+    Err(ApiError::internal("no name is free"))
+}
+
+fn already_exists(call: &Call<'_>, name: &str, existing: &Value) -> ApiError {
+    let mut error = ApiError::already_exists(call.about(name));
+    if meta::is_terminating(existing) {
+        error.message = format!("object is being deleted: {}", error.message);
+    }
+    error
+}
+
+/// The namespace of the body is that of the path, or absent.
+fn check_namespace(call: &Call<'_>, value: &mut Value) -> Result<(), ApiError> {
+    let given = meta::text(value, "namespace").to_owned();
+    if !call.resource.namespaced {
+        if !given.is_empty() {
+            return Err(ApiError::bad_request(
+                "the namespace of the provided object does not match the namespace sent on the \
+                 request",
+            ));
+        }
+        meta::of(value).remove("namespace");
+        return Ok(());
+    }
+    if !given.is_empty() && given != call.namespace() {
+        return Err(ApiError::bad_request(
+            "the namespace of the provided object does not match the namespace sent on the request",
+        ));
+    }
+    meta::of(value).insert("namespace", call.namespace());
+    Ok(())
+}
+
+/// New objects go only into a namespace that exists and stays.
+pub(crate) fn namespace_accepts(call: &Call<'_>, value: &Value) -> Result<(), ApiError> {
+    if !call.resource.namespaced {
+        return Ok(());
+    }
+    let namespace = call.namespace();
+    let namespaces = Collection::new("", "namespaces");
+    let Some(stored) = call.core.store.get(&namespaces, "", namespace) else {
+        return Err(ApiError::not_found(About {
+            group: "",
+            kind: "namespaces",
+            name: namespace,
+        }));
+    };
+    if meta::is_terminating(&stored.value()) {
+        let why = format!(
+            "unable to create new content in namespace {namespace} because it is being terminated"
+        );
+        return Err(
+            ApiError::forbidden(call.about(meta::name(value)), &why).with_cause(Cause {
+                reason: "NamespaceTerminating",
+                message: format!("namespace {namespace} is being terminated"),
+                field: "metadata.namespace".to_owned(),
+            }),
+        );
+    }
+    Ok(())
+}
+
+fn generate_name(value: &mut Value) {
+    let base: String = meta::text(value, "generateName")
+        .chars()
+        .take(GENERATED_BASE)
+        .collect();
+    let suffix: String = (0..SUFFIX_LENGTH)
+        .map(|_| {
+            let index = rand::random_range(0..SUFFIX_LETTERS.len());
+            char::from(SUFFIX_LETTERS[index])
+        })
+        .collect();
+    meta::of(value).insert("name", format!("{base}{suffix}"));
+}
+
+/// The error of an object without a name.
+pub(crate) fn name_required() -> FieldError {
+    FieldError::required("metadata.name", "name or generateName is required")
+}

@@ -1,0 +1,260 @@
+//! DELETE of one object: at once, after a grace period, or when its finalizers are gone.
+
+use std::sync::Arc;
+
+use yaml::Value;
+
+use crate::core::Call;
+use crate::decode;
+use crate::reply::Reply;
+use crate::status_error::{ApiError, Details, FieldError, success};
+use crate::store::{Expect, Stored};
+use crate::strategy::{self, Context};
+use crate::{clock, meta};
+
+use super::{object_reply, read, value_reply};
+
+const ORPHAN: &str = "orphan";
+const FOREGROUND: &str = "foregroundDeletion";
+const ATTEMPTS: usize = 32;
+
+/// What the body and query of a DELETE ask for.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Options {
+    pub(crate) policy: Option<String>,
+    pub(crate) orphan_dependents: Option<bool>,
+    pub(crate) grace_period_seconds: Option<i64>,
+    pub(crate) uid: Option<String>,
+    pub(crate) resource_version: Option<String>,
+    pub(crate) dry_run: bool,
+}
+
+impl Options {
+    /// Reads the options of a request: the body, or the query when there is none.
+    pub(crate) fn of(call: &Call<'_>) -> Result<Self, ApiError> {
+        let query = &call.request.query;
+        let mut options = Options {
+            policy: Some(query.get("propagationPolicy").to_owned()).filter(|text| !text.is_empty()),
+            orphan_dependents: query
+                .has("orphanDependents")
+                .then(|| query.flag("orphanDependents")),
+            grace_period_seconds: query.number("gracePeriodSeconds")?,
+            dry_run: call.dry_run(),
+            ..Options::default()
+        };
+        if let Some(body) = decode::delete_options(call)? {
+            let text = |path: &[&str]| body.at(path).and_then(Value::as_str).map(str::to_owned);
+            options.policy = text(&["propagationPolicy"]).or(options.policy);
+            options.orphan_dependents = body
+                .get("orphanDependents")
+                .and_then(Value::as_bool)
+                .or(options.orphan_dependents);
+            options.grace_period_seconds = body
+                .get("gracePeriodSeconds")
+                .and_then(Value::as_i64)
+                .or(options.grace_period_seconds);
+            options.uid = text(&["preconditions", "uid"]);
+            options.resource_version = text(&["preconditions", "resourceVersion"]);
+            options.dry_run |= body
+                .get("dryRun")
+                .and_then(Value::as_list)
+                .is_some_and(|list| list.iter().any(|item| item.as_str() == Some("All")));
+        }
+        options.check()?;
+        Ok(options)
+    }
+
+    fn check(&self) -> Result<(), ApiError> {
+        let mut errors = Vec::new();
+        if self.policy.is_some() && self.orphan_dependents.is_some() {
+            errors.push(FieldError::invalid(
+                "propagationPolicy",
+                &self.policy.as_deref().unwrap_or_default().into(),
+                "orphanDependents and deletionPropagation cannot be both set",
+            ));
+        }
+        let known = ["Foreground", "Background", "Orphan"];
+        if let Some(policy) = &self.policy {
+            if !known.contains(&policy.as_str()) {
+                errors.push(FieldError::not_supported(
+                    "propagationPolicy",
+                    &policy.as_str().into(),
+                    &["Background", "Foreground", "Orphan", "nil"],
+                ));
+            }
+        }
+        if errors.is_empty() {
+            return Ok(());
+        }
+        let about = crate::status_error::About {
+            group: "meta.k8s.io",
+            kind: "DeleteOptions",
+            name: "",
+        };
+        Err(ApiError::invalid(about, &errors))
+    }
+}
+
+/// Deletes the object of the path.
+pub(crate) fn delete(call: &Call<'_>) -> Result<Reply, ApiError> {
+    let options = Options::of(call)?;
+    for _ in 0..ATTEMPTS {
+        let stored = read::find(call)?;
+        if let Some(reply) = try_delete(call, &options, &stored)? {
+            return Ok(reply);
+        }
+    }
+    Err(ApiError::modified(call.about(call.name())))
+}
+
+/// `None` when someone else was faster.
+pub(crate) fn try_delete(
+    call: &Call<'_>,
+    options: &Options,
+    stored: &Arc<Stored>,
+) -> Result<Option<Reply>, ApiError> {
+    let old = stored.value();
+    check_preconditions(call, options, stored, &old)?;
+    strategy::may_delete(call, &old)?;
+    let mut new = old.clone();
+    let grace = strategy::grace_seconds(&call.resource, &old, options.grace_period_seconds);
+    let finalizers = finalizers_after(call, options, &old);
+    meta::set_finalizers(&mut new, &finalizers);
+    let must_stay = !finalizers.is_empty() || grace > 0 || strategy::stays(&call.resource, &old);
+    let graceful = strategy::is_graceful(&call.resource);
+    if must_stay || graceful {
+        mark(call, &mut new, grace);
+    }
+    let context = Context::of(call);
+    if must_stay {
+        if new == old {
+            return Ok(Some(object_reply(call, 200, stored)));
+        }
+        if options.dry_run {
+            return Ok(Some(value_reply(call, 200, new)));
+        }
+        let expect = Expect::Revision(stored.revision);
+        let put = call.core.store.put(&call.resource.collection, expect, new);
+        return Ok(put.ok().map(|stored| {
+            strategy::after_write(&context, Some(&stored));
+            object_reply(call, 200, &stored).after(stored.revision)
+        }));
+    }
+    if options.dry_run {
+        return Ok(Some(gone_reply(call, &old, new)));
+    }
+    let Ok(gone) = call.core.store.remove(&call.resource.collection, stored) else {
+        return Ok(None);
+    };
+    strategy::after_write(&context, None);
+    meta::of(&mut new).insert("resourceVersion", gone.revision.to_string());
+    Ok(Some(gone_reply(call, &old, new).after(gone.revision)))
+}
+
+fn check_preconditions(
+    call: &Call<'_>,
+    options: &Options,
+    stored: &Stored,
+    old: &Value,
+) -> Result<(), ApiError> {
+    let name = stored.name.as_str();
+    if let Some(uid) = options.uid.as_deref().filter(|uid| *uid != meta::uid(old)) {
+        let why = format!(
+            "Precondition failed: UID in precondition: {uid}, UID in object meta: {}",
+            meta::uid(old)
+        );
+        return Err(ApiError::conflict(call.about(name), &why));
+    }
+    if let Some(version) = options
+        .resource_version
+        .as_deref()
+        .filter(|version| *version != stored.revision.to_string())
+    {
+        let why = format!(
+            "Precondition failed: ResourceVersion in precondition: {version}, ResourceVersion in \
+             object meta: {}",
+            stored.revision
+        );
+        return Err(ApiError::conflict(call.about(name), &why));
+    }
+    Ok(())
+}
+
+/// The finalizers that the propagation policy leaves.
+fn finalizers_after(call: &Call<'_>, options: &Options, old: &Value) -> Vec<String> {
+    let mut finalizers: Vec<String> = meta::finalizers(old)
+        .into_iter()
+        .filter(|name| *name != ORPHAN && *name != FOREGROUND)
+        .map(str::to_owned)
+        .collect();
+    let had = |name: &str| meta::finalizers(old).contains(&name);
+    let policy = options.policy.as_deref();
+    let orphans = match (policy, options.orphan_dependents) {
+        (Some(policy), _) => policy == "Orphan",
+        (None, Some(orphan)) => orphan,
+        (None, None) => {
+            had(ORPHAN) || (!had(FOREGROUND) && strategy::orphans_by_default(&call.resource))
+        }
+    };
+    let foreground = match (policy, options.orphan_dependents) {
+        (Some(policy), _) => policy == "Foreground",
+        (None, Some(_)) => false,
+        (None, None) => had(FOREGROUND),
+    };
+    if orphans {
+        finalizers.push(ORPHAN.to_owned());
+    }
+    if foreground {
+        finalizers.push(FOREGROUND.to_owned());
+    }
+    finalizers
+}
+
+/// Sets the deletion timestamp, once, and the grace period, which may only become shorter.
+fn mark(call: &Call<'_>, new: &mut Value, grace: i64) {
+    let terminating = meta::is_terminating(new);
+    let has_generation = meta::generation(new) > 0;
+    let generation = meta::generation(new);
+    let current = new
+        .at(&["metadata", "deletionGracePeriodSeconds"])
+        .and_then(Value::as_i64);
+    let at = call
+        .now
+        .saturating_add(std::time::Duration::from_secs(grace.unsigned_abs()))
+        .unwrap_or(call.now);
+    if strategy::is_namespace(&call.resource) {
+        if !terminating {
+            meta::of(new).insert("deletionTimestamp", clock::seconds(call.now));
+            new.map_at_mut(&["status"]).insert("phase", "Terminating");
+        }
+        return;
+    }
+    let metadata = meta::of(new);
+    if terminating {
+        if current.is_some_and(|current| grace < current) {
+            metadata.insert("deletionTimestamp", clock::seconds(at));
+            metadata.insert("deletionGracePeriodSeconds", grace);
+        }
+        return;
+    }
+    metadata.insert("deletionTimestamp", clock::seconds(at));
+    metadata.insert("deletionGracePeriodSeconds", grace);
+    if has_generation {
+        metadata.insert("generation", generation + 1);
+    }
+}
+
+/// Most kinds answer with a Status that names what went, some with the object.
+fn gone_reply(call: &Call<'_>, old: &Value, new: Value) -> Reply {
+    if strategy::returns_deleted(&call.resource) {
+        return value_reply(call, 200, new);
+    }
+    let details = Details {
+        name: meta::name(old).to_owned(),
+        group: call.resource.group.to_string(),
+        kind: call.resource.plural.to_string(),
+        uid: meta::uid(old).to_owned(),
+        ..Details::default()
+    };
+    Reply::value(200, &success(None, Some(details)))
+}

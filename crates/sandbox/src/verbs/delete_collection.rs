@@ -1,0 +1,35 @@
+//! DELETE of all objects that a selector matches.
+
+use crate::core::Call;
+use crate::render;
+use crate::reply::Reply;
+use crate::status_error::ApiError;
+
+use super::delete::{Options, try_delete};
+use super::list;
+
+/// Deletes what is selected; answers with the objects as they were.
+pub(crate) fn delete_collection(call: &Call<'_>) -> Result<Reply, ApiError> {
+    let options = Options::of(call)?;
+    let (meta, objects) = list::select(call)?;
+    let mut revision = 0;
+    for stored in &objects {
+        let mut newest = Some(std::sync::Arc::clone(stored));
+        while let Some(stored) = newest {
+            if let Some(reply) = try_delete(call, &options, &stored)? {
+                revision = revision.max(reply.revision);
+                break;
+            }
+            newest =
+                call.core
+                    .store
+                    .get(&call.resource.collection, &stored.namespace, &stored.name);
+        }
+    }
+    let body = if call.wants_objects() {
+        render::list(&call.resource, &meta, &objects)
+    } else {
+        render::partial_list(&meta, &objects)
+    };
+    Ok(Reply::json(200, body).after(revision))
+}

@@ -1,0 +1,331 @@
+//! GET of a collection: once, in pages, or as a watch.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use base64::Engine;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use yaml::{Map, Value};
+
+use crate::core::Call;
+use crate::negotiate::Shape;
+use crate::render::{self, ListMeta};
+use crate::reply::Reply;
+use crate::selector::Selector;
+use crate::status_error::{About, ApiError, FieldError};
+use crate::store::{Listing, Stored};
+use crate::table;
+use crate::watch::{Initial, WatchPlan};
+
+use super::read::parse_revision;
+
+/// A watch without a time limit of its own ends after this: so that no connection lives for ever.
+const DEFAULT_WATCH: Duration = Duration::from_secs(1800);
+
+/// Answers with a list.
+pub(crate) fn list(call: &Call<'_>) -> Result<Reply, ApiError> {
+    let (meta, objects) = select(call)?;
+    let body = match call.form.shape {
+        Shape::Object => render::list(&call.resource, &meta, &objects),
+        Shape::Partial => render::partial_list(&meta, &objects),
+        Shape::Table => table::table(call, &meta, &objects),
+    };
+    Ok(Reply::json(200, body))
+}
+
+/// The objects that a request selects, one page of them.
+pub(crate) fn select(call: &Call<'_>) -> Result<(ListMeta, Vec<Arc<Stored>>), ApiError> {
+    let query = &call.request.query;
+    let limit = query.number("limit")?.unwrap_or(0);
+    query.number("timeoutSeconds")?;
+    let selector = selector(call)?;
+    check_options(call, false)?;
+    let page = Page::of(call)?;
+    let listing = read(call, &page)?;
+    let mut objects = listing.objects;
+    if !page.start.is_empty() {
+        objects.retain(|stored| key(stored).as_str() >= page.start.as_str());
+    }
+    let everything = selector.is_everything();
+    if !everything {
+        objects.retain(|stored| selector.matches(stored));
+    }
+    let mut meta = ListMeta {
+        revision: listing.revision,
+        ..ListMeta::default()
+    };
+    let limit = usize::try_from(limit).unwrap_or(0);
+    if limit > 0 && objects.len() > limit && !page.ignores_limit {
+        let rest = objects.split_off(limit);
+        meta.continue_token = token(listing.revision, &key(&rest[0]));
+        meta.remaining = everything.then_some(rest.len() as u64);
+    }
+    Ok((meta, objects))
+}
+
+fn selector(call: &Call<'_>) -> Result<Selector, ApiError> {
+    let query = &call.request.query;
+    Selector::parse(
+        &call.resource,
+        query.get("labelSelector"),
+        query.get("fieldSelector"),
+    )
+}
+
+fn key(stored: &Stored) -> String {
+    format!("{}/{}", stored.namespace, stored.name)
+}
+
+/// Where a list starts and at which revision.
+struct Page {
+    start: String,
+    revision: Option<u64>,
+    /// The real server answers a list at any old revision from its cache, whole.
+    ignores_limit: bool,
+}
+
+impl Page {
+    fn of(call: &Call<'_>) -> Result<Self, ApiError> {
+        let query = &call.request.query;
+        let version = query.get("resourceVersion");
+        let exact = query.get("resourceVersionMatch") == "Exact";
+        let token = query.get("continue");
+        if !token.is_empty() {
+            if !version.is_empty() && version != "0" {
+                return Err(ApiError::bad_request(
+                    "specifying resource version is not allowed when using continue",
+                ));
+            }
+            let (revision, start) = parse_token(token)
+                .map_err(|why| ApiError::bad_request(format!("invalid continue token: {why}")))?;
+            return Ok(Page {
+                start,
+                revision: Some(revision),
+                ignores_limit: false,
+            });
+        }
+        let mut page = Page {
+            start: String::new(),
+            revision: None,
+            ignores_limit: false,
+        };
+        if !version.is_empty() {
+            let asked = parse_revision(version)
+                .map_err(|why| ApiError::bad_request(format!("invalid resource version: {why}")))?;
+            let current = call.core.store.revision();
+            if asked > current {
+                return Err(ApiError::too_large_resource_version(asked, current));
+            }
+            let limited = !matches!(query.get("limit"), "" | "0");
+            let unset = query.get("resourceVersionMatch").is_empty();
+            if exact || (asked > 0 && limited && unset) {
+                page.revision = Some(asked);
+            }
+            page.ignores_limit = asked == 0;
+        }
+        Ok(page)
+    }
+}
+
+fn read(call: &Call<'_>, page: &Page) -> Result<Listing, ApiError> {
+    let store = &call.core.store;
+    let namespace = call
+        .resource
+        .namespaced
+        .then_some(call.path.namespace.as_deref())
+        .flatten();
+    match page.revision {
+        None => Ok(store.list(&call.resource.collection, namespace)),
+        Some(revision) => store
+            .list_at(&call.resource.collection, namespace, revision)
+            .map_err(|_compacted| {
+                if page.start.is_empty() {
+                    ApiError::expired("The resourceVersion for the provided list is too old.")
+                } else {
+                    expired_token()
+                }
+            }),
+    }
+}
+
+fn expired_token() -> ApiError {
+    ApiError::expired(
+        "The provided continue parameter is too old to display a consistent list result. You can \
+         start a new list without the continue parameter, or use the continue token in this \
+         response to retrieve the remainder of the results. Continuing with the provided token \
+         results in an inconsistent list - objects that were created, modified, or deleted \
+         between the time the first chunk was returned and now may show up in the list.",
+    )
+}
+
+fn token(revision: u64, start: &str) -> String {
+    let value = Value::Map(Map::from([
+        ("v", "meta.k8s.io/v1".into()),
+        ("rv", revision.into()),
+        ("start", start.into()),
+    ]));
+    BASE64_URL_SAFE_NO_PAD.encode(crate::codec::to_vec(&value))
+}
+
+fn parse_token(token: &str) -> Result<(u64, String), String> {
+    let bad = |why: String| format!("continue key is not valid: {why}");
+    let bytes = BASE64_URL_SAFE_NO_PAD
+        .decode(token)
+        .map_err(|error| bad(error.to_string()))?;
+    let value = crate::codec::parse(&bytes).map_err(|error| {
+        match std::str::from_utf8(&bytes)
+            .ok()
+            .and_then(|text| text.chars().next())
+        {
+            Some(_) => bad(error),
+            None => bad(format!(
+                "invalid character '{}' looking for beginning of value",
+                bytes
+                    .first()
+                    .map_or_else(String::new, |byte| go_char(*byte))
+            )),
+        }
+    })?;
+    let revision = value.get("rv").and_then(Value::as_i64).unwrap_or(0);
+    let start = value
+        .get("start")
+        .and_then(Value::as_str)
+        .unwrap_or_default();
+    Ok((u64::try_from(revision).unwrap_or(0), start.to_owned()))
+}
+
+/// A byte as Go's JSON decoder quotes it.
+fn go_char(byte: u8) -> String {
+    if byte.is_ascii_graphic() || byte == b' ' {
+        char::from(byte).to_string()
+    } else if byte < 0x80 {
+        format!("\\x{byte:02x}")
+    } else {
+        format!("\\u{:04x}", u32::from(byte))
+    }
+}
+
+/// The rules for `resourceVersionMatch` and `sendInitialEvents`.
+fn check_options(call: &Call<'_>, watch: bool) -> Result<(), ApiError> {
+    let query = &call.request.query;
+    let matching = query.get("resourceVersionMatch");
+    let version = query.get("resourceVersion");
+    let mut errors = Vec::new();
+    let forbidden = |field: &str, why: &str| FieldError::forbidden(field, why);
+    if watch {
+        let initial = query.has("sendInitialEvents");
+        if initial && matching != "NotOlderThan" {
+            errors.push(forbidden(
+                "resourceVersionMatch",
+                "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan",
+            ));
+        }
+        if !matching.is_empty() && !initial {
+            errors.push(forbidden(
+                "resourceVersionMatch",
+                "resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided",
+            ));
+        }
+    } else {
+        if query.has("sendInitialEvents") {
+            errors.push(forbidden(
+                "sendInitialEvents",
+                "sendInitialEvents is forbidden for list",
+            ));
+        }
+        if !matching.is_empty() {
+            if version.is_empty() {
+                errors.push(forbidden(
+                    "resourceVersionMatch",
+                    "resourceVersionMatch is forbidden unless resourceVersion is provided",
+                ));
+            }
+            if !query.get("continue").is_empty() {
+                errors.push(forbidden(
+                    "resourceVersionMatch",
+                    "resourceVersionMatch is forbidden when continue is provided",
+                ));
+            }
+            if !matches!(matching, "Exact" | "NotOlderThan") {
+                errors.push(FieldError::not_supported(
+                    "resourceVersionMatch",
+                    &matching.into(),
+                    &["Exact", "NotOlderThan", ""],
+                ));
+            }
+            if matching == "Exact" && version == "0" {
+                errors.push(forbidden(
+                    "resourceVersionMatch",
+                    "resourceVersionMatch \"exact\" is forbidden for resourceVersion \"0\"",
+                ));
+            }
+        }
+    }
+    if errors.is_empty() {
+        return Ok(());
+    }
+    let about = About {
+        group: "meta.k8s.io",
+        kind: "ListOptions",
+        name: "",
+    };
+    Err(ApiError::invalid(about, &errors))
+}
+
+/// Starts a watch of a collection, or of one object.
+pub(crate) fn watch(call: &Call<'_>) -> Result<Reply, ApiError> {
+    let query = &call.request.query;
+    let timeout = query.number("timeoutSeconds")?;
+    let mut selector = selector(call)?;
+    if !call.name().is_empty() {
+        selector = selector.with_name(call.name());
+    }
+    check_options(call, true)?;
+    let version = query.get("resourceVersion");
+    let revision = if version.is_empty() {
+        0
+    } else {
+        parse_revision(version).map_err(ApiError::unclassified)?
+    };
+    let store = &call.core.store;
+    let current = store.revision();
+    if revision > current {
+        return Err(ApiError::too_large_resource_version(revision, current));
+    }
+    let namespace = call
+        .resource
+        .namespaced
+        .then(|| call.path.namespace.clone())
+        .flatten();
+    let collection = &call.resource.collection;
+    let marks_end = query.has("sendInitialEvents");
+    let wants_initial = query.flag("sendInitialEvents");
+    let (initial, cursor) = if (marks_end && wants_initial) || (!marks_end && revision == 0) {
+        let (listing, cursor) = store.list_and_watch(collection, namespace.as_deref());
+        let initial = Initial {
+            objects: listing.objects,
+            revision: listing.revision,
+            marks_end: marks_end && query.flag("allowWatchBookmarks"),
+        };
+        (Some(initial), Ok(cursor))
+    } else if revision == 0 {
+        let (_, cursor) = store.list_and_watch(collection, namespace.as_deref());
+        (None, Ok(cursor))
+    } else {
+        (None, store.cursor_after(collection, revision))
+    };
+    let seconds = timeout.and_then(|seconds| u64::try_from(seconds).ok());
+    Ok(Reply::watch(WatchPlan {
+        resource: Arc::clone(&call.resource),
+        shape: call.form.shape,
+        include: table::Include::of(call.request),
+        selector,
+        namespace,
+        initial,
+        cursor: cursor.map_err(|compacted| (revision, compacted.oldest)),
+        bookmarks: query.flag("allowWatchBookmarks"),
+        timeout: seconds
+            .filter(|seconds| *seconds > 0)
+            .map_or(DEFAULT_WATCH, Duration::from_secs),
+    }))
+}

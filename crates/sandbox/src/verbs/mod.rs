@@ -1,0 +1,102 @@
+//! What a method on a path does: one module per verb.
+
+pub(crate) mod create;
+pub(crate) mod delete;
+pub(crate) mod delete_collection;
+pub(crate) mod list;
+pub(crate) mod patch;
+pub(crate) mod read;
+pub(crate) mod reviews;
+pub(crate) mod scale;
+pub(crate) mod subresource;
+pub(crate) mod update;
+
+use std::sync::Arc;
+
+use http::Method;
+use yaml::Value;
+
+use crate::core::Call;
+use crate::negotiate::Shape;
+use crate::reply::Reply;
+use crate::status_error::ApiError;
+use crate::store::Stored;
+use crate::{codec, render, table};
+
+/// Answers a request on a resource.
+pub(crate) fn answer(call: &Call<'_>) -> Result<Reply, ApiError> {
+    if call.path.namespace.is_some() && !call.resource.namespaced {
+        return Err(ApiError::no_resource());
+    }
+    if call.path.name.is_none() {
+        return collection(call);
+    }
+    if call.resource.namespaced && call.path.namespace.is_none() {
+        return Err(ApiError::no_resource());
+    }
+    match call.subresource() {
+        Some(name) => subresource::answer(call, name),
+        None => object(call),
+    }
+}
+
+fn collection(call: &Call<'_>) -> Result<Reply, ApiError> {
+    let everywhere = call.resource.namespaced && call.path.namespace.is_none();
+    let allowed = |verb| call.resource.allows(verb);
+    match call.request.method {
+        Method::GET if call.wants_watch() && allowed("watch") => list::watch(call),
+        Method::GET if allowed("list") => list::list(call),
+        Method::POST if allowed("create") && !everywhere => match reviews::answer(call) {
+            Some(reply) => reply,
+            None => create::create(call),
+        },
+        Method::DELETE if allowed("deletecollection") && !everywhere => {
+            delete_collection::delete_collection(call)
+        }
+        _ => Err(ApiError::method_not_allowed()),
+    }
+}
+
+fn object(call: &Call<'_>) -> Result<Reply, ApiError> {
+    let allowed = |verb| call.resource.allows(verb);
+    match call.request.method {
+        Method::GET if call.wants_watch() && allowed("watch") => list::watch(call),
+        Method::GET if allowed("get") => read::get(call),
+        Method::PUT if allowed("update") => update::put(call, update::Part::Main),
+        Method::PATCH if allowed("patch") => patch::patch(call, update::Part::Main),
+        Method::DELETE if allowed("delete") => delete::delete(call),
+        _ => Err(ApiError::method_not_allowed()),
+    }
+}
+
+impl Call<'_> {
+    fn wants_watch(&self) -> bool {
+        self.path.watch || self.request.query.flag("watch")
+    }
+}
+
+/// One object in the shape that the client wants.
+pub(crate) fn object_reply(call: &Call<'_>, status: u16, stored: &Arc<Stored>) -> Reply {
+    let json = match call.form.shape {
+        Shape::Object => render::object(&call.resource, stored),
+        Shape::Partial => codec::to_vec(&render::partial(stored)),
+        Shape::Table => {
+            let meta = render::ListMeta {
+                revision: stored.revision,
+                ..render::ListMeta::default()
+            };
+            table::table(call, &meta, std::slice::from_ref(stored))
+        }
+    };
+    Reply::json(status, json)
+}
+
+/// An object that is not stored, in the shape that the client wants: the result of a dry run.
+pub(crate) fn value_reply(call: &Call<'_>, status: u16, value: Value) -> Reply {
+    let mut value = crate::convert::from_storage(&call.resource, value);
+    render::type_meta(&mut value, &call.resource);
+    match call.form.shape {
+        Shape::Partial => Reply::value(status, &render::partial_of(&value)),
+        Shape::Object | Shape::Table => Reply::value(status, &value),
+    }
+}

@@ -1,0 +1,190 @@
+//! The `scale` subresource: replicas of a workload, whatever its kind.
+
+use yaml::{Map, Value};
+
+use crate::core::Call;
+use crate::decode::{self, Decoded};
+use crate::meta;
+use crate::reply::Reply;
+use crate::status_error::{About, ApiError};
+
+use super::create::Writer;
+use super::read;
+use super::update::{self, Part};
+
+/// Reads or changes the number of replicas.
+pub(crate) fn answer(call: &Call<'_>, verb: &str) -> Result<Reply, ApiError> {
+    match verb {
+        "get" => Ok(Reply::value(
+            200,
+            &scale_of(call, &read::find(call)?.value())?,
+        )),
+        "update" => {
+            let Decoded { value, .. } = decode::any(call)?;
+            write(call, |_| Ok(value.clone()))
+        }
+        "patch" => write(call, |scale| super::patch::on_value(call, scale)),
+        _ => Err(ApiError::method_not_allowed()),
+    }
+}
+
+/// Where a resource keeps what a Scale shows.
+struct Paths {
+    replicas: Vec<String>,
+    status: Vec<String>,
+    selector: Option<Vec<String>>,
+}
+
+fn paths(call: &Call<'_>) -> Paths {
+    let split = |path: &str| {
+        path.trim_start_matches('.')
+            .split('.')
+            .map(str::to_owned)
+            .collect::<Vec<String>>()
+    };
+    match call
+        .resource
+        .custom
+        .as_ref()
+        .and_then(|custom| custom.scale.as_ref())
+    {
+        Some(scale) => Paths {
+            replicas: split(&scale.replicas),
+            status: split(&scale.status),
+            selector: scale.selector.as_deref().map(split),
+        },
+        None => Paths {
+            replicas: split("spec.replicas"),
+            status: split("status.replicas"),
+            selector: None,
+        },
+    }
+}
+
+fn at<'a>(object: &'a Value, path: &[String]) -> Option<&'a Value> {
+    path.iter().try_fold(object, |value, key| value.get(key))
+}
+
+/// The Scale of an object.
+fn scale_of(call: &Call<'_>, object: &Value) -> Result<Value, ApiError> {
+    let paths = paths(call);
+    let number = |path: &[String]| at(object, path).and_then(Value::as_i64);
+    let mut metadata = Map::new();
+    if let Some(from) = object.get("metadata").and_then(Value::as_map) {
+        for key in [
+            "name",
+            "namespace",
+            "uid",
+            "resourceVersion",
+            "creationTimestamp",
+        ] {
+            meta::copy(from, &mut metadata, key);
+        }
+    }
+    let mut spec = Map::new();
+    let replicas = number(&paths.replicas).unwrap_or(0);
+    if replicas != 0 {
+        spec.insert("replicas", replicas);
+    }
+    let mut status = Map::from([("replicas", number(&paths.status).unwrap_or(0).into())]);
+    let selector = match &paths.selector {
+        Some(path) => at(object, path).and_then(Value::as_str).map(str::to_owned),
+        None if call.resource.custom.is_some() => None,
+        None => Some(selector_text(object.at(&["spec", "selector"]))),
+    };
+    if let Some(selector) = selector.filter(|text| !text.is_empty()) {
+        status.insert("selector", selector);
+    }
+    Ok(Value::Map(Map::from([
+        ("apiVersion", "autoscaling/v1".into()),
+        ("kind", "Scale".into()),
+        ("metadata", metadata.into()),
+        ("spec", spec.into()),
+        ("status", status.into()),
+    ])))
+}
+
+/// A label selector in the form of a query.
+fn selector_text(selector: Option<&Value>) -> String {
+    let Some(selector) = selector.and_then(Value::as_map) else {
+        return String::new();
+    };
+    let structured =
+        selector.contains_key("matchLabels") || selector.contains_key("matchExpressions");
+    let labels = if structured {
+        selector.get("matchLabels").and_then(Value::as_map)
+    } else {
+        Some(selector)
+    };
+    let mut parts: Vec<String> = Vec::new();
+    for (key, value) in labels.into_iter().flat_map(Map::iter) {
+        parts.push(format!("{key}={}", value.as_str().unwrap_or_default()));
+    }
+    let expressions = structured
+        .then(|| selector.get("matchExpressions").and_then(Value::as_list))
+        .flatten()
+        .unwrap_or_default();
+    for expression in expressions {
+        let text = |key| {
+            expression
+                .get(key)
+                .and_then(Value::as_str)
+                .unwrap_or_default()
+        };
+        let mut values: Vec<&str> = expression
+            .get("values")
+            .and_then(Value::as_list)
+            .unwrap_or_default()
+            .iter()
+            .filter_map(Value::as_str)
+            .collect();
+        values.sort_unstable();
+        let (key, values) = (text("key"), values.join(","));
+        parts.push(match text("operator") {
+            "In" => format!("{key} in ({values})"),
+            "NotIn" => format!("{key} notin ({values})"),
+            "DoesNotExist" => format!("!{key}"),
+            _ => key.to_owned(),
+        });
+    }
+    parts.sort();
+    parts.join(",")
+}
+
+fn write(
+    call: &Call<'_>,
+    change: impl Fn(&Value) -> Result<Value, ApiError>,
+) -> Result<Reply, ApiError> {
+    let paths = paths(call);
+    let reply = update::change_object(call, Part::Other, &Writer::update(call), |old| {
+        let before = scale_of(call, old)?;
+        let after = change(&before)?;
+        let replicas = after
+            .at(&["spec", "replicas"])
+            .and_then(Value::as_i64)
+            .unwrap_or(0);
+        if replicas < 0 {
+            let about = About {
+                group: "autoscaling",
+                kind: "Scale",
+                name: call.name(),
+            };
+            let error = crate::status_error::FieldError::invalid(
+                "spec.replicas",
+                &replicas.into(),
+                "must be greater than or equal to 0",
+            );
+            return Err(ApiError::invalid(about, &[error]));
+        }
+        let version = meta::text(&after, "resourceVersion").to_owned();
+        let mut new = old.clone();
+        if let Some((last, parents)) = paths.replicas.split_last() {
+            let parents: Vec<&str> = parents.iter().map(String::as_str).collect();
+            new.map_at_mut(&parents).insert(last.as_str(), replicas);
+        }
+        meta::of(&mut new).insert("resourceVersion", version);
+        Ok(new)
+    })?;
+    let scale = scale_of(call, &read::find(call)?.value())?;
+    Ok(Reply::value(200, &scale).after(reply.revision))
+}

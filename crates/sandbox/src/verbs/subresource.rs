@@ -1,0 +1,146 @@
+//! Paths below an object.
+
+use http::Method;
+use yaml::{Map, Value};
+
+use crate::core::Call;
+use crate::decode::{self, Decoded};
+use crate::meta;
+use crate::reply::Reply;
+use crate::status_error::{ApiError, success};
+
+use super::create::Writer;
+use super::update::{self, Part};
+use super::{patch, read};
+
+/// Answers a request on a part of an object.
+pub(crate) fn answer(call: &Call<'_>, name: &str) -> Result<Reply, ApiError> {
+    let Some(part) = call.resource.subresource(name) else {
+        return Err(ApiError::no_resource());
+    };
+    let verb = match call.request.method {
+        Method::GET => "get",
+        Method::PUT => "update",
+        Method::PATCH => "patch",
+        Method::POST => "create",
+        Method::DELETE => "delete",
+        _ => "",
+    };
+    if !part.verbs.iter().any(|known| known == verb) {
+        return Err(ApiError::method_not_allowed());
+    }
+    match (name, verb) {
+        ("status", "get") => read::get(call),
+        ("status", "update") => update::put(call, Part::Status),
+        ("status", "patch") => patch::patch(call, Part::Status),
+        ("approval" | "ephemeralcontainers" | "resize" | "finalize", "get") => read::get(call),
+        ("approval" | "ephemeralcontainers" | "resize" | "finalize", "update") => {
+            update::put(call, Part::Other)
+        }
+        ("approval" | "ephemeralcontainers" | "resize", "patch") => patch::patch(call, Part::Other),
+        ("scale", _) => super::scale::answer(call, verb),
+        ("binding", "create") => bind(call),
+        ("eviction", "create") => evict(call),
+        ("log", "get") => {
+            read::find(call)?;
+            Ok(Reply::typed(200, "text/plain", ""))
+        }
+        ("token", "create") => token(call),
+        _ => {
+            read::find(call)?;
+            Err(ApiError::bad_request(format!(
+                "the sandbox does not serve {name} of {}",
+                call.resource.plural
+            )))
+        }
+    }
+}
+
+/// Assigns a pod to a node, as a scheduler asks for.
+fn bind(call: &Call<'_>) -> Result<Reply, ApiError> {
+    let Decoded { value: binding, .. } = decode::any(call)?;
+    let node = binding
+        .at(&["target", "name"])
+        .and_then(Value::as_str)
+        .unwrap_or_default()
+        .to_owned();
+    let now = crate::clock::seconds(call.now);
+    let reply = update::change_object(call, Part::Other, &Writer::Apply, |old| {
+        let bound = old.at(&["spec", "nodeName"]).and_then(Value::as_str);
+        if let Some(bound) = bound.filter(|bound| !bound.is_empty()) {
+            let why = format!("pod {} is already assigned to node {bound:?}", call.name());
+            return Err(ApiError::conflict(
+                crate::status_error::About {
+                    group: "",
+                    kind: "pods/binding",
+                    name: call.name(),
+                },
+                &why,
+            ));
+        }
+        let mut new = old.clone();
+        new.map_at_mut(&["spec"]).insert("nodeName", node.as_str());
+        set_condition(
+            &mut new,
+            Map::from([
+                ("type", "PodScheduled".into()),
+                ("status", "True".into()),
+                ("lastProbeTime", Value::Null),
+                ("lastTransitionTime", now.as_str().into()),
+            ]),
+        );
+        Ok(new)
+    })?;
+    Ok(Reply::value(201, &success(Some(201), None)).after(reply.revision))
+}
+
+fn set_condition(object: &mut Value, condition: Map) {
+    let status = object.map_at_mut(&["status"]);
+    let conditions = status.entry_or_insert("conditions", Value::List(Vec::new()));
+    if !matches!(conditions, Value::List(_)) {
+        *conditions = Value::List(Vec::new());
+    }
+    if let Some(list) = conditions.as_list_mut() {
+        list.retain(|known| known.get("type") != condition.get("type"));
+        list.push(condition.into());
+    }
+}
+
+/// Deletes a pod on behalf of who drains a node.
+fn evict(call: &Call<'_>) -> Result<Reply, ApiError> {
+    let reply = super::delete::delete(call)?;
+    Ok(Reply::value(201, &success(Some(201), None)).after(reply.revision))
+}
+
+/// A token of a service account: opaque, accepted nowhere.
+fn token(call: &Call<'_>) -> Result<Reply, ApiError> {
+    let account = read::find(call)?;
+    let Decoded { mut value, .. } = decode::any(call)?;
+    let seconds = value
+        .at(&["spec", "expirationSeconds"])
+        .and_then(Value::as_i64)
+        .unwrap_or(3600);
+    let expires = call
+        .now
+        .saturating_add(std::time::Duration::from_secs(seconds.unsigned_abs()))
+        .unwrap_or(call.now);
+    let token = format!("sandbox.{}.{}", account.name, uuid::Uuid::new_v4().simple());
+    value.map_at_mut(&["status"]).extend([
+        ("token", Value::from(token)),
+        (
+            "expirationTimestamp",
+            Value::from(crate::clock::seconds(expires)),
+        ),
+    ]);
+    let map = value.map_at_mut(&[]);
+    map.insert("apiVersion", "authentication.k8s.io/v1");
+    map.insert("kind", "TokenRequest");
+    value
+        .map_at_mut(&["spec"])
+        .insert("expirationSeconds", seconds);
+    let metadata = meta::of(&mut value);
+    metadata.insert("name", account.name.clone());
+    metadata.insert("namespace", account.namespace.clone());
+    metadata.insert("creationTimestamp", crate::clock::seconds(call.now));
+    Ok(Reply::value(201, &value))
+}

@@ -1,0 +1,259 @@
+//! The stream of a watch: events of the store as lines of JSON.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures::Stream;
+use tokio::time::Instant;
+use yaml::{Map, Value};
+
+use crate::core::Core;
+use crate::negotiate::Shape;
+use crate::registry::Resource;
+use crate::selector::Selector;
+use crate::status_error::ApiError;
+use crate::store::{Cursor, Event, EventKind, Stored};
+use crate::{codec, render, table};
+
+/// Events that are read from the store at once: bounds the memory of one watcher.
+const BATCH: usize = 256;
+/// How often a quiet watch tells its position to who asked for bookmarks.
+const BOOKMARK_PERIOD: Duration = Duration::from_secs(60);
+
+/// What a watch sends.
+pub(crate) struct WatchPlan {
+    pub(crate) resource: Arc<Resource>,
+    pub(crate) shape: Shape,
+    /// What the rows of a table carry.
+    pub(crate) include: table::Include,
+    pub(crate) selector: Selector,
+    pub(crate) namespace: Option<String>,
+    pub(crate) initial: Option<Initial>,
+    /// Where to go on, or the asked and the oldest revision when that is gone.
+    pub(crate) cursor: Result<Cursor, (u64, u64)>,
+    pub(crate) bookmarks: bool,
+    pub(crate) timeout: Duration,
+}
+
+/// The state that a watch starts with.
+pub(crate) struct Initial {
+    pub(crate) objects: Vec<Arc<Stored>>,
+    pub(crate) revision: u64,
+    /// A bookmark tells that all of it was sent.
+    pub(crate) marks_end: bool,
+}
+
+struct Watcher {
+    core: Arc<Core>,
+    plan: WatchPlan,
+    ready: VecDeque<Bytes>,
+    deadline: Instant,
+    next_bookmark: Instant,
+    rows_sent: bool,
+    done: bool,
+}
+
+/// The lines of a watch. It ends at its deadline, when its events are gone, or its resource.
+pub(crate) fn stream(core: Arc<Core>, mut plan: WatchPlan) -> impl Stream<Item = Bytes> + Send {
+    let now = Instant::now();
+    let initial = plan.initial.take();
+    let mut watcher = Watcher {
+        core,
+        ready: VecDeque::new(),
+        deadline: now + plan.timeout,
+        next_bookmark: now + BOOKMARK_PERIOD,
+        rows_sent: false,
+        done: false,
+        plan,
+    };
+    if let Some(initial) = initial {
+        watcher.queue_initial(&initial);
+    }
+    futures::stream::unfold(watcher, |mut watcher| async move {
+        let line = watcher.next().await?;
+        Some((line, watcher))
+    })
+}
+
+impl Watcher {
+    fn queue_initial(&mut self, initial: &Initial) {
+        for stored in &initial.objects {
+            if self.plan.selector.matches(stored) {
+                let line = self.line("ADDED", stored);
+                self.ready.push_back(line);
+            }
+        }
+        if initial.marks_end {
+            let line = self.bookmark(initial.revision, true);
+            self.ready.push_back(line);
+        }
+    }
+
+    async fn next(&mut self) -> Option<Bytes> {
+        loop {
+            if let Some(line) = self.ready.pop_front() {
+                return Some(line);
+            }
+            if self.done {
+                return None;
+            }
+            self.fill().await;
+        }
+    }
+
+    /// Queues lines, or ends the watch.
+    async fn fill(&mut self) {
+        let mut cursor = match &self.plan.cursor {
+            Ok(cursor) => cursor.clone(),
+            Err((asked, oldest)) => {
+                let line = expired(*asked, *oldest);
+                self.ready.push_back(line);
+                self.done = true;
+                return;
+            }
+        };
+        let Some(mut waker) = self.core.store.waker(&cursor) else {
+            self.done = true;
+            return;
+        };
+        match self.core.store.next(&mut cursor, BATCH) {
+            Ok(Some(batch)) if !batch.events.is_empty() => {
+                for event in &batch.events {
+                    self.queue_event(event);
+                }
+                self.plan.cursor = Ok(cursor);
+            }
+            Ok(Some(batch)) => {
+                let wake = self.deadline.min(self.bookmark_time());
+                tokio::select! {
+                    changed = waker.changed() => self.done = changed.is_err(),
+                    () = tokio::time::sleep_until(wake) => self.on_time(batch.revision),
+                }
+            }
+            Ok(None) => self.done = true,
+            Err(compacted) => {
+                let line = expired(0, compacted.oldest);
+                self.ready.push_back(line);
+                self.done = true;
+            }
+        }
+    }
+
+    fn bookmark_time(&self) -> Instant {
+        if self.plan.bookmarks {
+            self.next_bookmark
+        } else {
+            self.deadline
+        }
+    }
+
+    fn on_time(&mut self, revision: u64) {
+        let now = Instant::now();
+        self.done = now >= self.deadline;
+        if self.plan.bookmarks && (self.done || now >= self.next_bookmark) {
+            self.next_bookmark = now + BOOKMARK_PERIOD;
+            let line = self.bookmark(revision, false);
+            self.ready.push_back(line);
+        }
+    }
+
+    /// What an event is to this watcher depends on which of both states it selects.
+    fn queue_event(&mut self, event: &Event) {
+        if let Some(namespace) = &self.plan.namespace {
+            if event.object.namespace != namespace.as_str() {
+                return;
+            }
+        }
+        let selector = &self.plan.selector;
+        let was = event
+            .previous
+            .as_ref()
+            .is_some_and(|previous| selector.matches(previous));
+        let is = event.kind == EventKind::Put && selector.matches(&event.object);
+        let line = match (was, is) {
+            (false, false) => return,
+            (false, true) => self.line("ADDED", &event.object),
+            (true, true) => self.line("MODIFIED", &event.object),
+            (true, false) if event.kind == EventKind::Removed => {
+                self.line("DELETED", &event.object)
+            }
+            (true, false) => {
+                let Some(previous) = &event.previous else {
+                    return;
+                };
+                let left = Arc::new(previous.at_revision(event.object.revision));
+                self.line("DELETED", &left)
+            }
+        };
+        self.ready.push_back(line);
+    }
+
+    fn line(&mut self, kind: &str, stored: &Arc<Stored>) -> Bytes {
+        let mut out = Vec::with_capacity(stored.json.len() + 128);
+        out.extend_from_slice(b"{\"type\":\"");
+        out.extend_from_slice(kind.as_bytes());
+        out.extend_from_slice(b"\",\"object\":");
+        match self.plan.shape {
+            Shape::Object => render::push_object(&mut out, &self.plan.resource, stored),
+            Shape::Partial => out.extend_from_slice(&codec::to_vec(&render::partial(stored))),
+            Shape::Table => {
+                let columns = if self.rows_sent {
+                    table::Columns::Known
+                } else {
+                    table::Columns::Defined
+                };
+                self.rows_sent = true;
+                out.extend_from_slice(&table::event(
+                    &self.plan.resource,
+                    &self.plan.include,
+                    columns,
+                    stored,
+                ));
+            }
+        }
+        out.extend_from_slice(b"}\n");
+        Bytes::from(out)
+    }
+
+    fn bookmark(&self, revision: u64, ends_initial: bool) -> Bytes {
+        let mut metadata = Map::from([("resourceVersion", revision.to_string().into())]);
+        if ends_initial {
+            metadata.insert(
+                "annotations",
+                Map::from([("k8s.io/initial-events-end", "true".into())]),
+            );
+        }
+        let (api_version, kind) = match self.plan.shape {
+            Shape::Object => (
+                self.plan.resource.api_version(),
+                self.plan.resource.kind.to_string(),
+            ),
+            Shape::Partial => (
+                "meta.k8s.io/v1".to_owned(),
+                "PartialObjectMetadata".to_owned(),
+            ),
+            Shape::Table => ("meta.k8s.io/v1".to_owned(), "Table".to_owned()),
+        };
+        let object = Value::Map(Map::from([
+            ("apiVersion", api_version.into()),
+            ("kind", kind.into()),
+            ("metadata", metadata.into()),
+        ]));
+        let object = table::bookmark(self.plan.shape, &self.plan.resource, object);
+        event_line("BOOKMARK", object)
+    }
+}
+
+fn event_line(kind: &str, object: Value) -> Bytes {
+    let event = Value::Map(Map::from([("type", kind.into()), ("object", object)]));
+    let mut out = codec::to_vec(&event);
+    out.push(b'\n');
+    Bytes::from(out)
+}
+
+fn expired(asked: u64, oldest: u64) -> Bytes {
+    let error = ApiError::expired(format!("too old resource version: {asked} ({oldest})"));
+    event_line("ERROR", error.status())
+}
