@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use engine::{Apply, FIELD_MANAGER, Method, OnConflict, Outcome, Propagation, Run, Validation};
 use manifest::Object;
+use manifest::patch::three_way;
 use yaml::Value;
 
 use crate::client::{WriteOptions, Written};
@@ -88,9 +89,38 @@ impl Write<'_> {
     }
 
     async fn patch_over(&self, live: &Object, modified: &Object) -> Result<Applied, Error> {
+        let last = live.annotation(LAST_APPLIED).unwrap_or_default();
+        let original = yaml::json::parse(last.as_bytes()).ok();
+        let schema = self.shared.builtin.schema(&live.gvk());
+        let kind = match schema {
+            Some(_) => PatchKind::Strategic,
+            None => PatchKind::Merge,
+        };
+        let patch = three_way(
+            original.as_ref(),
+            modified.value(),
+            live.value(),
+            schema.as_ref(),
+        )
+        .map_err(|error| Error::BadObject {
+            what: format!("{} {}", live.kind(), live.name()),
+            problem: error.to_string(),
+        })?
+        .patch;
+        if patch.is_empty() {
+            let unchanged = Written {
+                object: live.clone(),
+                warnings: Vec::new(),
+            };
+            return Ok((Outcome::Unchanged, unchanged));
+        }
         let target = (self.resource, live.namespace(), live.name(), "");
-        let patch = (PatchKind::Merge, modified.value());
-        let written = self.shared.client.patch(target, patch.0, patch.1, self.options()).await?;
+        let patch = Value::Map(patch);
+        let written = self
+            .shared
+            .client
+            .patch(target, kind, &patch, self.options())
+            .await?;
         Ok((Outcome::Configured, written))
     }
 

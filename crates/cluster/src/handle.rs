@@ -1,14 +1,15 @@
 //! The handle of a cluster: what it serves, what it has, and how to change it.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use engine::Live;
+use engine::{Live, Scope};
+use manifest::schema::{Schema, SchemaSet};
 use manifest::{Gvk, Object, ObjectKey};
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
-use yaml::Str;
+use yaml::{Str, Value};
 
 use crate::cache::Cache;
 use crate::{Changes, Class, Client, Discovery, Error, Resource, observe};
@@ -89,7 +90,9 @@ impl Drop for Tasks {
 pub(crate) struct Shared {
     pub(crate) client: Client,
     pub(crate) options: Options,
-    pub(crate) rediscover: Notify,
+    rediscover: Notify,
+    pub(crate) builtin: Arc<SchemaSet>,
+    schemas: Mutex<HashMap<Gvk, Option<Schema>>>,
     cache: Mutex<Cache>,
     changes: Changes,
     discovery: watch::Sender<Arc<Discovery>>,
@@ -110,6 +113,8 @@ impl Cluster {
             cache: Mutex::new(Cache::new(options.instance_label.clone())),
             options,
             rediscover: Notify::new(),
+            builtin: SchemaSet::builtin(),
+            schemas: Mutex::default(),
             changes: Changes::default(),
             discovery,
             unlisted: watch::channel(None).0,
@@ -167,6 +172,66 @@ impl Cluster {
                 api_version: gvk.api_version(),
                 kind: gvk.kind.to_string(),
             })
+    }
+
+    /// Whether the objects of a kind live in namespaces; `None` for a kind that is not served.
+    #[must_use]
+    pub fn scope_of(&self, gvk: &Gvk) -> Option<Scope> {
+        let discovery = self.discovery();
+        discovery
+            .resource(gvk)
+            .map(|resource| match resource.namespaced {
+                true => Scope::Namespaced,
+                false => Scope::Cluster,
+            })
+    }
+
+    /// The schemas of the built-in kinds.
+    #[must_use]
+    pub fn builtin_schemas(&self) -> &Arc<SchemaSet> {
+        &self.shared.builtin
+    }
+
+    /// The schema of a kind: built in, or that of its definition in the cluster, read once and again
+    /// after the definition has changed. `None` where there is none, or none that says anything.
+    ///
+    /// # Errors
+    /// [`Error`] when the definition cannot be asked for.
+    pub async fn schema(&self, gvk: &Gvk) -> Result<Option<Schema>, Error> {
+        if let Some(schema) = self.shared.builtin.schema(gvk) {
+            return Ok(Some(schema));
+        }
+        if let Some(known) = self.shared.schemas().get(gvk) {
+            return Ok(known.clone());
+        }
+        let schema = self.read_schema(gvk).await?;
+        self.shared.schemas().insert(gvk.clone(), schema.clone());
+        Ok(schema)
+    }
+
+    async fn read_schema(&self, gvk: &Gvk) -> Result<Option<Schema>, Error> {
+        let Some(resource) = self.discovery().resource(gvk).cloned() else {
+            return Ok(None);
+        };
+        let crd = Gvk::new("apiextensions.k8s.io/v1", "CustomResourceDefinition");
+        let Some(definitions) = self.discovery().resource(&crd).cloned() else {
+            return Ok(None);
+        };
+        let name = format!("{}.{}", resource.plural, gvk.group);
+        let Some(definition) = self.client().get(&definitions, "", &name).await? else {
+            return Ok(None); // served by an aggregated API
+        };
+        let versions = definition
+            .value()
+            .at(&["spec", "versions"])
+            .and_then(Value::as_list);
+        let schema = versions
+            .unwrap_or_default()
+            .iter()
+            .find(|version| version.get("name").and_then(Value::as_str) == Some(&gvk.version))
+            .and_then(|version| version.at(&["schema", "openAPIV3Schema"]))
+            .and_then(|openapi| self.shared.builtin.custom(openapi).ok());
+        Ok(schema)
     }
 
     /// The live objects that an application tracks or wants ([`Cluster::want`]).
@@ -228,6 +293,16 @@ impl Cluster {
 impl Shared {
     fn cache(&self) -> MutexGuard<'_, Cache> {
         self.cache.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn schemas(&self) -> MutexGuard<'_, HashMap<Gvk, Option<Schema>>> {
+        self.schemas.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A definition has changed: what is known of its kind is read again when it is needed.
+    pub(crate) fn definition_changed(&self) {
+        self.schemas().clear();
+        self.rediscover.notify_one();
     }
 
     /// Whether a watch has seen an object of this key.

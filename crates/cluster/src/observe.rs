@@ -73,7 +73,7 @@ async fn observe_kind(shared: Arc<Shared>, kind: Kind, resource: Arc<Resource>) 
             }
         }
         if is_crd {
-            shared.rediscover.notify_one();
+            shared.definition_changed();
         }
     }
 }
