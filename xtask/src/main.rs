@@ -12,6 +12,7 @@ mod codegen;
 mod gate;
 mod install;
 mod lexer;
+mod replay;
 mod tidy;
 mod workspace;
 
@@ -42,6 +43,8 @@ enum Command {
     },
     /// Put the real kubectl and helm, which some tests drive, into the cache folder
     InstallTools,
+    /// Ask what a corpus of recordings asks, and compare the answers
+    Replay(replay::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -51,6 +54,7 @@ fn main() -> ExitCode {
         Command::Codegen { check: true } => codegen::check(),
         Command::Codegen { check: false } => codegen::run(),
         Command::InstallTools => install::run(),
+        Command::Replay(arguments) => replay::run(&arguments),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
