@@ -313,7 +313,10 @@ impl Decoder {
     }
 
     /// Counts nodes before they are made, and applies go-yaml's rule for the share of aliases.
-    #[allow(clippy::cast_precision_loss)]
+    #[allow(
+        clippy::cast_precision_loss,
+        reason = "go-yaml computes the share in floats too"
+    )]
     fn count(&mut self, nodes: u64, aliased: u64, position: Position) -> Result<(), Error> {
         self.decoded = self.decoded.saturating_add(nodes);
         self.aliased = self.aliased.saturating_add(aliased);
@@ -429,7 +432,7 @@ fn tagged(text: &str, tag: Tag, mode: Mode, position: Position) -> Result<Scalar
         | (Tag::Int, Scalar::Int(_) | Scalar::Uint(_))
         | (Tag::Float, Scalar::Float(_))
         | (Tag::Timestamp, Scalar::Timestamp) => return Ok(scalar),
-        #[allow(clippy::cast_precision_loss)]
+        #[allow(clippy::cast_precision_loss, reason = "!!float asks for a float")]
         (Tag::Float, Scalar::Int(number)) => return Ok(Scalar::Float(number as f64)),
         (Tag::Null, _) => "!!null",
         (Tag::Bool, _) => "!!bool",

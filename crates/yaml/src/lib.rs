@@ -11,7 +11,7 @@
 mod decode;
 mod emit;
 mod error;
-mod events;
+pub mod events;
 pub mod json;
 mod keys;
 mod limits;
@@ -24,7 +24,6 @@ mod value;
 
 pub use emit::{Dialect, emit, emit_in};
 pub use error::{Cause, Error, Position, Warning};
-pub use events::{Event, Events, Span, Style, Tag};
 pub use limits::{MAX_BYTES, MAX_DEPTH, MAX_NODES};
 pub use map::Map;
 pub use resolve::Mode;

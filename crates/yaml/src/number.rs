@@ -110,7 +110,10 @@ pub(crate) fn write_yaml_float(out: &mut String, number: f64) {
 
 /// The text of a float that is the key of a mapping: sigs.k8s.io/yaml prints it with the
 /// precision of 32 bits.
-#[allow(clippy::cast_possible_truncation)]
+#[allow(
+    clippy::cast_possible_truncation,
+    reason = "Go's key is a 32-bit float"
+)]
 pub(crate) fn float_key(number: f64) -> String {
     let mut out = String::new();
     let narrow = number as f32;
@@ -149,7 +152,10 @@ fn push_sign(out: &mut String, negative: bool) {
 
 /// A float that is whole and in the range of `i64`, as that: what is left of it after it went
 /// through the text of JSON.
-#[allow(clippy::cast_possible_truncation, clippy::cast_precision_loss)]
+#[allow(
+    clippy::cast_possible_truncation,
+    reason = "the range is checked before the cast"
+)]
 pub(crate) fn whole(number: f64) -> Option<i64> {
     const LIMIT: f64 = 9_223_372_036_854_775_808.0;
     (number.trunc() == number && (-LIMIT..LIMIT).contains(&number)).then_some(number as i64)

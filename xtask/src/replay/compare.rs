@@ -285,7 +285,7 @@ mod tests {
             &causes("x", "y"),
             &causes("z", "x"),
             &json!({"causes_any_order": true}),
-            2 + 1,
+            2,
         );
     }
 
