@@ -147,13 +147,14 @@ impl Discovery {
                     else {
                         continue;
                     };
-                    let group = text(&["responseKind", "group"]).unwrap_or(group_name);
-                    if group != group_name {
+                    // Empty stands for the group of the list.
+                    let group = text(&["responseKind", "group"]).unwrap_or_default();
+                    if !group.is_empty() && group != group_name {
                         continue; // a view of another group's kind, such as a scale
                     }
                     self.add(Resource {
                         gvk: Gvk {
-                            group: group.into(),
+                            group: group_name.into(),
                             version: version_name.into(),
                             kind: kind.into(),
                         },
