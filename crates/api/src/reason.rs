@@ -20,6 +20,8 @@ pub const EXCLUDED_RESOURCE_WARNING: &str = "ExcludedResourceWarning";
 pub const ORPHANED_RESOURCE_WARNING: &str = "OrphanedResourceWarning";
 /// Ours: a file of the source was skipped.
 pub const SKIPPED_FILE_WARNING: &str = "SkippedFileWarning";
+/// A setting of the spec that Tiphys does not honour yet, and what happens instead; not in Argo CD.
+pub const UNSUPPORTED_SETTING_WARNING: &str = "UnsupportedSettingWarning";
 /// Ours: a field that the cluster's schema drops, so that it never becomes live.
 pub const DROPPED_FIELD_WARNING: &str = "DroppedFieldWarning";
 

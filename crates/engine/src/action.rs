@@ -11,7 +11,7 @@ use yaml::Str;
 use crate::hook::Phase;
 
 /// The field manager of every write to managed objects.
-pub const FIELD_MANAGER: &str = "argocd-controller";
+pub const FIELD_MANAGER: &str = api::names::FIELD_MANAGER;
 
 /// A task of a sync, as results are kept in the status: one object in one phase.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -135,6 +135,16 @@ impl Propagation {
             Propagation::Foreground => "Foreground",
             Propagation::Background => "Background",
             Propagation::Orphan => "Orphan",
+        }
+    }
+}
+
+impl From<api::sync_options::Propagation> for Propagation {
+    fn from(option: api::sync_options::Propagation) -> Self {
+        match option {
+            api::sync_options::Propagation::Foreground => Propagation::Foreground,
+            api::sync_options::Propagation::Background => Propagation::Background,
+            api::sync_options::Propagation::Orphan => Propagation::Orphan,
         }
     }
 }

@@ -5,22 +5,10 @@
 
 use std::fmt;
 
+use api::names;
+use api::sync_options::SyncOptions;
 use manifest::Object;
 use yaml::Value;
-
-const HOOK: &str = "argocd.argoproj.io/hook";
-const HOOK_DELETE_POLICY: &str = "argocd.argoproj.io/hook-delete-policy";
-const SYNC_WAVE: &str = "argocd.argoproj.io/sync-wave";
-const SYNC_OPTIONS: &str = "argocd.argoproj.io/sync-options";
-const COMPARE_OPTIONS: &str = "argocd.argoproj.io/compare-options";
-const IGNORE_HEALTHCHECK: &str = "argocd.argoproj.io/ignore-healthcheck";
-const HELM_HOOK: &str = "helm.sh/hook";
-const HELM_HOOK_DELETE_POLICY: &str = "helm.sh/hook-delete-policy";
-const HELM_HOOK_WEIGHT: &str = "helm.sh/hook-weight";
-const HELM_RESOURCE_POLICY: &str = "helm.sh/resource-policy";
-
-/// On every hook while it runs, so that it cannot vanish before its result is seen.
-pub const HOOK_FINALIZER: &str = "argocd.argoproj.io/hook-finalizer";
 
 /// A phase of a sync, in order of execution.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -56,7 +44,7 @@ impl fmt::Display for Phase {
 
 /// What a hook annotation asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum HookType {
+pub(crate) enum HookType {
     /// Runs in a phase of a sync.
     Sync(Phase),
     /// Never applied.
@@ -105,7 +93,7 @@ impl HookType {
 
 /// When a hook's object is deleted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum DeletePolicy {
+pub(crate) enum DeletePolicy {
     /// After the operation succeeded.
     HookSucceeded,
     /// After the operation failed.
@@ -129,10 +117,10 @@ fn items<'a>(object: &'a Object, annotation: &str) -> Vec<&'a str> {
 /// Whether the object carries a hook annotation at all, valid or not (semantics 33, 35).
 #[must_use]
 pub(crate) fn is_hook(object: &Object) -> bool {
-    if !items(object, HOOK).is_empty() {
+    if !items(object, names::HOOK).is_empty() {
         return hook_types(object) != [HookType::Skip];
     }
-    let helm = items(object, HELM_HOOK);
+    let helm = items(object, names::HELM_HOOK);
     !helm.is_empty() && helm != ["crd-install"]
 }
 
@@ -140,12 +128,12 @@ pub(crate) fn is_hook(object: &Object) -> bool {
 /// (semantics 32-35). Empty for ordinary objects, and for hooks that are ignored.
 #[must_use]
 pub(crate) fn hook_types(object: &Object) -> Vec<HookType> {
-    let mut types: Vec<HookType> = items(object, HOOK)
+    let mut types: Vec<HookType> = items(object, names::HOOK)
         .into_iter()
         .filter_map(HookType::parse)
         .collect();
     if types.is_empty() {
-        for hook in items(object, HELM_HOOK)
+        for hook in items(object, names::HELM_HOOK)
             .into_iter()
             .filter_map(HookType::of_helm)
         {
@@ -179,7 +167,7 @@ pub(crate) fn is_skipped(object: &Object) -> bool {
 
 /// The delete policies of both families; `BeforeHookCreation` when there is none.
 pub(crate) fn delete_policies(object: &Object) -> Vec<DeletePolicy> {
-    let argo = items(object, HOOK_DELETE_POLICY)
+    let argo = items(object, names::HOOK_DELETE_POLICY)
         .into_iter()
         .filter_map(|word| match word {
             "HookSucceeded" => Some(DeletePolicy::HookSucceeded),
@@ -187,7 +175,7 @@ pub(crate) fn delete_policies(object: &Object) -> Vec<DeletePolicy> {
             "BeforeHookCreation" => Some(DeletePolicy::BeforeHookCreation),
             _ => None,
         });
-    let helm = items(object, HELM_HOOK_DELETE_POLICY)
+    let helm = items(object, names::HELM_HOOK_DELETE_POLICY)
         .into_iter()
         .filter_map(|word| match word {
             "hook-succeeded" => Some(DeletePolicy::HookSucceeded),
@@ -204,37 +192,30 @@ pub(crate) fn delete_policies(object: &Object) -> Vec<DeletePolicy> {
 
 /// The wave: `sync-wave` when it is a whole number, else Helm's weight, else 0 (semantics 4).
 pub(crate) fn wave(object: &Object) -> i64 {
-    [SYNC_WAVE, HELM_HOOK_WEIGHT]
+    [names::SYNC_WAVE, names::HELM_HOOK_WEIGHT]
         .iter()
         .find_map(|key| object.annotation(key)?.parse().ok())
         .unwrap_or_default()
 }
 
-/// Whether the object's `sync-options` hold `option`.
-pub(crate) fn has_sync_option(object: &Object, option: &str) -> bool {
-    items(object, SYNC_OPTIONS).contains(&option)
-}
-
-/// The first option of the object that starts with `prefix`, such as `Prune=`.
-pub(crate) fn sync_option_value<'a>(object: &'a Object, prefix: &str) -> Option<&'a str> {
-    items(object, SYNC_OPTIONS)
-        .into_iter()
-        .find_map(|item| item.strip_prefix(prefix))
+/// The object's own sync options.
+pub(crate) fn options(object: &Object) -> SyncOptions {
+    SyncOptions::parse_annotation(object.annotation(names::SYNC_OPTIONS).unwrap_or_default())
 }
 
 /// Whether the object's `compare-options` hold `IgnoreExtraneous`.
 pub(crate) fn ignores_extraneous(object: &Object) -> bool {
-    items(object, COMPARE_OPTIONS).contains(&"IgnoreExtraneous")
+    items(object, names::COMPARE_OPTIONS).contains(&"IgnoreExtraneous")
 }
 
 /// Whether the object is left out of its application's health.
 pub(crate) fn ignores_health(object: &Object) -> bool {
-    object.annotation(IGNORE_HEALTHCHECK) == Some("true")
+    object.annotation(names::IGNORE_HEALTHCHECK) == Some("true")
 }
 
 /// Whether Helm's resource policy keeps the object when the application is deleted.
 pub(crate) fn is_kept_by_helm(object: &Object) -> bool {
-    items(object, HELM_RESOURCE_POLICY).contains(&"keep")
+    items(object, names::HELM_RESOURCE_POLICY).contains(&"keep")
 }
 
 /// Whether the object carries the finalizer of hooks.
@@ -243,7 +224,10 @@ pub(crate) fn has_finalizer(object: &Object) -> bool {
         .value()
         .at(&["metadata", "finalizers"])
         .and_then(Value::as_list)
-        .is_some_and(|all| all.iter().any(|one| one.as_str() == Some(HOOK_FINALIZER)))
+        .is_some_and(|all| {
+            all.iter()
+                .any(|one| one.as_str() == Some(names::HOOK_FINALIZER))
+        })
 }
 
 #[cfg(test)]
@@ -273,41 +257,44 @@ mod tests {
         };
         check(&[], &[]);
         check(
-            &[(HOOK, "PreSync, Sync,PreSync")],
+            &[(names::HOOK, "PreSync, Sync,PreSync")],
             &[HookType::Sync(Phase::PreSync), HookType::Sync(Phase::Sync)],
         );
         check(
-            &[(HELM_HOOK, "pre-install,pre-upgrade")],
+            &[(names::HELM_HOOK, "pre-install,pre-upgrade")],
             &[HookType::Sync(Phase::PreSync)],
         );
         check(
-            &[(HOOK, "PostSync"), (HELM_HOOK, "pre-install")],
+            &[(names::HOOK, "PostSync"), (names::HELM_HOOK, "pre-install")],
             &[HookType::Sync(Phase::PostSync)],
         );
         check(
-            &[(HOOK, "bogus"), (HELM_HOOK, "pre-install")],
+            &[(names::HOOK, "bogus"), (names::HELM_HOOK, "pre-install")],
             &[HookType::Sync(Phase::PreSync)],
         );
-        check(&[(HELM_HOOK, "test")], &[]);
+        check(&[(names::HELM_HOOK, "test")], &[]);
     }
 
     #[test]
     fn a_hook_without_a_valid_type_is_ignored() {
-        assert!(is_ignored(&object(&[(HOOK, "bogus")])));
-        assert!(is_ignored(&object(&[(HELM_HOOK, "test")])));
-        assert!(is_ignored(&object(&[(HOOK, "Skip")])));
-        assert!(!is_hook(&object(&[(HOOK, "Skip")])));
-        assert!(!is_ignored(&object(&[(HELM_HOOK, "crd-install")])));
-        assert!(!is_hook(&object(&[(HELM_HOOK, "crd-install")])));
+        assert!(is_ignored(&object(&[(names::HOOK, "bogus")])));
+        assert!(is_ignored(&object(&[(names::HELM_HOOK, "test")])));
+        assert!(is_ignored(&object(&[(names::HOOK, "Skip")])));
+        assert!(!is_hook(&object(&[(names::HOOK, "Skip")])));
+        assert!(!is_ignored(&object(&[(names::HELM_HOOK, "crd-install")])));
+        assert!(!is_hook(&object(&[(names::HELM_HOOK, "crd-install")])));
     }
 
     #[test]
     fn a_wave_that_is_no_number_gives_way_to_the_weight_of_helm() {
-        assert_eq!(wave(&object(&[(SYNC_WAVE, "-2")])), -2);
+        assert_eq!(wave(&object(&[(names::SYNC_WAVE, "-2")])), -2);
         assert_eq!(
-            wave(&object(&[(SYNC_WAVE, "x"), (HELM_HOOK_WEIGHT, "3")])),
+            wave(&object(&[
+                (names::SYNC_WAVE, "x"),
+                (names::HELM_HOOK_WEIGHT, "3")
+            ])),
             3
         );
-        assert_eq!(wave(&object(&[(SYNC_WAVE, "x")])), 0);
+        assert_eq!(wave(&object(&[(names::SYNC_WAVE, "x")])), 0);
     }
 }

@@ -1,21 +1,39 @@
 //! Decides: from what Git says, what is live and what was asked for, to the next actions and the
 //! status.
 //!
-//! Read [`Action`] first, then the modules in the order of the pipeline.
-//! Everything here is a function of its arguments: no file, clock, network or randomness.
+//! The pipeline, in reading order: [`render`] makes objects of files, [`normalize`] makes them an
+//! application's, [`compare`] puts them beside what is live, [`plan`] orders what a sync has to do,
+//! [`mod@advance`] takes one step of it, [`assess`] judges live objects. Everything here is a function
+//! of its arguments: no file, clock, network or randomness, and nothing is remembered.
 
-mod action;
-mod gate;
+mod batch;
+mod child;
 mod glob;
+mod health;
 mod hook;
-mod live;
-mod tracking;
+mod results;
 
-pub use action::{
-    Action, ActionResult, Apply, FIELD_MANAGER, Method, OnConflict, Outcome, Propagation, Run,
-    TaskKey, Validation, Verb,
-};
-pub use gate::{Authorized, Denied};
-pub use hook::{HOOK_FINALIZER, Phase};
-pub use live::{ClusterName, Live, Scope, ScopeOf};
-pub use tracking::{TRACKING_ID, Tracking, TrackingId, TrackingMethod};
+pub mod live;
+pub mod subject;
+pub mod tracking;
+
+pub mod render;
+
+pub mod gate;
+pub mod normalize;
+
+pub mod compare;
+
+pub mod action;
+pub mod advance;
+pub mod plan;
+
+pub use action::{Action, ActionResult};
+pub use advance::{advance, settle};
+pub use compare::compare;
+pub use gate::{Authorized, authorize};
+pub use health::assess;
+pub use live::Live;
+pub use normalize::normalize;
+pub use plan::plan;
+pub use render::render;

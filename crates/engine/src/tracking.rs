@@ -2,12 +2,10 @@
 //!
 //! Read [`Tracking`] first. It must never know what is desired or live: it writes and reads marks.
 
+use api::names;
 use manifest::{Object, ObjectKey};
 use yaml::Str;
 
-/// The annotation that names application and object.
-pub const TRACKING_ID: &str = "argocd.argoproj.io/tracking-id";
-const INSTALLATION_ID: &str = "argocd.argoproj.io/installation-id";
 /// The longest value of a label.
 const MAX_LABEL: usize = 63;
 
@@ -51,27 +49,16 @@ impl Default for Tracking {
     fn default() -> Self {
         Tracking {
             method: TrackingMethod::default(),
-            label_key: "app.kubernetes.io/instance".into(),
+            label_key: names::INSTANCE_LABEL.into(),
             installation_id: Str::default(),
         }
-    }
-}
-
-/// The name of an application in tracking marks: with its namespace when that is not the
-/// controller's (semantics 137).
-#[must_use]
-pub fn instance_name(name: &str, namespace: &str, controller_namespace: &str) -> String {
-    if namespace.is_empty() || namespace == controller_namespace {
-        name.to_owned()
-    } else {
-        format!("{namespace}_{name}")
     }
 }
 
 /// A parsed `tracking-id`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TrackingId<'a> {
-    /// The application, see [`instance_name`].
+    /// The application, see `api::Application::instance_name`.
     pub instance: &'a str,
     /// The object that the mark was made for.
     pub key: ObjectKey,
@@ -127,7 +114,7 @@ impl Tracking {
         }
         if self.method != TrackingMethod::Label {
             let id = self.id(object, instance, destination_namespace);
-            object.set_annotation(TRACKING_ID, &id);
+            object.set_annotation(names::TRACKING_ID, &id);
         }
         match self.method {
             TrackingMethod::Annotation => {}
@@ -137,12 +124,12 @@ impl Tracking {
             }
         }
         if !self.installation_id.is_empty() {
-            object.set_annotation(INSTALLATION_ID, &self.installation_id);
-        } else if object.annotation(INSTALLATION_ID).is_some() {
+            object.set_annotation(names::INSTALLATION_ID, &self.installation_id);
+        } else if object.annotation(names::INSTALLATION_ID).is_some() {
             object
                 .value_mut()
                 .map_at_mut(&["metadata", "annotations"])
-                .remove(INSTALLATION_ID);
+                .remove(names::INSTALLATION_ID);
         }
     }
 
@@ -151,14 +138,14 @@ impl Tracking {
     #[must_use]
     pub fn owner<'a>(&self, live: &'a Object) -> Option<&'a str> {
         if !self.installation_id.is_empty()
-            && live.annotation(INSTALLATION_ID) != Some(self.installation_id.as_str())
+            && live.annotation(names::INSTALLATION_ID) != Some(self.installation_id.as_str())
         {
             return None;
         }
         let owner = match self.method {
             TrackingMethod::Label => live.label(&self.label_key)?,
             TrackingMethod::Annotation | TrackingMethod::AnnotationAndLabel => {
-                TrackingId::parse(live.annotation(TRACKING_ID)?)?.instance
+                TrackingId::parse(live.annotation(names::TRACKING_ID)?)?.instance
             }
         };
         (!owner.is_empty()).then_some(owner)
@@ -171,7 +158,10 @@ impl Tracking {
         if self.method == TrackingMethod::Label {
             return true;
         }
-        let Some(id) = live.annotation(TRACKING_ID).and_then(TrackingId::parse) else {
+        let Some(id) = live
+            .annotation(names::TRACKING_ID)
+            .and_then(TrackingId::parse)
+        else {
             return true;
         };
         let key = live.key();
