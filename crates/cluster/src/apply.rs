@@ -3,7 +3,9 @@
 
 use std::time::Duration;
 
-use engine::{Apply, FIELD_MANAGER, Method, OnConflict, Outcome, Propagation, Run, Validation};
+use engine::action::{
+    Apply, FIELD_MANAGER, Method, OnConflict, Outcome, Propagation, Run, Validation,
+};
 use manifest::Object;
 use manifest::patch::three_way;
 use yaml::Value;

@@ -6,7 +6,8 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use engine::{Live, TRACKING_ID};
+use engine::Live;
+use engine::tracking::TRACKING_ID;
 use manifest::{Object, ObjectKey};
 use yaml::Str;
 

@@ -5,7 +5,7 @@
 
 use std::fmt::Write as _;
 
-use engine::Propagation;
+use engine::action::Propagation;
 use http::{Method, Request, Response};
 use http_body_util::{BodyExt, Limited};
 use kube::client::Body;

@@ -2,7 +2,8 @@
 //!
 //! Its input is an [`Authorized`] action, which only the project gate of `engine` can make.
 
-use engine::{Action, ActionResult, Authorized, Outcome, Verb};
+use engine::action::{Outcome, Verb};
+use engine::{Action, ActionResult, Authorized};
 use manifest::Object;
 use yaml::Value;
 
@@ -37,7 +38,7 @@ impl Cluster {
                 }
                 .run()
                 .await?;
-                if apply.run == engine::Run::Wet {
+                if apply.run == engine::action::Run::Wet {
                     shared.object_applied(written.object.clone());
                 }
                 Ok(result((outcome, written)))
@@ -84,7 +85,7 @@ impl Cluster {
                 list.retain(|item| item.as_str() != Some(finalizer));
             }
             let options = WriteOptions {
-                field_manager: Some(engine::FIELD_MANAGER),
+                field_manager: Some(engine::action::FIELD_MANAGER),
                 ..WriteOptions::default()
             };
             match client.update(resource, &object, options).await {

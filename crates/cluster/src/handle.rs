@@ -4,7 +4,8 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use engine::{Live, Scope};
+use engine::Live;
+use engine::live::Scope;
 use manifest::schema::{Schema, SchemaSet};
 use manifest::{Gvk, Object, ObjectKey};
 use tokio::sync::{Notify, watch};

@@ -9,6 +9,8 @@ use yaml::Str;
 /// The longest value of a label.
 const MAX_LABEL: usize = 63;
 
+pub use api::names::TRACKING_ID;
+
 /// Where the mark of ownership stands (`application.resourceTrackingMethod`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum TrackingMethod {
