@@ -153,11 +153,6 @@ struct Reader<'a> {
 
 impl Reader<'_> {
     fn yaml(&mut self, text: &str) -> Result<(), Failure> {
-        // As apimachinery's decoder: a text that begins like JSON is JSON, if it can be.
-        if text.trim_start().starts_with('{') && self.json(text).is_ok() {
-            return Ok(());
-        }
-        self.decoded = Decoded::default();
         let mut documents = Documents::new(text, Mode::GoYaml2);
         let mut result = Ok(());
         while result.is_ok() {

@@ -345,10 +345,10 @@ impl Decoder {
     ) -> Result<Node, Error> {
         let scalar = match tag {
             None if style != Style::Plain => Scalar::Text,
-            None | Some(Tag::NonSpecific) => resolve(&text, self.mode, Times::Seen),
+            None => resolve(&text, self.mode, Times::Seen),
             Some(Tag::Binary) => return binary(&text, position),
             Some(Tag::Merge) if text == "<<" => Scalar::Merge,
-            Some(Tag::Str | Tag::Other | Tag::Merge) => Scalar::Text,
+            Some(Tag::Str | Tag::NonSpecific | Tag::Other | Tag::Merge) => Scalar::Text,
             Some(tag) => tagged(&text, tag, self.mode, position)?,
         };
         let value = match scalar {

@@ -43,7 +43,7 @@ pub enum Tag {
     Timestamp,
     /// `!!merge`
     Merge,
-    /// `!`: resolved as if it were plain and had no tag.
+    /// `!`: the scalar is text.
     NonSpecific,
     /// Any other tag: the scalar stays text.
     Other,
@@ -84,6 +84,7 @@ pub struct Events<'a> {
     text: &'a str,
     parser: granit::Parser<'a, granit::StrInput<'a>>,
     lines_before: u32,
+    line_break_at_end: bool,
 }
 
 impl<'a> Events<'a> {
@@ -99,7 +100,14 @@ impl<'a> Events<'a> {
             text,
             parser: granit::Parser::new_from_str_with_options(text, options),
             lines_before,
+            line_break_at_end: text.ends_with(['\n', '\r']),
         }
+    }
+
+    /// Reads the text as if a line break stood at its end, as Kubernetes' line reader gives it.
+    pub(crate) fn with_last_line_closed(mut self) -> Self {
+        self.line_break_at_end = true;
+        self
     }
 
     /// The next event; `None` at the end of the text.
@@ -155,7 +163,7 @@ impl<'a> Events<'a> {
     /// its value either.
     fn without_invented_break(&self, text: Cow<'a, str>, end: usize) -> Cow<'a, str> {
         let at_end = self.text.get(end..).is_none_or(str::is_empty);
-        if !at_end || self.text.ends_with(['\n', '\r']) || !text.ends_with('\n') {
+        if !at_end || self.line_break_at_end || !text.ends_with('\n') {
             return text;
         }
         match text {

@@ -151,14 +151,27 @@ fn push_sign(out: &mut String, negative: bool) {
 }
 
 /// A float that is whole and in the range of `i64`, as that: what is left of it after it went
-/// through the text of JSON.
+/// through the text of JSON. Large floats have zeros in that text behind the digits that tell them
+/// apart, so that the number read from it is another one.
 #[allow(
     clippy::cast_possible_truncation,
     reason = "the range is checked before the cast"
 )]
 pub(crate) fn whole(number: f64) -> Option<i64> {
-    const LIMIT: f64 = 9_223_372_036_854_775_808.0;
-    (number.trunc() == number && (-LIMIT..LIMIT).contains(&number)).then_some(number as i64)
+    /// Up to here every whole number is a float.
+    const EXACT: f64 = 9_007_199_254_740_992.0;
+    if number.trunc() != number {
+        return None;
+    }
+    if number.abs() <= EXACT {
+        return Some(number as i64);
+    }
+    if number.abs() >= 1e19 {
+        return None;
+    }
+    let mut text = String::new();
+    write_json_float(&mut text, number);
+    text.parse().ok()
 }
 
 /// A whole number as Go's `strconv` reads it in base 0: `0x`, `0o`, `0b` and a leading `0` choose
@@ -270,6 +283,18 @@ mod tests {
         check_json(0.000_001, "0.000001");
         check_json(1.5e-9, "1.5e-9");
         check_json(-1e-10, "-1e-10");
+    }
+
+    #[test]
+    fn whole_floats_become_what_json_text_says() {
+        assert_eq!(whole(-0.0), Some(0));
+        assert_eq!(whole(1e18), Some(1_000_000_000_000_000_000));
+        assert_eq!(
+            whole(1_234_567_890_123_456_768.0),
+            Some(1_234_567_890_123_456_800)
+        );
+        assert_eq!(whole(-9_223_372_036_854_775_808.0), None);
+        assert_eq!(whole(0.5), None);
     }
 
     #[test]

@@ -64,13 +64,26 @@ pub(crate) fn resolve(text: &str, mode: Mode, times: Times) -> Scalar {
     match first {
         b'0'..=b'9' | b'+' | b'-' => signed_or_digit(text, mode, times),
         b'.' => special_float(text)
-            .or_else(|| number::parse_float(text))
+            .or_else(|| number::parse_float(&without_separators(text)?))
             .map_or(Scalar::Text, Scalar::Float),
         b'~' | b'n' | b'N' | b't' | b'T' | b'f' | b'F' => word(text, mode),
         b'y' | b'Y' | b'o' | b'O' => word(text, mode),
         b'<' if text == "<<" => Scalar::Merge,
         _ => Scalar::Text,
     }
+}
+
+/// Go's float syntax allows `_` between two digits.
+fn without_separators(text: &str) -> Option<Cow<'_, str>> {
+    if !text.contains('_') {
+        return Some(text.into());
+    }
+    let separate = text
+        .as_bytes()
+        .windows(3)
+        .filter(|three| three[1] == b'_' && three[0].is_ascii_digit() && three[2].is_ascii_digit());
+    let all_separate = separate.count() == text.matches('_').count();
+    all_separate.then(|| text.replace('_', "").into())
 }
 
 fn word(text: &str, mode: Mode) -> Scalar {

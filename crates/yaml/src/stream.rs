@@ -59,6 +59,8 @@ pub struct Documents<'a> {
 }
 
 enum Source<'a> {
+    /// A text that begins like JSON is read as JSON values for as long as it is.
+    Json(Box<json::Stream<'a>>, usize),
     /// Kubernetes cuts the text first and takes the first document of each piece.
     Pieces(Pieces<'a>),
     /// go-yaml v3 lets the parser find the documents.
@@ -71,7 +73,10 @@ impl<'a> Documents<'a> {
     #[must_use]
     pub fn new(text: &'a str, mode: Mode) -> Self {
         let source = match mode {
-            Mode::GoYaml2 | Mode::GoYaml2Strict => Source::Pieces(Pieces::new(text)),
+            _ if begins_as_json(text) && mode != Mode::GoYaml3 => {
+                Source::Json(Box::new(json::Stream::new(text)), 0)
+            }
+            Mode::GoYaml2 | Mode::GoYaml2Strict => Source::Pieces(Pieces::new(text, 0)),
             Mode::GoYaml3 => Source::Parser(Box::new(Events::new(text, 0))),
         };
         Documents {
@@ -105,6 +110,20 @@ impl<'a> Documents<'a> {
         loop {
             let found = match &mut self.source {
                 Source::Ended => return Ok(None),
+                Source::Json(stream, count) => match stream.next_value() {
+                    Ok(None) => return Ok(None),
+                    Ok(found) => {
+                        *count += 1;
+                        found
+                    }
+                    // One value and then something else is no stream of JSON yet.
+                    Err(_) if *count <= 1 => {
+                        let (rest, lines_before) = stream.rest();
+                        self.source = Source::Pieces(Pieces::new(rest, lines_before));
+                        continue;
+                    }
+                    Err(error) => return Err(error),
+                },
                 Source::Parser(events) => match self.decoder.document(events)? {
                     None => return Ok(None),
                     found => found,
@@ -129,7 +148,12 @@ fn read_piece(
     decoder: &mut Decoder,
     piece: &Piece<'_>,
 ) -> Result<Option<(Value, Position)>, Error> {
-    decoder.document(&mut Events::new(piece.text, piece.lines_before))
+    let mut events = Events::new(piece.text, piece.lines_before).with_last_line_closed();
+    decoder.document(&mut events)
+}
+
+fn begins_as_json(text: &str) -> bool {
+    text.trim_start().starts_with('{')
 }
 
 /// A part of the text between separators.
@@ -145,11 +169,8 @@ struct Pieces<'a> {
 }
 
 impl<'a> Pieces<'a> {
-    fn new(text: &'a str) -> Self {
-        Pieces {
-            rest: text,
-            lines_before: 0,
-        }
+    fn new(rest: &'a str, lines_before: u32) -> Self {
+        Pieces { rest, lines_before }
     }
 
     fn next_piece(&mut self) -> Result<Option<Piece<'a>>, Error> {

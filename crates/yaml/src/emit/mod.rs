@@ -107,11 +107,6 @@ impl Emitter {
 
     /// `sigs.k8s.io/yaml` writes JSON and reads that as YAML before it writes YAML, so whole
     /// floats that fit 64 bits come out as whole numbers.
-    #[allow(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "the range is checked before each cast"
-    )]
     fn write_float(&self, text: &mut String, number: f64) {
         const UNSIGNED_END: f64 = 18_446_744_073_709_551_616.0;
         if !self.dialect.is_v2() {

@@ -92,7 +92,11 @@ fn wanted(text: &str, dialect: Dialect) -> Style {
     if text.contains('\n') {
         return Style::Literal;
     }
-    let stays_text = resolve(text, dialect.mode(), Times::Seen) == Scalar::Text;
+    // go-yaml's resolver never sees `<<`, so that it is not quoted.
+    let stays_text = matches!(
+        resolve(text, dialect.mode(), Times::Seen),
+        Scalar::Text | Scalar::Merge
+    );
     let old = !dialect.is_v2() && old_bool(text).is_some();
     if stays_text && !is_base60(text) && !old {
         Style::Plain

@@ -37,6 +37,8 @@ pub fn parse_str(text: &str) -> Result<Value, Error> {
 /// them.
 pub struct Stream<'a> {
     parser: Parser<'a>,
+    /// Behind the last value.
+    taken: usize,
 }
 
 impl<'a> Stream<'a> {
@@ -45,7 +47,18 @@ impl<'a> Stream<'a> {
     pub fn new(text: &'a str) -> Self {
         Stream {
             parser: Parser::new(text),
+            taken: 0,
         }
+    }
+
+    /// What is behind the last value, from the next line on if only spaces stand before it, and
+    /// how many lines are before that.
+    pub(crate) fn rest(&self) -> (&'a str, u32) {
+        let rest = &self.parser.text[self.taken..];
+        let line_end = rest.find('\n').filter(|end| rest[..*end].trim().is_empty());
+        let start = self.taken + line_end.map_or(0, |end| end + 1);
+        let line = position(self.parser.bytes, start).line;
+        (&self.parser.text[start..], line - 1)
     }
 
     /// The next value and the place where it begins; `None` at the end of the text.
@@ -59,6 +72,7 @@ impl<'a> Stream<'a> {
         }
         let start = self.parser.at;
         let value = self.parser.checked_value()?;
+        self.taken = self.parser.at;
         Ok(Some((value, position(self.parser.bytes, start))))
     }
 }

@@ -31,7 +31,7 @@ fn plain_scalars_get_the_types_of_yaml_1_1() {
     );
     check(
         "[1_000, 0x1F, 1e3, 'yes', \"1\", ! 12]",
-        r#"[1000,31,1000,"yes","1",12]"#,
+        r#"[1000,31,1000,"yes","1","12"]"#,
     );
 }
 
@@ -141,9 +141,30 @@ fn streams_are_cut_as_kubernetes_does() {
 }
 
 #[test]
+fn a_stream_may_begin_as_json() {
+    check_documents(
+        "{\"a\":1}\n{\"b\":2}\n",
+        &[(1, r#"{"a":1}"#), (2, r#"{"b":2}"#)],
+    );
+    check_documents(
+        "{\"a\":1}\n---\nb: 2\n",
+        &[(1, r#"{"a":1}"#), (3, r#"{"b":2}"#)],
+    );
+    check_documents("{a: 1}\n", &[(1, r#"{"a":1}"#)]);
+    let text = "{\"a\":1}{\"b\":2}\n---\n";
+    check_error(
+        Mode::GoYaml2,
+        text,
+        "line 2, column 2: invalid character '-' in numeric literal",
+    );
+}
+
+#[test]
 fn block_scalars_keep_their_last_line_break() {
     check("a: |\n  x\nb: >\n  y\n  z", r#"{"a":"x\n","b":"y z"}"#);
     check("a: |\n  x", r#"{"a":"x"}"#);
+    // Kubernetes' stream reader closes the last line, sigs.k8s.io/yaml does not.
+    check_documents("a: |\n  x", &[(1, r#"{"a":"x\n"}"#)]);
     check("a: |+\n  x\n\n", r#"{"a":"x\n\n"}"#);
 }
 
