@@ -75,9 +75,6 @@ fn the_files_of_the_corpora_mean_what_they_mean_to_go() {
         compared - differ.len()
     );
     println!("{}", differ.join("\n"));
-    assert!(
-        differ.len() <= expected::CORPUS_DIFFERENCES,
-        "{} files differ",
-        differ.len()
-    );
+    let percent = (compared - differ.len()) * 100 / compared.max(1);
+    assert!(percent >= expected::CORPUS_PERCENT, "{percent} %");
 }

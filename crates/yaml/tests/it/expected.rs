@@ -20,5 +20,5 @@ pub(crate) const EMIT_V3: usize = 3963;
 pub(crate) const EMIT_KUSTOMIZE: usize = 3963;
 /// `json.jsonl`, of 2,000: numbers above `i64::MAX`, which stay exact here.
 pub(crate) const JSON: usize = 1999;
-/// Files of `corpus.txt` that differ, of 6,014.
-pub(crate) const CORPUS_DIFFERENCES: usize = 0;
+/// The share of the files of `corpus.txt` that agree, in percent: all 6,014.
+pub(crate) const CORPUS_PERCENT: usize = 100;

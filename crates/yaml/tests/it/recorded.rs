@@ -45,8 +45,8 @@ fn check(what: &str, file: &str, expected: usize, compare: impl Fn(&Case) -> Res
     );
 }
 
-fn compare(input: &str, found: Result<String, String>, want: Option<&str>) -> Result<(), String> {
-    match (&found, want) {
+fn compare(input: &str, found: &Result<String, String>, want: Option<&str>) -> Result<(), String> {
+    match (found, want) {
         (Ok(found), Some(want)) if found == want => Ok(()),
         (Err(_), None) => Ok(()),
         _ => Err(format!("{input:?}\n   found {found:?}\n    want {want:?}")),
@@ -63,7 +63,7 @@ fn parse(input: &str, mode: Mode) -> Result<String, String> {
 fn texts_mean_what_they_mean_to_sigs_yaml() {
     check("parse v2", "parse.jsonl", expected::PARSE_V2, |case| {
         let input = text(case, "input").unwrap();
-        compare(input, parse(input, Mode::GoYaml2), text(case, "v2"))
+        compare(input, &parse(input, Mode::GoYaml2), text(case, "v2"))
             .map_err(|difference| format!("{difference} {}", text(case, "error").unwrap_or("")))
     });
 }
@@ -94,7 +94,7 @@ fn texts_mean_what_they_mean_to_go_yaml_3() {
         if case["v3_skip"] == true {
             return Ok(());
         }
-        compare(input, parse(input, Mode::GoYaml3), text(case, "v3"))
+        compare(input, &parse(input, Mode::GoYaml3), text(case, "v3"))
     });
 }
 
@@ -131,7 +131,11 @@ fn check_emit(field: &'static str, dialect: Dialect, expected: usize) {
     check(field, "emit.jsonl", expected, |case| {
         let input = text(case, "value").unwrap();
         let value = json::parse(input.as_bytes()).unwrap();
-        compare(input, Ok(yaml::emit_in(&value, dialect)), text(case, field))
+        compare(
+            input,
+            &Ok(yaml::emit_in(&value, dialect)),
+            text(case, field),
+        )
     });
 }
 
@@ -159,8 +163,8 @@ fn json_is_read_and_written_as_kubernetes_does() {
             .as_ref()
             .map(json::to_string_html_escaped)
             .map_err(Clone::clone);
-        compare(input, found, text(case, "output"))?;
+        compare(input, &found, text(case, "output"))?;
         let pretty = value.map(|value| json::to_string_pretty(&value, json::Indent::Two));
-        compare(input, pretty, text(case, "pretty"))
+        compare(input, &pretty, text(case, "pretty"))
     });
 }
