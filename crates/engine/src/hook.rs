@@ -56,17 +56,6 @@ pub(crate) enum HookType {
 }
 
 impl HookType {
-    /// The word in annotations and statuses.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            HookType::Sync(phase) => phase.as_str(),
-            HookType::Skip => "Skip",
-            HookType::PreDelete => "PreDelete",
-            HookType::PostDelete => "PostDelete",
-        }
-    }
-
     fn parse(word: &str) -> Option<Self> {
         Some(match word {
             "PreSync" => HookType::Sync(Phase::PreSync),

@@ -26,7 +26,10 @@ pub mod compare;
 
 pub mod action;
 pub mod advance;
+pub mod operation;
 pub mod plan;
+pub mod summarize;
+pub mod teardown;
 
 pub use action::{Action, ActionResult};
 pub use advance::{advance, settle};
@@ -37,3 +40,5 @@ pub use live::Live;
 pub use normalize::normalize;
 pub use plan::plan;
 pub use render::render;
+pub use summarize::summarize;
+pub use teardown::teardown;

@@ -14,7 +14,7 @@ use manifest::{Gvk, Object, ObjectKey};
 use yaml::{Map, Value};
 
 use crate::action::TaskKey;
-use crate::compare::{Compared, Comparison};
+use crate::compare::{Compared, Comparison, Rules};
 use crate::gate::Gate;
 use crate::hook;
 use crate::live::Live;
@@ -143,7 +143,7 @@ pub fn plan<'a>(
     let crds = defined_kinds(comparison);
     let mut tasks = Vec::new();
     for one in &comparison.objects {
-        let own = tasks_of(one, &request);
+        let own = tasks_of(one, &request, &subject);
         tasks.extend(own.into_iter().map(|mut task| {
             task.refusal = refusal(&task, one, (&request, &crds), &gate);
             task
@@ -161,7 +161,8 @@ pub fn plan<'a>(
     }
 }
 
-fn tasks_of(one: &Compared, request: &Request) -> Vec<Task> {
+fn tasks_of(one: &Compared, request: &Request, subject: &Subject<'_>) -> Vec<Task> {
+    let respects = request.options.has(SyncOption::RespectIgnoreDifferences);
     let task = |phase, work, is_hook| Task {
         key: TaskKey {
             object: one.key.clone(),
@@ -195,11 +196,14 @@ fn tasks_of(one: &Compared, request: &Request) -> Vec<Task> {
         }
         _ if one.is_hook || !one.is_own || !request.selects(&one.key) => Vec::new(),
         Some(desired) if hook::is_ignored(&desired.object) => Vec::new(),
-        Some(desired) => vec![task(
-            Phase::Sync,
-            Work::Apply(desired.object.clone()),
-            false,
-        )],
+        Some(desired) => {
+            let mut object = desired.object.clone();
+            if let (true, Some(live)) = (respects, &one.live) {
+                let system = &subject.settings.ignore_differences;
+                Rules::new(system, &subject.app.spec.ignore_differences).respect(&mut object, live);
+            }
+            vec![task(Phase::Sync, Work::Apply(object), false)]
+        }
         None if one.status == SyncCode::Unset => Vec::new(),
         None => vec![task(Phase::Sync, Work::Prune, false)],
     }
@@ -412,7 +416,7 @@ fn sort(tasks: &mut Vec<Task>) {
 type Name = fn(&Task, &Object) -> Option<String>;
 
 fn namespace_made(task: &Task, object: &Object) -> Option<String> {
-    (task.gvk.kind == "Namespace" && task.gvk.group == "").then(|| object.name().to_owned())
+    (task.gvk.kind == "Namespace" && task.gvk.group.is_empty()).then(|| object.name().to_owned())
 }
 
 fn namespace_used(task: &Task, _: &Object) -> Option<String> {

@@ -260,7 +260,7 @@ impl Walk {
                 continue;
             }
             self.within(name, |walk| {
-                walk.compare_member(at, ty, (name, below, merge))
+                walk.compare_member(at, ty, (name, below, merge));
             });
         }
         let is_gone = |name: &Str| desired.get(name).is_none_or(Value::is_null);
@@ -327,7 +327,7 @@ impl Walk {
         for item in last.iter().filter(|item| find(desired, item).is_none()) {
             if let Some(place) = find(live, item) {
                 self.within(&place.to_string(), |walk| {
-                    walk.differs(None, live.get(place))
+                    walk.differs(None, live.get(place));
                 });
             }
         }
@@ -376,7 +376,7 @@ impl Walk {
                 last: last.and_then(|last| last.get(number)),
             };
             self.within(&number.to_string(), |walk| {
-                walk.compare(at, element, Merge::Whole)
+                walk.compare(at, element, Merge::Whole);
             });
         }
     }

@@ -69,6 +69,12 @@ impl Compared {
         self.desired.is_none() || self.live.is_none() || !self.diff.is_empty()
     }
 
+    /// Whether it stands in `status.resources`: hooks do only while they are live.
+    #[must_use]
+    pub fn is_shown(&self) -> bool {
+        !self.is_hook || self.live.is_some()
+    }
+
     /// The desired object, else the live one.
     #[must_use]
     pub fn object(&self) -> Option<&Object> {
@@ -163,7 +169,8 @@ fn compare_desired(
         status,
         diff,
         is_hook,
-        requires_pruning: false,
+        // As recorded: a live hook is listed so, and never pruned.
+        requires_pruning: is_hook && live.is_some(),
         requires_confirmation: needs_confirmation(Some(&one.object), live, means.options),
         is_own,
         verdict: one.verdict.clone(),
