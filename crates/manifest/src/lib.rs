@@ -3,6 +3,8 @@
 //! Read [`Object`] and [`Tree`] first. What belongs here is only what a commit contains and what it
 //! means as objects. This crate must never know a policy, a cluster or a project.
 
+pub mod fields;
+mod go;
 mod object;
 pub mod patch;
 pub mod quantity;

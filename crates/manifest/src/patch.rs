@@ -7,7 +7,6 @@
 //!
 //! This module knows patches. It must never know who asked for one, nor validate its result.
 
-mod go;
 mod json_patch;
 mod list;
 mod merge_patch;
@@ -20,6 +19,8 @@ pub use strategic::strategic_merge;
 pub use three_way::{ThreeWay, three_way, two_way};
 
 use yaml::{Str, Value};
+
+use crate::go;
 
 /// Why a patch cannot be applied. The texts are those of kube-apiserver's answers.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

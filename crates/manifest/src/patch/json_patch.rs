@@ -315,7 +315,7 @@ fn parse_index(key: &str) -> Result<i64, String> {
     key.parse().map_err(|_| {
         format!(
             "strconv.Atoi: parsing {}: invalid syntax",
-            super::go::quote(key)
+            crate::go::quote(key)
         )
     })
 }
@@ -366,7 +366,7 @@ fn json_bytes(value: &Value) -> usize {
         Value::Bool(false) => 5,
         Value::Int(number) => number.to_string().len(),
         Value::Uint(number) => number.to_string().len(),
-        Value::Float(number) => super::go::float(*number).len(),
+        Value::Float(number) => crate::go::float(*number).len(),
         Value::String(text) => text.len() + 2,
         Value::List(list) => {
             2 + list.len().saturating_sub(1) + list.iter().map(json_bytes).sum::<usize>()

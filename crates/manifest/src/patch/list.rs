@@ -2,8 +2,9 @@
 
 use yaml::Value;
 
+use super::PatchError;
 use super::strategic::DIRECTIVE;
-use super::{PatchError, go};
+use crate::go;
 
 /// What a list holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -6,8 +6,9 @@
 
 use yaml::{Map, Str, Value};
 
+use super::PatchError;
 use super::list::{self, Items};
-use super::{PatchError, go};
+use crate::go;
 use crate::schema::{PatchRule, PatchStrategy, Schema, Type, TypeRef};
 
 pub(super) const DIRECTIVE: &str = "$patch";

@@ -10,7 +10,8 @@ use super::list::{self, Identity, Items};
 use super::strategic::{
     DELETE_ITEMS, DIRECTIVE, Mode, RETAIN_KEYS, SET_ORDER, list_member, merge_map, struct_member,
 };
-use super::{PatchError, go, merge_patch, merge_patch_between, strategic_merge};
+use super::{PatchError, merge_patch, merge_patch_between, strategic_merge};
+use crate::go;
 use crate::schema::{PatchStrategy, Schema, TypeRef};
 
 /// The outcome of [`three_way`].

@@ -3,8 +3,10 @@
     clippy::disallowed_methods,
     clippy::print_stdout,
     clippy::panic,
+    clippy::unwrap_used,
     reason = "tests read recordings and print what they judged; the crate itself reads nothing"
 )]
 
+mod recorded_ownership;
 mod recorded_patches;
 mod recordings;

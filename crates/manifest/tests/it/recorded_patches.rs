@@ -12,7 +12,13 @@ use crate::recordings::{Step, scenarios};
 
 /// What the server fills in after a patch; anything else that only the server's answer has is a
 /// difference.
-const DEFAULTED: [&str; 21] = [
+const DEFAULTED: [&str; 27] = [
+    "clusterIP",
+    "clusterIPs",
+    "internalTrafficPolicy",
+    "ipFamilies",
+    "ipFamilyPolicy",
+    "sessionAffinity",
     "apiGroup",
     "defaultMode",
     "dnsPolicy",
@@ -101,7 +107,12 @@ fn is_servers(path: &str) -> bool {
 }
 
 /// What differs, and what the server has filled in.
-fn compare(path: &str, got: &Value, want: &Value, tally: (&mut Vec<String>, &mut Vec<String>)) {
+pub(crate) fn compare(
+    path: &str,
+    got: &Value,
+    want: &Value,
+    tally: (&mut Vec<String>, &mut Vec<String>),
+) {
     let (differences, filled) = tally;
     match (got, want) {
         (Value::Map(got), Value::Map(want)) => {

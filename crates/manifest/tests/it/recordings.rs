@@ -11,6 +11,7 @@ pub(crate) struct Step {
     pub(crate) method: String,
     pub(crate) path: String,
     pub(crate) query: Value,
+    pub(crate) user_agent: String,
     pub(crate) content_type: String,
     pub(crate) body: Option<Value>,
     pub(crate) status: i64,
@@ -69,11 +70,21 @@ fn list<'a>(value: &'a Value, name: &str) -> &'a [Value] {
     value.get(name).and_then(Value::as_list).unwrap_or_default()
 }
 
+/// A body as data; YAML text is read, and what is no YAML is no body.
+fn body(request: &Value) -> Option<Value> {
+    match request.get("body_text").and_then(Value::as_str) {
+        Some(text) => yaml::parse_str(text).ok(),
+        None => request.get("body").cloned(),
+    }
+}
+
 fn scenario(json: &str) -> Scenario {
     let document: Value = serde_json::from_str(json).unwrap();
     let mut objects = BTreeMap::new();
     for step in list(&document, "setup") {
-        let request = step.get("request").unwrap();
+        let Some(request) = step.get("request") else {
+            continue;
+        };
         if let Some(body) = request.get("body")
             && text(request, &["method"]) == "POST"
         {
@@ -88,22 +99,23 @@ fn scenario(json: &str) -> Scenario {
             objects.insert(path, stored);
         }
     }
-    let steps = list(&document, "steps").iter().map(|step| {
-        let request = step.get("request").unwrap();
+    let steps = list(&document, "steps").iter().filter_map(|step| {
+        let request = step.get("request")?;
         let content_type = text(request, &["headers", "content-type"]);
-        Step {
+        Some(Step {
             scenario: text(&document, &["name"]),
             method: text(request, &["method"]),
             path: text(request, &["path"]),
             query: request.get("query").cloned().unwrap_or_default(),
+            user_agent: text(request, &["headers", "user-agent"]),
             content_type,
-            body: request.get("body").cloned(),
+            body: body(request),
             status: step
                 .at(&["response", "status"])
                 .and_then(Value::as_i64)
                 .unwrap(),
             answer: step.at(&["response", "body"]).cloned().unwrap_or_default(),
-        }
+        })
     });
     Scenario {
         steps: steps.collect(),
@@ -112,19 +124,24 @@ fn scenario(json: &str) -> Scenario {
 }
 
 impl Scenario {
-    /// Calls `judge` for each step with the object that was stored at its path before.
+    /// Calls `judge` for each step with the object that was stored at its path before. The status is
+    /// a part of its object; what another subresource wrote is not recorded.
     pub(crate) fn replay(mut self, mut judge: impl FnMut(&Step, Option<&Value>)) {
         for step in std::mem::take(&mut self.steps) {
-            judge(&step, self.objects.get(&step.path));
-            let is_object = step.answer.at(&["metadata", "name"]).is_some();
-            if (200..300).contains(&step.status) && is_object {
+            let object = step.path.strip_suffix("/status").unwrap_or(&step.path);
+            judge(&step, self.objects.get(object));
+            let is_stored = (200..300).contains(&step.status) && step.query.get("dryRun").is_none();
+            if !is_stored {
+                continue;
+            }
+            if let Some(object) = step.path.strip_suffix("/scale") {
+                self.objects.remove(object);
+            } else if step.answer.at(&["metadata", "name"]).is_some() {
                 let path = match step.method.as_str() {
-                    "POST" => [step.path, text(&step.answer, &["metadata", "name"])].join("/"),
-                    _ => step.path,
+                    "POST" => [object, &text(&step.answer, &["metadata", "name"])].join("/"),
+                    _ => object.to_owned(),
                 };
-                if step.query.get("dryRun").is_none() {
-                    self.objects.insert(path, step.answer);
-                }
+                self.objects.insert(path, step.answer);
             }
         }
     }

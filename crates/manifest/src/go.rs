@@ -107,3 +107,22 @@ pub(crate) fn type_name(value: &Value) -> &'static str {
         Value::Map(_) => "map[string]interface {}",
     }
 }
+
+/// The text of `%#v`: Go syntax.
+pub(crate) fn syntax(value: &Value) -> String {
+    match value {
+        Value::String(text) => quote(text),
+        Value::List(list) => {
+            let items: Vec<String> = list.iter().map(syntax).collect();
+            format!("[]interface {{}}{{{}}}", items.join(", "))
+        }
+        Value::Map(map) => {
+            let members: Vec<String> = map
+                .iter()
+                .map(|(key, item)| format!("{}:{}", quote(key), syntax(item)))
+                .collect();
+            format!("map[string]interface {{}}{{{}}}", members.join(", "))
+        }
+        other => display(other),
+    }
+}
