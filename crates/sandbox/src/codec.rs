@@ -1,23 +1,25 @@
-//! JSON bytes to trees and back, in one place.
+//! JSON and YAML bytes to trees and back, in one place.
 
 use bytes::Bytes;
-use yaml::Value;
+use yaml::{Value, json};
 
 /// Reads one JSON value.
 ///
 /// # Errors
 /// What is wrong with the text, in words.
-pub(crate) fn parse(json: &[u8]) -> Result<Value, String> {
-    serde_json::from_slice(json).map_err(|error| error.to_string())
+pub(crate) fn parse(text: &[u8]) -> Result<Value, String> {
+    json::parse(text).map_err(|error| error.to_string())
 }
 
 /// Reads the JSON of a client, with the words of Go's decoder when it is none.
 ///
 /// # Errors
 /// What is wrong with the text.
-pub(crate) fn parse_json(json: &[u8]) -> Result<Value, String> {
-    parse(json).map_err(|error| {
-        if error.contains("EOF") {
+pub(crate) fn parse_json(text: &[u8]) -> Result<Value, String> {
+    parse(text).map_err(|error| {
+        let unfinished = serde_json::from_slice::<serde::de::IgnoredAny>(text)
+            .is_err_and(|error| error.is_eof());
+        if unfinished {
             "unexpected end of JSON input".to_owned()
         } else {
             error
@@ -30,7 +32,8 @@ pub(crate) fn parse_json(json: &[u8]) -> Result<Value, String> {
 /// # Errors
 /// What is wrong with the text.
 pub(crate) fn parse_yaml(text: &[u8]) -> Result<Value, String> {
-    parse_json(text)
+    let text = std::str::from_utf8(text).map_err(|_invalid| "yaml: invalid UTF-8".to_owned())?;
+    yaml::parse_str(text).map_err(|error| error.to_string())
 }
 
 /// Compact JSON with sorted keys.
@@ -40,25 +43,27 @@ pub(crate) fn to_bytes(value: &Value) -> Bytes {
 
 /// Compact JSON with sorted keys.
 pub(crate) fn to_vec(value: &Value) -> Vec<u8> {
-    serde_json::to_vec(value).expect("a tree has text keys and can be written")
+    json::to_vec(value)
 }
 
 /// Compact JSON with sorted keys, as text.
 pub(crate) fn to_string(value: &Value) -> String {
-    String::from_utf8(to_vec(value)).expect("JSON is UTF-8")
+    json::to_string(value)
 }
 
 /// JSON text as YAML.
-pub(crate) fn json_to_yaml(json: &Bytes) -> Bytes {
-    json.clone()
+pub(crate) fn json_to_yaml(text: &Bytes) -> Bytes {
+    parse(text).map_or_else(|_| text.clone(), |value| yaml::emit(&value).into())
 }
 
 /// JSON text, indented for people.
-pub(crate) fn indent(json: &Bytes) -> Bytes {
-    match parse(json)
-        .and_then(|value| serde_json::to_vec_pretty(&value).map_err(|error| error.to_string()))
-    {
-        Ok(text) => text.into(),
-        Err(_) => json.clone(),
+pub(crate) fn indent(text: &Bytes) -> Bytes {
+    match parse(text) {
+        Ok(value) => {
+            let mut out = json::to_string_pretty(&value, json::Indent::Two);
+            out.push('\n');
+            out.into()
+        }
+        Err(_) => text.clone(),
     }
 }

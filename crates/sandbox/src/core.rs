@@ -6,6 +6,8 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use http::Method;
 use jiff::Timestamp;
+use manifest::schema::SchemaSet;
+use tokio_util::sync::CancellationToken;
 
 use crate::negotiate::{Form, PRODUCED, Shape};
 use crate::registry::{Registry, Resource};
@@ -13,6 +15,7 @@ use crate::reply::Reply;
 use crate::request::{ApiRequest, ResourcePath, Route};
 use crate::status_error::{About, ApiError};
 use crate::store::Store;
+use crate::strategy::{defaults, services};
 use crate::{discovery, openapi, verbs};
 
 /// The state of one server.
@@ -22,6 +25,14 @@ pub(crate) struct Core {
     /// What is served without any CustomResourceDefinition.
     pub(crate) built_in: Registry,
     pub(crate) openapi: openapi::Documents,
+    /// Shapes of the built-in kinds.
+    pub(crate) schemas: Arc<SchemaSet>,
+    /// Defaults of the built-in kinds.
+    pub(crate) defaults: defaults::Table,
+    /// Addresses and ports of services.
+    pub(crate) allocator: services::Allocator,
+    /// Ends the watches when the server stops.
+    pub(crate) stopping: CancellationToken,
 }
 
 /// One request on a resource, with everything that the verbs need.
@@ -35,13 +46,18 @@ pub(crate) struct Call<'a> {
 }
 
 impl Core {
-    pub(crate) fn new(store: Store) -> Self {
+    pub(crate) fn new(store: Store, stopping: CancellationToken) -> Self {
         let built_in = Registry::built_in();
+        let allocator = services::Allocator::of(&store);
         Core {
             store,
             registry: RwLock::new(Arc::new(built_in.clone())),
             built_in,
             openapi: openapi::Documents::default(),
+            schemas: SchemaSet::builtin(),
+            defaults: defaults::Table::built_in(),
+            allocator,
+            stopping,
         }
     }
 

@@ -6,6 +6,7 @@ use crate::codec;
 use crate::core::Call;
 use crate::negotiate::PRODUCED;
 use crate::status_error::ApiError;
+use crate::typing;
 
 /// A decoded body, without `apiVersion` and `kind`.
 pub(crate) struct Decoded {
@@ -45,7 +46,7 @@ pub(crate) fn object(call: &Call<'_>) -> Result<Decoded, ApiError> {
     map.remove("apiVersion");
     map.remove("kind");
     let mut warnings = warnings;
-    crate::typing::check(call, &mut value, &mut warnings)?;
+    typing::check(call, &mut value, &mut warnings, typing::Source::Body)?;
     Ok(Decoded { value, warnings })
 }
 
@@ -110,7 +111,7 @@ fn parse(call: &Call<'_>, kind: &str) -> Result<Decoded, ApiError> {
 }
 
 /// A body may leave out its type, but not name another one.
-fn check_type(call: &Call<'_>, value: &Value) -> Result<(), ApiError> {
+pub(crate) fn check_type(call: &Call<'_>, value: &Value) -> Result<(), ApiError> {
     let said = |key| value.get(key).and_then(Value::as_str).unwrap_or_default();
     let (api_version, kind) = (said("apiVersion"), said("kind"));
     let resource = &call.resource;

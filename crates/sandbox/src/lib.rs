@@ -7,14 +7,17 @@
 //! It serves what `data/` describes and is judged by recordings of a real kube-apiserver. It must
 //! never know what Tiphys does with it.
 
+mod auth;
 mod clock;
 mod codec;
 mod convert;
 mod core;
 mod crd;
+mod custom;
 mod decode;
 mod discovery;
 mod error;
+mod kubeconfig;
 mod meta;
 mod names;
 mod negotiate;
@@ -33,6 +36,7 @@ mod status_error;
 mod store;
 mod strategy;
 mod table;
+mod tls;
 mod typing;
 mod verbs;
 mod watch;

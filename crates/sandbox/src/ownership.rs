@@ -2,6 +2,7 @@
 
 use yaml::Value;
 
+use crate::core::Core;
 use crate::request::ApiRequest;
 use crate::strategy::Context;
 use crate::verbs::update::Part;
@@ -41,3 +42,6 @@ pub(crate) fn track_update(
 pub(crate) fn same_but_times(old: &Value, new: &Value) -> bool {
     old == new
 }
+
+/// Notes that the server itself changed the status of an object.
+pub(crate) fn track_system(_core: &Core, _kind: &manifest::Gvk, _old: &Value, _new: &mut Value) {}

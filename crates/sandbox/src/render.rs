@@ -103,7 +103,9 @@ pub(crate) fn list(resource: &Resource, meta: &ListMeta, objects: &[Arc<Stored>]
     let size: usize = objects.iter().map(|stored| stored.json.len() + 64).sum();
     let mut out = Vec::with_capacity(size + 256);
     push_head(&mut out, &resource.api_version(), &resource.list_kind);
-    push_list_tail(&mut out, meta, objects, |out, stored| {
+    // The lists of custom resources are made without Go types, which leave out the empty token.
+    let continues = resource.custom.is_some().then_some("");
+    push_list_tail(&mut out, (meta, continues), objects, |out, stored| {
         push_item(out, resource, stored);
     });
     out
@@ -113,7 +115,7 @@ pub(crate) fn list(resource: &Resource, meta: &ListMeta, objects: &[Arc<Stored>]
 pub(crate) fn partial_list(meta: &ListMeta, objects: &[Arc<Stored>]) -> Vec<u8> {
     let mut out = Vec::new();
     push_head(&mut out, "meta.k8s.io/v1", "PartialObjectMetadataList");
-    push_list_tail(&mut out, meta, objects, |out, stored| {
+    push_list_tail(&mut out, (meta, None), objects, |out, stored| {
         out.extend_from_slice(&crate::codec::to_vec(&partial(stored)));
     });
     out
@@ -121,12 +123,18 @@ pub(crate) fn partial_list(meta: &ListMeta, objects: &[Arc<Stored>]) -> Vec<u8> 
 
 fn push_list_tail(
     out: &mut Vec<u8>,
-    meta: &ListMeta,
+    (meta, continues): (&ListMeta, Option<&str>),
     objects: &[Arc<Stored>],
     mut push: impl FnMut(&mut Vec<u8>, &Stored),
 ) {
+    let mut metadata = meta.value();
+    if let Some(token) = continues {
+        metadata
+            .map_at_mut(&[])
+            .entry_or_insert("continue", token.into());
+    }
     out.extend_from_slice(b"\"metadata\":");
-    out.extend_from_slice(&crate::codec::to_vec(&meta.value()));
+    out.extend_from_slice(&crate::codec::to_vec(&metadata));
     out.extend_from_slice(b",\"items\":[");
     for (index, stored) in objects.iter().enumerate() {
         if index > 0 {

@@ -14,10 +14,11 @@ use http_body::{Body, Frame};
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full, StreamBody};
 
+use crate::auth::{self, Tokens};
 use crate::core::Core;
 use crate::negotiate::{Form, Media};
 use crate::reply::{Content, Reply};
-use crate::request::{ApiRequest, Query, User};
+use crate::request::{ApiRequest, Query};
 use crate::status_error::ApiError;
 use crate::{Clock, codec, watch};
 
@@ -36,6 +37,8 @@ const BODY_TIME: Duration = Duration::from_secs(60);
 pub struct Service {
     core: Arc<Core>,
     clock: Clock,
+    /// The tokens that are asked for; none in this process.
+    tokens: Option<Tokens>,
 }
 
 impl std::fmt::Debug for Service {
@@ -46,7 +49,17 @@ impl std::fmt::Debug for Service {
 
 impl Service {
     pub(crate) fn new(core: Arc<Core>, clock: Clock) -> Self {
-        Service { core, clock }
+        Service {
+            core,
+            clock,
+            tokens: None,
+        }
+    }
+
+    /// The same API for who has a token.
+    pub(crate) fn with_tokens(mut self, tokens: Tokens) -> Self {
+        self.tokens = Some(tokens);
+        self
     }
 
     /// Answers one request.
@@ -66,15 +79,23 @@ impl Service {
         let query = Query::parse(parts.uri.query().unwrap_or_default());
         let pretty = query.flag("pretty") || form.as_ref().is_ok_and(|form| form.pretty);
         let is_head = parts.method == Method::HEAD;
-        let reply = match read_body(body).await {
-            Ok(body) => {
+        let user = match &self.tokens {
+            Some(tokens) => tokens.user(&parts.headers),
+            None => Ok(auth::impersonated(&parts.headers)),
+        };
+        let body = match &user {
+            Ok(_) => read_body(body).await,
+            Err(_) => Ok(Bytes::new()),
+        };
+        let reply = match user.and_then(|user| Ok((user, body?))) {
+            Ok((user, body)) => {
                 let request = ApiRequest {
                     method: parts.method,
                     path: parts.uri.path().to_owned(),
                     query,
                     headers: parts.headers,
                     body,
-                    user: User::admin(),
+                    user,
                 };
                 self.answer(&request).await
             }

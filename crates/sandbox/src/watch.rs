@@ -127,7 +127,9 @@ impl Watcher {
             }
             Ok(Some(batch)) => {
                 let wake = self.deadline.min(self.bookmark_time());
+                let stopping = self.core.stopping.clone();
                 tokio::select! {
+                    () = stopping.cancelled() => self.done = true,
                     changed = waker.changed() => self.done = changed.is_err(),
                     () = tokio::time::sleep_until(wake) => self.on_time(batch.revision),
                 }

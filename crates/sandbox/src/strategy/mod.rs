@@ -2,6 +2,10 @@
 //!
 //! [`prepare_create`] and [`prepare_update`] are the doors; the modules below hold the kinds.
 
+pub(crate) mod defaults;
+mod pods;
+pub(crate) mod services;
+
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -9,10 +13,10 @@ use yaml::{Map, Value};
 
 use crate::core::{Call, Core};
 use crate::registry::Resource;
-use crate::status_error::{ApiError, FieldError};
+use crate::status_error::{About, ApiError, FieldError};
 use crate::store::Stored;
 use crate::verbs::update::Part;
-use crate::{clock, meta};
+use crate::{clock, crd, meta};
 
 /// What the rules of a kind may look at besides the object.
 pub(crate) struct Context<'a> {
@@ -33,6 +37,15 @@ impl<'a> Context<'a> {
             now: call.now,
             subresource: call.subresource(),
             dry_run: call.dry_run(),
+        }
+    }
+
+    /// What a message about a wrong object names.
+    pub(crate) fn about_kind<'n>(&'n self, name: &'n str) -> About<'n> {
+        About {
+            group: &self.resource.group,
+            kind: &self.resource.kind,
+            name,
         }
     }
 
@@ -83,10 +96,9 @@ pub(crate) fn prepare_create(context: &Context<'_>, value: &mut Value) -> Result
         metadata.insert("generation", 1);
     }
     if has_status(resource) {
-        value.map_at_mut(&[]).remove("status");
+        reset_status(context, value);
     }
-    kind_defaults(context, value);
-    Ok(())
+    kind_defaults(context, value)
 }
 
 /// Sets what depends on the final name: the identity.
@@ -94,6 +106,14 @@ pub(crate) fn finish_create(context: &Context<'_>, value: &mut Value) -> Result<
     let metadata = meta::of(value);
     metadata.insert("uid", uuid::Uuid::new_v4().to_string());
     metadata.insert("creationTimestamp", clock::seconds(context.now));
+    if context.place() == ("batch", "jobs") {
+        job_selector(value);
+    }
+    if context.place() == ("apps", "daemonsets") {
+        value
+            .map_at_mut(&["metadata", "annotations"])
+            .insert(TEMPLATE_GENERATION, "1");
+    }
     if is_namespace(context.resource) {
         let name = meta::name(value).to_owned();
         if !name.is_empty() {
@@ -105,7 +125,89 @@ pub(crate) fn finish_create(context: &Context<'_>, value: &mut Value) -> Result<
     Ok(())
 }
 
-fn kind_defaults(context: &Context<'_>, value: &mut Value) {
+/// A Job finds its pods by its own uid, unless the selector is given by hand.
+fn job_selector(value: &mut Value) {
+    let manual = value
+        .at(&["spec", "manualSelector"])
+        .and_then(Value::as_bool)
+        .unwrap_or(false);
+    if manual {
+        return;
+    }
+    let uid = meta::uid(value).to_owned();
+    let name = meta::name(value).to_owned();
+    let labels = value.map_at_mut(&["spec", "template", "metadata", "labels"]);
+    for (key, text) in [
+        ("batch.kubernetes.io/controller-uid", &uid),
+        ("batch.kubernetes.io/job-name", &name),
+        ("controller-uid", &uid),
+        ("job-name", &name),
+    ] {
+        labels.insert(key, text.as_str());
+    }
+    value
+        .map_at_mut(&["spec", "selector", "matchLabels"])
+        .insert("batch.kubernetes.io/controller-uid", uid);
+}
+
+/// A new object has the status of one that nobody has looked at.
+fn reset_status(context: &Context<'_>, value: &mut Value) {
+    let status = match (context.resource.custom.is_some(), context.place()) {
+        (true, _) => None,
+        (false, ("", "nodes")) => return,
+        (false, place) => initial_status(place),
+    };
+    let map = value.map_at_mut(&[]);
+    match status {
+        Some(json) => {
+            let status = crate::codec::parse(json.as_bytes()).expect("the table holds JSON");
+            map.insert("status", status);
+        }
+        None => {
+            map.remove("status");
+        }
+    }
+}
+
+/// The status that a new object of a kind has; most have none or an empty one.
+fn initial_status(place: (&str, &str)) -> Option<&'static str> {
+    Some(match place {
+        ("apps", "daemonsets") => {
+            r#"{"currentNumberScheduled":0,"desiredNumberScheduled":0,"numberMisscheduled":0,
+            "numberReady":0}"#
+        }
+        ("apps", "statefulsets") => r#"{"availableReplicas":0,"replicas":0}"#,
+        ("apps", "replicasets") | ("", "replicationcontrollers") => r#"{"replicas":0}"#,
+        ("apps", "deployments") | ("batch", _) | ("", "resourcequotas") => "{}",
+        ("networking.k8s.io", "ingresses") | ("", "services") => r#"{"loadBalancer":{}}"#,
+        ("", "persistentvolumeclaims" | "persistentvolumes") => r#"{"phase":"Pending"}"#,
+        ("policy", "poddisruptionbudgets") => {
+            r#"{"currentHealthy":0,"desiredHealthy":0,"disruptionsAllowed":0,"expectedPods":0}"#
+        }
+        ("autoscaling", "horizontalpodautoscalers") => {
+            r#"{"currentMetrics":null,"desiredReplicas":0}"#
+        }
+        ("storage.k8s.io", "volumeattachments") => r#"{"attached":false}"#,
+        ("certificates.k8s.io", _) | ("admissionregistration.k8s.io", _) => "{}",
+        _ => return None,
+    })
+}
+
+fn kind_defaults(context: &Context<'_>, value: &mut Value) -> Result<(), ApiError> {
+    match context.place() {
+        ("", "pods") => pods::admit(context, value),
+        ("", "services") => services::allocate(context, value, None)?,
+        ("", "persistentvolumeclaims") => {
+            add_finalizer(value, "kubernetes.io/pvc-protection");
+        }
+        ("", "persistentvolumes") => {
+            add_finalizer(value, "kubernetes.io/pv-protection");
+            value
+                .map_at_mut(&["status"])
+                .insert("lastPhaseTransitionTime", clock::seconds(context.now));
+        }
+        _ => {}
+    }
     if is_namespace(context.resource) {
         let finalizers: Vec<Value> = vec!["kubernetes".into()];
         value
@@ -113,6 +215,23 @@ fn kind_defaults(context: &Context<'_>, value: &mut Value) {
             .entry_or_insert("finalizers", finalizers.into());
         value.map_at_mut(&["status"]).insert("phase", "Active");
     }
+    if is_definition(context.resource) {
+        crd::default(value);
+        let status = crd::initial_status(value);
+        value.map_at_mut(&[]).insert("status", status);
+    }
+    Ok(())
+}
+
+fn add_finalizer(value: &mut Value, name: &str) {
+    let mut finalizers: Vec<String> = meta::finalizers(value)
+        .into_iter()
+        .map(str::to_owned)
+        .collect();
+    if !finalizers.iter().any(|known| known == name) {
+        finalizers.push(name.to_owned());
+    }
+    meta::set_finalizers(value, &finalizers);
 }
 
 /// Keeps what the written path may not change, and counts the generation.
@@ -124,9 +243,26 @@ pub(crate) fn prepare_update(
 ) -> Result<(), ApiError> {
     let resource = context.resource;
     match part {
-        Part::Main if has_status(resource) => restore(new, old, "status"),
+        Part::Main if has_status(resource) => {
+            restore(new.map_at_mut(&[]), Some(old), "status");
+        }
         Part::Main | Part::Other => {}
         Part::Status => keep_all_but_status(new, old),
+    }
+    if part == Part::Main {
+        match context.place() {
+            ("", "services") => services::allocate(context, new, Some(old))?,
+            ("", "namespaces") => {
+                restore(new.map_at_mut(&["spec"]), old.get("spec"), "finalizers");
+            }
+            ("apps", "daemonsets") => template_generation(new, old),
+            _ => {}
+        }
+    }
+    if is_namespace(resource) {
+        let name = meta::name(old).to_owned();
+        new.map_at_mut(&["metadata", "labels"])
+            .insert("kubernetes.io/metadata.name", name);
     }
     if has_generation(resource) && part != Part::Status && content_changed(new, old) {
         meta::of(new).insert("generation", meta::generation(old) + 1);
@@ -134,9 +270,9 @@ pub(crate) fn prepare_update(
     Ok(())
 }
 
-fn restore(new: &mut Value, old: &Value, key: &str) {
-    let map = new.map_at_mut(&[]);
-    match old.get(key) {
+/// Makes a map have what the old state has at a key.
+fn restore(map: &mut Map, old: Option<&Value>, key: &str) {
+    match old.and_then(|old| old.get(key)) {
         Some(value) => {
             map.insert(key, value.clone());
         }
@@ -144,6 +280,21 @@ fn restore(new: &mut Value, old: &Value, key: &str) {
             map.remove(key);
         }
     }
+}
+
+const TEMPLATE_GENERATION: &str = "deprecated.daemonset.template.generation";
+
+/// A DaemonSet counts the changes of its template in an annotation.
+fn template_generation(new: &mut Value, old: &Value) {
+    let before = old
+        .at(&["metadata", "annotations", TEMPLATE_GENERATION])
+        .and_then(Value::as_str)
+        .and_then(|text| text.parse::<i64>().ok())
+        .unwrap_or(0);
+    let changed = new.at(&["spec", "template"]) != old.at(&["spec", "template"]);
+    let now = before + i64::from(changed);
+    new.map_at_mut(&["metadata", "annotations"])
+        .insert(TEMPLATE_GENERATION, now.to_string());
 }
 
 fn keep_all_but_status(new: &mut Value, old: &Value) {
@@ -185,7 +336,7 @@ fn content_changed(new: &Value, old: &Value) -> bool {
 
 /// What is wrong with an object; `old` is the state that an update replaces.
 pub(crate) fn validate(
-    _context: &Context<'_>,
+    context: &Context<'_>,
     value: &Value,
     _old: Option<&Value>,
     _warnings: &mut Vec<String>,
@@ -194,11 +345,38 @@ pub(crate) fn validate(
     if meta::name(value).is_empty() {
         errors.push(crate::verbs::create::name_required());
     }
+    if let Some(custom) = &context.resource.custom {
+        errors.extend(crate::custom::validate(&custom.openapi, value));
+    }
     errors
 }
 
 /// Follows a write that went through: a CustomResourceDefinition changes what is served.
-pub(crate) fn after_write(_context: &Context<'_>, _stored: Option<&Arc<Stored>>) {}
+pub(crate) fn after_write(context: &Context<'_>, stored: Option<&Arc<Stored>>) {
+    if context.place() == ("", "services") {
+        match stored {
+            Some(stored) => context.core.allocator.take(&stored.value()),
+            None => context.core.allocator.refresh(&context.core.store),
+        }
+    }
+    if is_definition(context.resource) {
+        if let Some(stored) = stored {
+            crd::reconcile(context.core, context.now, &stored.name);
+            crd::clean_up(context.core, context.now, &stored.name);
+        } else {
+            crd::reconcile(context.core, context.now, "");
+        }
+    } else if context.resource.custom.is_some() && stored.is_none() {
+        let resource = context.resource;
+        let name = format!("{}.{}", resource.plural, resource.group);
+        crd::clean_up(context.core, context.now, &name);
+    }
+}
+
+/// CustomResourceDefinitions have a life of their own.
+pub(crate) fn is_definition(resource: &Resource) -> bool {
+    resource.group == "apiextensions.k8s.io" && resource.plural == "customresourcedefinitions"
+}
 
 /// Whether a PUT makes the object when it is not there.
 pub(crate) fn creates_on_update(resource: &Resource) -> bool {

@@ -117,6 +117,9 @@ pub(crate) fn try_delete(
     check_preconditions(call, options, stored, &old)?;
     strategy::may_delete(call, &old)?;
     let mut new = old.clone();
+    if strategy::is_definition(&call.resource) && !meta::is_terminating(&old) {
+        return mark_definition(call, options, stored, new);
+    }
     let grace = strategy::grace_seconds(&call.resource, &old, options.grace_period_seconds);
     let finalizers = finalizers_after(call, options, &old);
     meta::set_finalizers(&mut new, &finalizers);
@@ -149,6 +152,25 @@ pub(crate) fn try_delete(
     strategy::after_write(&context, None);
     meta::of(&mut new).insert("resourceVersion", gone.revision.to_string());
     Ok(Some(gone_reply(call, &old, new).after(gone.revision)))
+}
+
+/// A definition first tells that it goes; its objects go before it does.
+fn mark_definition(
+    call: &Call<'_>,
+    options: &Options,
+    stored: &Stored,
+    mut new: Value,
+) -> Result<Option<Reply>, ApiError> {
+    crate::crd::mark(&mut new, call.now);
+    if options.dry_run {
+        return Ok(Some(value_reply(call, 200, new)));
+    }
+    let expect = Expect::Revision(stored.revision);
+    let put = call.core.store.put(&call.resource.collection, expect, new);
+    Ok(put.ok().map(|stored| {
+        strategy::after_write(&Context::of(call), Some(&stored));
+        object_reply(call, 200, &stored).after(call.core.store.revision())
+    }))
 }
 
 fn check_preconditions(

@@ -1,5 +1,6 @@
 //! What a method on a path does: one module per verb.
 
+pub(crate) mod apply;
 pub(crate) mod create;
 pub(crate) mod delete;
 pub(crate) mod delete_collection;

@@ -1,20 +1,152 @@
-//! PATCH.
+//! PATCH: which of the four patches a body is, and what it makes of an object.
+
+use http::Method;
+use manifest::patch::{self, PatchError};
+use yaml::Value;
 
 use crate::core::Call;
 use crate::reply::Reply;
-use crate::status_error::{ApiError, Details};
+use crate::status_error::{About, ApiError, Details, FieldError};
+use crate::{codec, convert, decode, render, typing};
 
-use super::update::Part;
+use super::create::Writer;
+use super::update::{self, Part};
+
+/// The four kinds of patch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Json,
+    Merge,
+    Strategic,
+    Apply,
+}
+
+const CUSTOM_TYPES: [&str; 3] = [
+    "application/json-patch+json",
+    "application/merge-patch+json",
+    "application/apply-patch+yaml",
+];
+
+fn kind(call: &Call<'_>) -> Result<Kind, ApiError> {
+    let header = call.request.header("content-type");
+    let media = header.split(';').next().unwrap_or_default().trim();
+    match media {
+        "application/json-patch+json" => Ok(Kind::Json),
+        "application/merge-patch+json" => Ok(Kind::Merge),
+        "application/apply-patch+yaml" => Ok(Kind::Apply),
+        "application/strategic-merge-patch+json" if call.resource.custom.is_none() => {
+            Ok(Kind::Strategic)
+        }
+        _ if call.resource.custom.is_some() => Err(ApiError::unsupported_media_type(&CUSTOM_TYPES)),
+        _ => Err(ApiError {
+            details: Some(Box::new(Details::default())),
+            ..ApiError::new(415, "UnsupportedMediaType", "415: Unsupported Media Type")
+        }),
+    }
+}
 
 /// Changes an object by the patch of the body.
-pub(crate) fn patch(_call: &Call<'_>, _part: Part) -> Result<Reply, ApiError> {
-    Err(ApiError {
-        details: Some(Box::new(Details::default())),
-        ..ApiError::new(415, "UnsupportedMediaType", "415: Unsupported Media Type")
+pub(crate) fn patch(call: &Call<'_>, part: Part) -> Result<Reply, ApiError> {
+    debug_assert_eq!(call.request.method, Method::PATCH);
+    let kind = kind(call)?;
+    if kind == Kind::Apply {
+        return super::apply::apply(call, part);
+    }
+    if call.request.query.has("force") {
+        let about = About {
+            group: "meta.k8s.io",
+            kind: "PatchOptions",
+            name: "",
+        };
+        let error = FieldError::forbidden("force", "may not be specified for non-apply patch");
+        return Err(ApiError::invalid(about, &[error]));
+    }
+    let patch = body(call, kind)?;
+    let warnings = std::cell::RefCell::new(Vec::new());
+    let reply = update::change_object(call, part, &Writer::update(call), |old| {
+        let mut before = convert::from_storage(&call.resource, old.clone());
+        render::type_meta(&mut before, &call.resource);
+        let mut after = change(call, kind, &patch, before)?;
+        check_result(call, &after)?;
+        let map = after.map_at_mut(&[]);
+        map.remove("apiVersion");
+        map.remove("kind");
+        warnings.borrow_mut().clear();
+        typing::check(
+            call,
+            &mut after,
+            &mut warnings.borrow_mut(),
+            typing::Source::Patch,
+        )?;
+        Ok(convert::to_storage(&call.resource, after))
+    })?;
+    Ok(reply.with_warnings(warnings.into_inner()))
+}
+
+/// A tree, such as a Scale, changed by the patch of the body.
+pub(crate) fn on_value(call: &Call<'_>, value: &Value) -> Result<Value, ApiError> {
+    let kind = kind(call)?;
+    let patch = body(call, kind)?;
+    let merged = if kind == Kind::Json {
+        kind
+    } else {
+        Kind::Merge
+    };
+    change(call, merged, &patch, value.clone())
+}
+
+fn body(call: &Call<'_>, kind: Kind) -> Result<Value, ApiError> {
+    let body = &call.request.body;
+    codec::parse_json(body).map_err(|why| match kind {
+        Kind::Json => ApiError::bad_request(format!("error decoding patch: {why}")),
+        Kind::Merge | Kind::Strategic | Kind::Apply => ApiError::bad_request(why),
     })
 }
 
-/// A tree changed by the patch of the body.
-pub(crate) fn on_value(_call: &Call<'_>, value: &yaml::Value) -> Result<yaml::Value, ApiError> {
-    Ok(value.clone())
+fn change(call: &Call<'_>, kind: Kind, patch: &Value, before: Value) -> Result<Value, ApiError> {
+    let changed = match kind {
+        Kind::Json => patch::json_patch(&before, patch),
+        Kind::Merge | Kind::Apply => patch::merge_patch(before, patch),
+        Kind::Strategic => match typing::schema(call.core, &call.resource) {
+            Some(schema) => patch::strategic_merge(before, patch, &schema),
+            None => patch::merge_patch(before, patch),
+        },
+    };
+    changed.map_err(|error| refusal(&error))
+}
+
+/// The Status of a patch that cannot be applied.
+fn refusal(error: &PatchError) -> ApiError {
+    let message = error.to_string();
+    match error {
+        PatchError::Decode { .. }
+        | PatchError::NotAnObject(_)
+        | PatchError::InvalidMergePatch
+        | PatchError::BadRetainKeys
+        | PatchError::BadDeleteList
+        | PatchError::BadOrderList => ApiError::bad_request(message),
+        PatchError::TooManyOperations(_) => ApiError::new(413, "RequestEntityTooLarge", message),
+        PatchError::DoesNotApply(_) | PatchError::CopiesTooMuch(_) => ApiError {
+            details: Some(Box::new(Details::default())),
+            ..ApiError::new(
+                422,
+                "Invalid",
+                "the server rejected our request due to an error in our request",
+            )
+        },
+        _ => ApiError::unclassified(message),
+    }
+}
+
+/// A patch cannot turn an object into another one.
+fn check_result(call: &Call<'_>, after: &Value) -> Result<(), ApiError> {
+    let name = crate::meta::name(after);
+    if name.is_empty() {
+        return Err(ApiError::bad_request(format!(
+            "the name of the object ({} based on URL) was undeterminable: name must be provided",
+            call.name()
+        )));
+    }
+    decode::check_type(call, after)?;
+    update::check_identity(call, after)
 }

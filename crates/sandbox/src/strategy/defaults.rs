@@ -1,0 +1,277 @@
+//! Defaults that depend on more than one member: of structs, then of whole objects.
+
+use std::collections::HashMap;
+
+use yaml::{Map, Value};
+
+use crate::codec;
+use crate::registry::Resource;
+
+/// The plain defaults: struct name to members and values.
+pub(crate) struct Table(HashMap<&'static str, Vec<(&'static str, Value)>>);
+
+impl Table {
+    /// Reads the embedded table.
+    pub(crate) fn built_in() -> Self {
+        let mut table: HashMap<&str, Vec<(&str, Value)>> = HashMap::new();
+        for line in include_str!("../../data/defaults.txt").lines() {
+            let mut parts = line.splitn(3, ' ');
+            let (Some(owner), Some(member), Some(json)) =
+                (parts.next(), parts.next(), parts.next())
+            else {
+                continue;
+            };
+            if owner != "#" {
+                let value = codec::parse(json.as_bytes()).expect("the table holds JSON");
+                table.entry(owner).or_default().push((member, value));
+            }
+        }
+        Table(table)
+    }
+
+    /// Fills in what a struct leaves out.
+    pub(crate) fn fill(&self, owner: &str, members: &mut Map) {
+        for (member, value) in self.0.get(owner).into_iter().flatten() {
+            if !members.contains_key(member) {
+                members.insert(*member, value.clone());
+            }
+        }
+        match owner {
+            "Container" | "EphemeralContainer" => container(members),
+            "ServicePort" => service_port(members),
+            "Subject" => subject(members),
+            "ResourceRequirements" => requests(members),
+            "LimitRangeItem" => limits(members),
+            "NetworkPolicySpec" => policy_types(members),
+            "StatefulSetSpec" => {
+                rolling(members, "updateStrategy", &[("partition", 0.into())]);
+            }
+            "DaemonSetSpec" => rolling(
+                members,
+                "updateStrategy",
+                &[("maxSurge", 0.into()), ("maxUnavailable", 1.into())],
+            ),
+            "DeploymentSpec" => rolling(
+                members,
+                "strategy",
+                &[("maxSurge", "25%".into()), ("maxUnavailable", "25%".into())],
+            ),
+            _ => {}
+        }
+    }
+}
+
+fn text<'a>(map: &'a Map, key: &str) -> &'a str {
+    map.get(key).and_then(Value::as_str).unwrap_or_default()
+}
+
+/// Images without a tag, or with `latest`, are pulled always.
+fn container(members: &mut Map) {
+    if members.contains_key("imagePullPolicy") {
+        return;
+    }
+    let image = text(members, "image");
+    let (name, digest) = image
+        .split_once('@')
+        .map_or((image, ""), |(name, digest)| (name, digest));
+    let last = name.rsplit('/').next().unwrap_or_default();
+    let tag = last.split_once(':').map_or("", |(_, tag)| tag);
+    let always = (tag.is_empty() && digest.is_empty()) || tag == "latest";
+    members.insert(
+        "imagePullPolicy",
+        if always { "Always" } else { "IfNotPresent" },
+    );
+}
+
+fn service_port(members: &mut Map) {
+    let unset = match members.get("targetPort") {
+        None | Some(Value::Int(0)) => true,
+        Some(Value::String(text)) => text.is_empty(),
+        Some(_) => false,
+    };
+    if unset {
+        let port = members.get("port").cloned().unwrap_or(Value::Int(0));
+        members.insert("targetPort", port);
+    }
+}
+
+fn subject(members: &mut Map) {
+    let group = match text(members, "kind") {
+        "User" | "Group" => "rbac.authorization.k8s.io",
+        _ => return,
+    };
+    members.entry_or_insert("apiGroup", group.into());
+}
+
+/// What is limited is also requested.
+fn requests(members: &mut Map) {
+    let Some(limits) = members.get("limits").and_then(Value::as_map).cloned() else {
+        return;
+    };
+    let requests = members.entry_or_insert("requests", Map::new().into());
+    if let Some(requests) = requests.as_map_mut() {
+        for (name, quantity) in limits {
+            requests.entry_or_insert(&name, quantity);
+        }
+    }
+}
+
+fn limits(members: &mut Map) {
+    if text(members, "type") != "Container" {
+        return;
+    }
+    let copy = |members: &mut Map, from: &str, to: &str| {
+        if let Some(map) = members.get(from).and_then(Value::as_map).cloned() {
+            let target = members.entry_or_insert(to, Map::new().into());
+            if let Some(target) = target.as_map_mut() {
+                for (name, quantity) in map {
+                    target.entry_or_insert(&name, quantity);
+                }
+            }
+        }
+    };
+    copy(members, "max", "default");
+    copy(members, "default", "defaultRequest");
+    copy(members, "min", "defaultRequest");
+}
+
+fn policy_types(members: &mut Map) {
+    if members.contains_key("policyTypes") {
+        return;
+    }
+    let mut types = vec!["Ingress"];
+    if members.contains_key("egress") {
+        types.push("Egress");
+    }
+    members.insert("policyTypes", types);
+}
+
+/// The strategy of an update is a rolling one with these parameters.
+fn rolling(members: &mut Map, key: &str, parameters: &[(&str, Value)]) {
+    let strategy = members.entry_or_insert(key, Map::new().into());
+    let Some(strategy) = strategy.as_map_mut() else {
+        return;
+    };
+    if text(strategy, "type").is_empty() {
+        strategy.insert("type", "RollingUpdate");
+    }
+    if text(strategy, "type") != "RollingUpdate" {
+        return;
+    }
+    let rolling = strategy.entry_or_insert("rollingUpdate", Map::new().into());
+    if let Some(rolling) = rolling.as_map_mut() {
+        for (name, value) in parameters {
+            rolling.entry_or_insert(name, value.clone());
+        }
+    }
+}
+
+/// Fills in what depends on the kind of the whole object.
+pub(crate) fn object(resource: &Resource, value: &mut Value) {
+    match (resource.group.as_str(), resource.plural.as_str()) {
+        ("", "pods") => {
+            value
+                .map_at_mut(&["spec"])
+                .entry_or_insert("enableServiceLinks", true.into());
+        }
+        ("", "services") => service(value.map_at_mut(&["spec"])),
+        ("", "secrets") => secret(value),
+        ("", "replicationcontrollers") => replication_controller(value),
+        ("apps", "deployments" | "replicasets" | "statefulsets" | "daemonsets") => {
+            status_zeros(resource, value);
+        }
+        ("batch", "jobs") => job(value.map_at_mut(&["spec"])),
+        ("autoscaling", "horizontalpodautoscalers") => autoscaler(resource, value),
+        ("admissionregistration.k8s.io", "validatingadmissionpolicies") => {}
+        _ => {}
+    }
+}
+
+fn service(spec: &mut Map) {
+    let kind = text(spec, "type").to_owned();
+    if text(spec, "sessionAffinity") == "ClientIP" {
+        let config = spec.entry_or_insert("sessionAffinityConfig", Map::new().into());
+        let client = config.map_at_mut(&["clientIP"]);
+        client.entry_or_insert("timeoutSeconds", 10800.into());
+    }
+    if matches!(kind.as_str(), "NodePort" | "LoadBalancer") {
+        spec.entry_or_insert("externalTrafficPolicy", "Cluster".into());
+    }
+    if matches!(kind.as_str(), "ClusterIP" | "NodePort" | "LoadBalancer") {
+        spec.entry_or_insert("internalTrafficPolicy", "Cluster".into());
+    }
+    if kind == "LoadBalancer" {
+        spec.entry_or_insert("allocateLoadBalancerNodePorts", true.into());
+    }
+}
+
+/// `stringData` is written only: it becomes data.
+fn secret(value: &mut Value) {
+    use base64::Engine;
+    let map = value.map_at_mut(&[]);
+    let Some(Value::Map(texts)) = map.remove("stringData") else {
+        return;
+    };
+    let data = map.entry_or_insert("data", Map::new().into());
+    let data = data.map_at_mut(&[]);
+    for (key, text) in texts {
+        if let Some(text) = text.as_str() {
+            data.insert(key, base64::prelude::BASE64_STANDARD.encode(text));
+        }
+    }
+}
+
+fn replication_controller(value: &mut Value) {
+    let labels = value
+        .at(&["spec", "template", "metadata", "labels"])
+        .cloned();
+    let Some(labels) = labels else {
+        return;
+    };
+    let spec = value.map_at_mut(&["spec"]);
+    spec.entry_or_insert("selector", labels.clone());
+    crate::meta::of(value).entry_or_insert("labels", labels);
+}
+
+/// Counters of a status that are written even when they are zero.
+fn status_zeros(resource: &Resource, value: &mut Value) {
+    if resource.plural == "statefulsets" {
+        let status = value.map_at_mut(&["status"]);
+        status.entry_or_insert("availableReplicas", 0.into());
+    }
+}
+
+fn job(spec: &mut Map) {
+    if !spec.contains_key("completions") && !spec.contains_key("parallelism") {
+        spec.insert("completions", 1);
+    }
+    spec.entry_or_insert("parallelism", 1.into());
+    let per_index = spec.contains_key("backoffLimitPerIndex");
+    let limit = if per_index { i64::from(i32::MAX) } else { 6 };
+    spec.entry_or_insert("backoffLimit", limit.into());
+    spec.entry_or_insert("completionMode", "NonIndexed".into());
+    spec.entry_or_insert("suspend", false.into());
+    spec.entry_or_insert("manualSelector", false.into());
+    let replacement = if spec.contains_key("podFailurePolicy") {
+        "Failed"
+    } else {
+        "TerminatingOrFailed"
+    };
+    spec.entry_or_insert("podReplacementPolicy", replacement.into());
+}
+
+fn autoscaler(resource: &Resource, value: &mut Value) {
+    if resource.version != "v2" {
+        return;
+    }
+    let spec = value.map_at_mut(&["spec"]);
+    if !spec.contains_key("metrics") {
+        let target = Map::from([
+            ("averageUtilization", 80.into()),
+            ("type", "Utilization".into()),
+        ]);
+        let cpu = Map::from([("name", "cpu".into()), ("target", target.into())]);
+        let metric = Map::from([("resource", cpu.into()), ("type", "Resource".into())]);
+        spec.insert("metrics", vec![Value::Map(metric)]);
+    }
+}

@@ -1,0 +1,200 @@
+//! What admission adds to a new pod: priority, account, tolerations, the token's volume.
+
+use yaml::{Map, Value};
+
+use crate::store::Collection;
+
+use super::Context;
+
+const TOKEN_PATH: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
+const TOLERATED: [&str; 2] = [
+    "node.kubernetes.io/not-ready",
+    "node.kubernetes.io/unreachable",
+];
+/// Seconds for which a pod stays on a node that is gone.
+const TOLERATION_SECONDS: i64 = 300;
+const SUFFIX_LETTERS: &[u8] = b"bcdfghjklmnpqrstvwxz2456789";
+
+/// Changes a pod as the default admission plug-ins do.
+pub(super) fn admit(context: &Context<'_>, value: &mut Value) {
+    account(value);
+    priority(context, value);
+    tolerations(value);
+    token(context, value);
+    let class = quality(value);
+    let status = value.map_at_mut(&["status"]);
+    status.insert("phase", "Pending");
+    status.insert("qosClass", class);
+}
+
+fn text<'a>(value: &'a Value, path: &[&str]) -> &'a str {
+    value.at(path).and_then(Value::as_str).unwrap_or_default()
+}
+
+fn account(value: &mut Value) {
+    let spec = value.map_at_mut(&["spec"]);
+    let given = spec
+        .get("serviceAccountName")
+        .or_else(|| spec.get("serviceAccount"))
+        .and_then(Value::as_str)
+        .filter(|name| !name.is_empty())
+        .unwrap_or("default")
+        .to_owned();
+    spec.insert("serviceAccountName", given.as_str());
+    spec.insert("serviceAccount", given);
+}
+
+fn priority(context: &Context<'_>, value: &mut Value) {
+    let name = text(value, &["spec", "priorityClassName"]).to_owned();
+    let class = (!name.is_empty())
+        .then(|| {
+            let classes = Collection::new("scheduling.k8s.io", "priorityclasses");
+            context.core.store.get(&classes, "", &name)
+        })
+        .flatten()
+        .map(|stored| stored.value());
+    let number = class
+        .as_ref()
+        .and_then(|class| class.get("value"))
+        .and_then(Value::as_i64)
+        .unwrap_or(0);
+    let spec = value.map_at_mut(&["spec"]);
+    spec.entry_or_insert("priority", number.into());
+    spec.entry_or_insert("preemptionPolicy", "PreemptLowerPriority".into());
+}
+
+fn tolerations(value: &mut Value) {
+    let spec = value.map_at_mut(&["spec"]);
+    let list = spec.entry_or_insert("tolerations", Value::List(Vec::new()));
+    let Some(list) = list.as_list_mut() else {
+        return;
+    };
+    for key in TOLERATED {
+        let covered = list.iter().any(|known| {
+            let same = text(known, &["key"]);
+            let effect = text(known, &["effect"]);
+            (same == key || same.is_empty()) && matches!(effect, "NoExecute" | "")
+        });
+        if !covered {
+            list.push(Value::Map(Map::from([
+                ("effect", "NoExecute".into()),
+                ("key", key.into()),
+                ("operator", "Exists".into()),
+                ("tolerationSeconds", TOLERATION_SECONDS.into()),
+            ])));
+        }
+    }
+}
+
+/// Mounts the account's token, unless pod or account say otherwise.
+fn token(context: &Context<'_>, value: &mut Value) {
+    let account = text(value, &["spec", "serviceAccountName"]).to_owned();
+    let namespace = text(value, &["metadata", "namespace"]).to_owned();
+    let own = value
+        .at(&["spec", "automountServiceAccountToken"])
+        .and_then(Value::as_bool);
+    let wanted = own.unwrap_or_else(|| {
+        let accounts = Collection::new("", "serviceaccounts");
+        context
+            .core
+            .store
+            .get(&accounts, &namespace, &account)
+            .and_then(|stored| {
+                stored
+                    .value()
+                    .get("automountServiceAccountToken")?
+                    .as_bool()
+            })
+            .unwrap_or(true)
+    });
+    if !wanted || has_token(value) {
+        return;
+    }
+    let suffix: String = (0..5)
+        .map(|_| char::from(SUFFIX_LETTERS[rand::random_range(0..SUFFIX_LETTERS.len())]))
+        .collect();
+    let name = format!("kube-api-access-{suffix}");
+    let spec = value.map_at_mut(&["spec"]);
+    let mut mounted = false;
+    for key in ["initContainers", "containers"] {
+        let containers = spec.get_mut(key).and_then(Value::as_list_mut);
+        for container in containers.into_iter().flatten() {
+            mounted |= mount(container, &name);
+        }
+    }
+    if !mounted {
+        return;
+    }
+    let volumes = spec.entry_or_insert("volumes", Value::List(Vec::new()));
+    if let Some(volumes) = volumes.as_list_mut() {
+        volumes.push(volume(&name));
+    }
+}
+
+fn has_token(value: &Value) -> bool {
+    value
+        .at(&["spec", "volumes"])
+        .and_then(Value::as_list)
+        .unwrap_or_default()
+        .iter()
+        .any(|volume| text(volume, &["name"]).starts_with("kube-api-access-"))
+}
+
+fn mount(container: &mut Value, volume: &str) -> bool {
+    let mounts = container
+        .map_at_mut(&[])
+        .entry_or_insert("volumeMounts", Value::List(Vec::new()));
+    let Some(mounts) = mounts.as_list_mut() else {
+        return false;
+    };
+    if mounts
+        .iter()
+        .any(|mount| text(mount, &["mountPath"]) == TOKEN_PATH)
+    {
+        return false;
+    }
+    mounts.push(Value::Map(Map::from([
+        ("mountPath", TOKEN_PATH.into()),
+        ("name", volume.into()),
+        ("readOnly", true.into()),
+    ])));
+    true
+}
+
+fn volume(name: &str) -> Value {
+    let source = format!(
+        r#"{{"name":"{name}","projected":{{"defaultMode":420,"sources":[
+        {{"serviceAccountToken":{{"expirationSeconds":3607,"path":"token"}}}},
+        {{"configMap":{{"items":[{{"key":"ca.crt","path":"ca.crt"}}],"name":"kube-root-ca.crt"}}}},
+        {{"downwardAPI":{{"items":[{{"fieldRef":{{"apiVersion":"v1",
+        "fieldPath":"metadata.namespace"}},"path":"namespace"}}]}}}}]}}}}"#
+    );
+    crate::codec::parse(source.as_bytes()).expect("the volume is JSON with a safe name in it")
+}
+
+/// The quality of service that requests and limits give.
+fn quality(value: &Value) -> &'static str {
+    let mut any = false;
+    let mut guaranteed = true;
+    for key in ["initContainers", "containers"] {
+        let containers = value.at(&["spec", key]).and_then(Value::as_list);
+        for container in containers.unwrap_or_default() {
+            let get = |kind: &str, name: &str| {
+                container
+                    .at(&["resources", kind, name])
+                    .and_then(Value::as_str)
+                    .filter(|quantity| *quantity != "0")
+            };
+            for name in ["cpu", "memory"] {
+                let (limit, request) = (get("limits", name), get("requests", name));
+                any |= limit.is_some() || request.is_some();
+                guaranteed &= limit.is_some() && limit == request;
+            }
+        }
+    }
+    match (any, guaranteed) {
+        (false, _) => "BestEffort",
+        (true, true) => "Guaranteed",
+        (true, false) => "Burstable",
+    }
+}
