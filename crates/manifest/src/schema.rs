@@ -303,6 +303,13 @@ impl Schema {
         }
     }
 
+    /// Whether it comes from a definition in a cluster ([`SchemaSet::custom`]), rather than from the
+    /// table of the built-in kinds.
+    #[must_use]
+    pub fn is_custom(&self) -> bool {
+        self.set.base.is_some()
+    }
+
     /// The set that the schema is part of.
     #[must_use]
     pub fn set(&self) -> &Arc<SchemaSet> {

@@ -46,6 +46,13 @@ impl Diff {
     pub fn differences(&self) -> &[Difference] {
         &self.differences
     }
+
+    /// Takes out the differences that `is_taken` says, and gives them.
+    pub(super) fn take_out(&mut self, is_taken: impl Fn(&Difference) -> bool) -> Vec<Difference> {
+        self.differences
+            .extract_if(.., |difference| is_taken(difference))
+            .collect()
+    }
 }
 
 /// Compares `desired` with `live`.
@@ -84,7 +91,7 @@ pub(super) fn diff(desired: &Object, live: &Object, means: &Means<'_>) -> Diff {
 impl Means<'_> {
     /// The schema in the version that Git speaks. A custom resource is compared without one.
     fn schema_of(&self, object: &Object) -> Option<manifest::schema::Schema> {
-        (self.schema_of)(&object.gvk())
+        (self.schema_of)(&object.gvk()).filter(|schema| !schema.is_custom())
     }
 }
 
@@ -396,10 +403,11 @@ fn is_unknown_field(ty: Option<TypeRef<'_>>, name: &str) -> bool {
 }
 
 /// Whether a field that is desired and not live was dropped by the server as a zero value: it was
-/// applied before just so.
+/// applied before just so. Custom resources (without a type) keep their zero values.
 fn is_dropped(at: Sides<'_>, ty: Option<TypeRef<'_>>) -> bool {
     match at.desired {
         Value::Null => true,
+        _ if ty.is_none() => false,
         Value::Map(map) if map.is_empty() => at.last == Some(at.desired),
         Value::Map(map) => map.iter().all(|(name, value)| {
             let below = Sides {

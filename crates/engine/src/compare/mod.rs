@@ -4,6 +4,7 @@
 //! stands in [`diff`]. It must never know an operation.
 
 mod diff;
+mod dropped;
 mod ignore;
 mod managed;
 
@@ -85,7 +86,8 @@ impl Compared {
     }
 }
 
-/// The schema of a kind; `None` for kinds that are not built into Kubernetes.
+/// The schema of a kind: built in, or that of its definition in the cluster; `None` where nothing is
+/// known.
 pub type SchemaOf<'a> = &'a dyn Fn(&Gvk) -> Option<Schema>;
 
 /// Compares.
@@ -118,9 +120,9 @@ pub fn compare(
             options: &options,
             schema_of,
         };
-        comparison
-            .objects
-            .push(compare_desired(one, found, subject, &means));
+        let (compared, dropped) = compare_desired(one, found, subject, &means);
+        comparison.objects.push(compared);
+        comparison.conditions.extend(dropped);
     }
     let instance = subject.instance();
     for (key, object) in live.iter() {
@@ -146,13 +148,16 @@ fn compare_desired(
     live: Option<&Object>,
     subject: &Subject<'_>,
     means: &Means<'_>,
-) -> Compared {
+) -> (Compared, Option<Condition>) {
     let is_hook = one.is_hook();
     let is_own = live.is_none_or(|live| is_own_mark(one, live, subject));
-    let diff = match live {
+    let mut diff = match live {
         Some(live) if !is_hook => diff::diff(&one.object, live, means),
         _ => Diff::default(),
     };
+    let dropped = (means.schema_of)(&one.object.gvk())
+        .filter(|schema| !diff.is_empty() && schema.is_custom())
+        .and_then(|schema| dropped::take(&mut diff, &one.object, &schema));
     let status = if is_hook || hook::is_ignored(&one.object) || !is_own {
         SyncCode::Unset
     } else if one.verdict.is_err() {
@@ -162,7 +167,7 @@ fn compare_desired(
     } else {
         SyncCode::Synced
     };
-    Compared {
+    let compared = Compared {
         key: one.key.clone(),
         gvk: one.object.gvk(),
         live: live.cloned(),
@@ -175,7 +180,8 @@ fn compare_desired(
         is_own,
         verdict: one.verdict.clone(),
         desired: Some(one.clone()),
-    }
+    };
+    (compared, dropped)
 }
 
 /// A live object that is this application's and no longer desired. One that the project does not
