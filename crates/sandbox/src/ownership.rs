@@ -1,11 +1,14 @@
-//! Who owns which field: `metadata.managedFields`.
+//! Who owns which field: `metadata.managedFields`, kept right by every write.
 
+use manifest::fields::{self, FieldSet, Writer};
+use manifest::schema::Schema;
 use yaml::Value;
 
 use crate::core::Core;
 use crate::request::ApiRequest;
 use crate::strategy::Context;
 use crate::verbs::update::Part;
+use crate::{clock, strategy, typing};
 
 /// Names longer than this are cut.
 const MANAGER_LENGTH: usize = 128;
@@ -25,23 +28,103 @@ pub(crate) fn manager(request: &ApiRequest) -> String {
     name.chars().take(MANAGER_LENGTH).collect()
 }
 
+/// The schema by which fields of a resource are told apart.
+pub(crate) fn schema(context: &Context<'_>) -> Schema {
+    typing::schema(context.core, context.resource)
+        .unwrap_or_else(|| context.core.schemas.unknown())
+}
+
+/// What the path that is written resets: nobody gets to own it by this write.
+pub(crate) fn ignored(context: &Context<'_>, part: Part) -> FieldSet {
+    match part {
+        Part::Main if strategy::has_status(context.resource) => {
+            FieldSet::of_names(&[&["status"]])
+        }
+        Part::Status => FieldSet::of_names(&[&["spec"], &["metadata"]]),
+        Part::Main | Part::Other => FieldSet::new(),
+    }
+}
+
 /// Notes who made an object.
-pub(crate) fn track_create(_context: &Context<'_>, _value: &mut Value, _manager: &str) {}
+pub(crate) fn track_create(context: &Context<'_>, value: &mut Value, manager: &str) {
+    let ignored = ignored(context, Part::Main);
+    track(context, None, value, (manager, &ignored));
+}
 
 /// Notes who changed an object.
 pub(crate) fn track_update(
-    _context: &Context<'_>,
-    _part: Part,
-    _old: &Value,
-    _new: &mut Value,
-    _manager: &str,
+    context: &Context<'_>,
+    part: Part,
+    old: &Value,
+    new: &mut Value,
+    manager: &str,
 ) {
+    let ignored = ignored(context, part);
+    track(context, Some(old), new, (manager, &ignored));
+}
+
+fn track(
+    context: &Context<'_>,
+    old: Option<&Value>,
+    value: &mut Value,
+    (manager, ignored): (&str, &FieldSet),
+) {
+    let typed = |mut value: Value| {
+        crate::render::type_meta(&mut value, context.resource);
+        value
+    };
+    let time = clock::seconds(context.now);
+    let writer = Writer {
+        manager,
+        subresource: context.subresource.unwrap_or_default(),
+        time: &time,
+        ignored,
+    };
+    let old = old.cloned().map(typed);
+    let new = typed(std::mem::take(value));
+    *value = untyped(fields::track(old.as_ref(), new, &schema(context), &writer));
+}
+
+fn untyped(mut value: Value) -> Value {
+    let map = value.map_at_mut(&[]);
+    map.remove("apiVersion");
+    map.remove("kind");
+    value
+}
+
+/// Notes that the server itself changed the status of an object of a built-in kind.
+pub(crate) fn track_system(core: &Core, gvk: &manifest::Gvk, old: &Value, new: &mut Value) {
+    let Some(schema) = core.schemas.schema(gvk) else {
+        return;
+    };
+    let typed = |mut value: Value| {
+        let map = value.map_at_mut(&[]);
+        map.insert("apiVersion", gvk.api_version());
+        map.insert("kind", gvk.kind.clone());
+        value
+    };
+    let ignored = FieldSet::of_names(&[&["spec"], &["metadata"]]);
+    let time = new
+        .at(&["metadata", "creationTimestamp"])
+        .and_then(Value::as_str)
+        .unwrap_or_default()
+        .to_owned();
+    let writer = Writer {
+        manager: "kube-apiserver",
+        subresource: "status",
+        time: &time,
+        ignored: &ignored,
+    };
+    let tracked = fields::track(
+        Some(&typed(old.clone())),
+        typed(std::mem::take(new)),
+        &schema,
+        &writer,
+    );
+    *new = untyped(tracked);
 }
 
 /// Whether two states differ at most in the times of their managed fields.
 pub(crate) fn same_but_times(old: &Value, new: &Value) -> bool {
-    old == new
+    old == new || fields::same_but_times(old, new)
 }
-
-/// Notes that the server itself changed the status of an object.
-pub(crate) fn track_system(_core: &Core, _kind: &manifest::Gvk, _old: &Value, _new: &mut Value) {}

@@ -56,7 +56,7 @@ impl<'a> Context<'a> {
 }
 
 /// Whether the status has a path of its own, so that the main one leaves it alone.
-fn has_status(resource: &Resource) -> bool {
+pub(crate) fn has_status(resource: &Resource) -> bool {
     match &resource.custom {
         Some(custom) => custom.has_status,
         None => resource.subresource("status").is_some(),
@@ -109,6 +109,11 @@ pub(crate) fn finish_create(context: &Context<'_>, value: &mut Value) -> Result<
     if context.place() == ("batch", "jobs") {
         job_selector(value);
     }
+    Ok(())
+}
+
+/// What the types themselves set before the ownership is tracked: it becomes the writer's.
+pub(crate) fn convert_create(context: &Context<'_>, value: &mut Value) {
     if context.place() == ("apps", "daemonsets") {
         value
             .map_at_mut(&["metadata", "annotations"])
@@ -122,7 +127,6 @@ pub(crate) fn finish_create(context: &Context<'_>, value: &mut Value) -> Result<
                 .insert("kubernetes.io/metadata.name", name);
         }
     }
-    Ok(())
 }
 
 /// A Job finds its pods by its own uid, unless the selector is given by hand.

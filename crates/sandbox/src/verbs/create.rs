@@ -54,6 +54,10 @@ pub(crate) fn insert(call: &Call<'_>, value: Value, writer: &Writer) -> Result<R
     namespace_accepts(call, &value)?;
     let context = Context::of(call);
     let mut warnings = Vec::new();
+    strategy::convert_create(&context, &mut value);
+    if let Writer::Update(manager) = writer {
+        ownership::track_create(&context, &mut value, manager);
+    }
     strategy::prepare_create(&context, &mut value)?;
     for attempt in 0.. {
         if generated {
@@ -65,9 +69,6 @@ pub(crate) fn insert(call: &Call<'_>, value: Value, writer: &Writer) -> Result<R
         if !errors.is_empty() {
             let name = meta::name(&value);
             return Err(ApiError::invalid(call.about_kind(name), &errors));
-        }
-        if let Writer::Update(manager) = writer {
-            ownership::track_create(&context, &mut candidate, manager);
         }
         let name = meta::name(&candidate).to_owned();
         let exists = call

@@ -102,14 +102,14 @@ fn try_change(
     let pinned = check_preconditions(call, &old, &new, stored)?;
     let context = Context::of(call);
     keep_system_fields(&old, &mut new);
+    if let Writer::Update(manager) = writer {
+        ownership::track_update(&context, part, &old, &mut new, manager);
+    }
     strategy::prepare_update(&context, part, &mut new, &old)?;
     let mut warnings = Vec::new();
     let errors = strategy::validate(&context, &new, Some(&old), &mut warnings);
     if !errors.is_empty() {
         return Err(ApiError::invalid(call.about_kind(call.name()), &errors));
-    }
-    if let Writer::Update(manager) = writer {
-        ownership::track_update(&context, part, &old, &mut new, manager);
     }
     let unchanged = ownership::same_but_times(&old, &new);
     if unchanged && !may_go(&new) {
