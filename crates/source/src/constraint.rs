@@ -264,7 +264,8 @@ impl Group {
 }
 
 impl Comparison {
-    /// From a match of [`COMPARISON`]: groups 1 = operator, 2 to 4 = numbers, 5 = `-pre-release`.
+    /// From a match of [`COMPARISON`]: groups 1 = operator, 2 = version, 3 to 5 = its numbers,
+    /// 6 = `-pre-release`.
     fn parse(parts: &regex::Captures<'_>) -> Option<Comparison> {
         let operator = match &parts[1] {
             "" | "=" => Operator::Equal,
@@ -283,8 +284,8 @@ impl Comparison {
                 .map(|part| part.as_str())
                 .filter(|part| !part.is_empty() && !["x", "X", "*"].contains(part))
         };
-        let pre = parts.get(5).map_or("", |pre| pre.as_str());
-        let (text, wild) = match (part(2), part(3), part(4)) {
+        let pre = parts.get(6).map_or("", |pre| pre.as_str());
+        let (text, wild) = match (part(3), part(4), part(5)) {
             (None, _, _) => (format!("0.0.0{pre}"), Wild::Major),
             (Some(major), None, _) => (format!("{major}.0.0{pre}"), Wild::Minor),
             (Some(major), Some(minor), None) => (format!("{major}.{minor}.0{pre}"), Wild::Patch),

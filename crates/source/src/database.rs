@@ -33,16 +33,23 @@ impl Database {
     /// Opens the database of a URL below `directory`, and makes it when it is not there. That of a
     /// file URL reads the other repository's objects where they are.
     pub(crate) fn open(directory: &Path, url: &RepoUrl) -> Result<Database, Problem> {
-        let directory = directory.join(format!("{}.git", folder_name(url)));
-        let store = |error: std::io::Error| Problem::Store(error.to_string());
-        lay_out(&directory).map_err(store)?;
-        if let Some(other) = url.file_path() {
-            let other =
-                open_isolated(&other).ok_or_else(|| crate::error::missing_repository(url))?;
-            let objects = other.objects.store_ref().path().to_path_buf();
-            read_also(&directory, &objects).map_err(store)?;
-        }
-        Self::open_directory(directory)
+        let Some(other) = url.file_path() else {
+            return Self::open_plain(directory, url);
+        };
+        let other = open_isolated(&other).ok_or(Problem::NotFound)?;
+        let objects = other.objects.store_ref().path().to_path_buf();
+        let folder = folder_of(directory, url);
+        lay_out(&folder)
+            .and_then(|()| read_also(&folder, &objects))
+            .map_err(|error| Problem::Store(error.to_string()))?;
+        Self::open_directory(folder)
+    }
+
+    /// As [`Database::open`], with nothing but its own objects.
+    pub(crate) fn open_plain(directory: &Path, url: &RepoUrl) -> Result<Database, Problem> {
+        let folder = folder_of(directory, url);
+        lay_out(&folder).map_err(|error| Problem::Store(error.to_string()))?;
+        Self::open_directory(folder)
     }
 
     fn open_directory(directory: PathBuf) -> Result<Database, Problem> {
@@ -95,24 +102,19 @@ pub(crate) fn open_isolated(path: &Path) -> Option<gix::Repository> {
     gix::open_opts(path, gix::open::Options::isolated()).ok()
 }
 
-fn folder_name(url: &RepoUrl) -> String {
+fn folder_of(directory: &Path, url: &RepoUrl) -> PathBuf {
     let scheme = match url.scheme() {
         Scheme::Http | Scheme::Https => "http",
         Scheme::Ssh => "ssh",
         Scheme::File => "file",
     };
-    let mut hash = Sha256::new();
-    hash.update(scheme);
-    // Paths of files differ in letter case.
-    match url.file_path() {
-        Some(path) => hash.update(path.as_os_str().as_encoded_bytes()),
-        None => hash.update(url.normalized()),
-    }
-    let hash = hash.finalize();
-    hash.iter()
+    let hash = Sha256::digest(format!("{scheme} {}", url.identity()));
+    let name: String = hash
+        .iter()
         .take(16)
         .map(|byte| format!("{byte:02x}"))
-        .collect()
+        .collect();
+    directory.join(format!("{name}.git"))
 }
 
 fn lay_out(directory: &Path) -> std::io::Result<()> {

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use crate::{RepoUrl, Scheme};
+use crate::RepoUrl;
 
 /// What failed, and where.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -154,10 +154,4 @@ impl Error {
             | Problem::FileRefused => Retry::AfterChange,
         }
     }
-}
-
-/// The texts of a file repository that is not there are those of a server's "not found".
-pub(crate) fn missing_repository(url: &RepoUrl) -> Problem {
-    debug_assert_eq!(url.scheme(), Scheme::File);
-    Problem::NotFound
 }

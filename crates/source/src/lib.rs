@@ -2,7 +2,8 @@
 //!
 //! Read [`Store`] first: it keeps one bare object store per repository and hands out a
 //! [`Repository`] per (URL, credentials), which lists references, resolves a [`Reference`] to a
-//! [`Revision`] and fetches it as a [`Snapshot`].
+//! [`Revision`] and fetches it as a [`Snapshot`]. [`WorkTree`] does
+//! the same for a folder with uncommitted edits.
 //!
 //! Everything happens in this process: no program is started, no configuration of the host's Git
 //! is read, no credential helper is asked, and there is never a checkout. This crate must never
@@ -13,6 +14,7 @@ mod constraint;
 mod credentials;
 mod database;
 mod error;
+mod files;
 mod http;
 mod known_hosts;
 mod masked;
@@ -26,6 +28,7 @@ mod tree;
 mod trust;
 mod url;
 mod watcher;
+mod worktree;
 
 pub use constraint::{Constraint, ConstraintError, Version};
 pub use credentials::{
@@ -39,3 +42,4 @@ pub use tree::GitTree;
 pub use trust::{Trust, TrustError};
 pub use url::{RepoUrl, Scheme, UrlError};
 pub use watcher::{Moved, Watcher};
+pub use worktree::WorkTree;

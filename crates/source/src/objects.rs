@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use gix::ObjectId;
 use gix::objs::tree::EntryMode;
-use gix::objs::{Find, FindHeader, Kind};
+use gix::objs::{Find, FindHeader, Kind, Write};
 use gix::odb::store::init::Slots;
 
 /// The most packs of a store. Each fetch adds one.
@@ -232,4 +232,19 @@ impl Objects {
         }
         Ok(found)
     }
+
+    /// Stores an object unless it is here; gives its id.
+    pub(crate) fn write(&self, kind: Kind, bytes: &[u8]) -> Result<ObjectId, ObjectError> {
+        let id = id_of(kind, bytes)?;
+        if self.holds(id) {
+            return Ok(id);
+        }
+        self.with(|handle| handle.write_buf(kind, bytes))
+            .map_err(broken)
+    }
+}
+
+/// The id that an object has wherever it is.
+pub(crate) fn id_of(kind: Kind, bytes: &[u8]) -> Result<ObjectId, ObjectError> {
+    gix::objs::compute_hash(gix::hash::Kind::Sha1, kind, bytes).map_err(broken)
 }

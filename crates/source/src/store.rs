@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
-use manifest::Tree;
+use manifest::{ContentId, Tree};
 use tokio::sync::Semaphore;
 
 use crate::database::Database;
@@ -105,6 +105,8 @@ pub struct Snapshot {
     pub revision: Revision,
     /// Its files.
     pub tree: Arc<dyn Tree>,
+    /// The id of all files together: equal ids, equal files.
+    pub tree_id: ContentId,
     /// Who wrote it, as `Name <address>`.
     pub author: String,
     /// The whole message.
@@ -200,7 +202,7 @@ impl Store {
         url: &RepoUrl,
         credentials: &Credentials,
     ) -> Result<Repository, Error> {
-        let key = (url.normalized().to_owned(), login(url, credentials));
+        let key = (url.identity(), login(url, credentials));
         if let Some(repository) = lock(&self.0.repositories).get(&key) {
             return Ok(repository.clone());
         }
@@ -236,17 +238,30 @@ impl Store {
 
     /// The object database of a URL. Logins share it; who may read it is asked of the server.
     pub(crate) fn database(&self, url: &RepoUrl) -> Result<Arc<Database>, Error> {
+        self.open_database(url, Database::open)
+    }
+
+    /// The object database of a folder that is no repository.
+    pub(crate) fn plain_database(&self, url: &RepoUrl) -> Result<Arc<Database>, Error> {
+        self.open_database(url, Database::open_plain)
+    }
+
+    fn open_database(
+        &self,
+        url: &RepoUrl,
+        open: impl Fn(&Path, &RepoUrl) -> Result<Database, Problem>,
+    ) -> Result<Arc<Database>, Error> {
         let mut databases = lock(&self.0.databases);
-        if let Some(database) = databases.get(url.normalized()) {
+        if let Some(database) = databases.get(&url.identity()) {
             return Ok(database.clone());
         }
-        let database = Database::open(&self.0.directory, url)
-            .map_err(|problem| Error::new(url, None, problem))?;
+        let database =
+            open(&self.0.directory, url).map_err(|problem| Error::new(url, None, problem))?;
         let database = Arc::new(database);
         if databases.len() >= MAX_REPOSITORIES {
             databases.clear();
         }
-        databases.insert(url.normalized().to_owned(), database.clone());
+        databases.insert(url.identity(), database.clone());
         Ok(database)
     }
 }
@@ -546,6 +561,7 @@ pub(crate) fn snapshot_of(database: &Database, revision: Revision) -> Result<Sna
     Ok(Snapshot {
         revision: Revision::new(id),
         tree: Arc::new(crate::GitTree::new(objects.clone(), commit.tree)),
+        tree_id: ContentId::new(commit.tree.as_bytes()),
         author: commit.author,
         message: commit.message,
         committed_seconds: commit.seconds,

@@ -310,7 +310,7 @@ fn remote_ref(listed: &Ref) -> Option<RemoteRef> {
 fn list_files(url: &RepoUrl, extra: &[String]) -> Result<RefList, Problem> {
     let store = |error: &dyn std::fmt::Display| Problem::Store(shown(&error.to_string()));
     let path = url.file_path().unwrap_or_default();
-    let repository = open_isolated(&path).ok_or_else(|| crate::error::missing_repository(url))?;
+    let repository = open_isolated(&path).ok_or(Problem::NotFound)?;
     let mut refs = Vec::new();
     if let Ok(mut head) = repository.head()
         && let Ok(commit) = head.peel_to_commit()

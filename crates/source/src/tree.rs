@@ -43,12 +43,6 @@ impl GitTree {
         GitTree { objects, root }
     }
 
-    /// The id of Git's root tree: equal ids, equal files.
-    #[must_use]
-    pub fn id(&self) -> ContentId {
-        ContentId::new(self.root.as_bytes())
-    }
-
     fn find(&self, path: &TreePath) -> Result<Found, TreeError> {
         let root = Found {
             kind: GitKind::Tree,

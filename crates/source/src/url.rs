@@ -141,6 +141,14 @@ impl RepoUrl {
         &self.normalized
     }
 
+    /// What tells two repositories apart on disk: paths of files differ in letter case.
+    pub(crate) fn identity(&self) -> String {
+        match self.scheme {
+            Scheme::File => format!("file://{}", self.path),
+            Scheme::Http | Scheme::Https | Scheme::Ssh => self.normalized.clone(),
+        }
+    }
+
     /// The address without user information, for requests and messages.
     #[must_use]
     pub(crate) fn without_user(&self) -> String {

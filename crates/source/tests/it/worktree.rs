@@ -1,0 +1,183 @@
+//! Uncommitted edits as a commit; real Git is the judge of which files count.
+
+use std::os::unix::fs::PermissionsExt;
+use std::time::Instant;
+
+use source::{Snapshot, WorkTree};
+
+use crate::fixture::{Fixture, content, contents, git_in};
+
+/// The tree that real Git makes of the folder, without touching its `.git`.
+fn tree_of_git(fixture: &Fixture) -> Vec<u8> {
+    let scratch = tempfile::tempdir().unwrap();
+    let place = |name: &str| scratch.path().join(name).display().to_string();
+    let own = fixture.work().join(".git/objects").display().to_string();
+    std::fs::create_dir(place("objects")).unwrap();
+    let env = [
+        ("GIT_INDEX_FILE", place("index")),
+        ("GIT_OBJECT_DIRECTORY", place("objects")),
+        ("GIT_ALTERNATE_OBJECT_DIRECTORIES", own),
+    ];
+    let env: Vec<_> = env
+        .iter()
+        .map(|(key, value)| (*key, value.as_str()))
+        .collect();
+    let index = fixture.work().join(".git/index");
+    if index.exists() {
+        std::fs::copy(index, place("index")).unwrap();
+    }
+    git_in(&fixture.work(), &["add", "-A"], &env);
+    let tree = git_in(&fixture.work(), &["write-tree"], &env);
+    let digit = |at: usize| u8::from_str_radix(&tree[at..at + 2], 16).unwrap();
+    (0..40).step_by(2).map(digit).collect()
+}
+
+async fn take(fixture: &Fixture, folder: &WorkTree) -> Snapshot {
+    let before = contents(&fixture.work().join(".git"));
+    let snapshot = folder.snapshot().await.unwrap();
+    assert_eq!(contents(&fixture.work().join(".git")), before);
+    assert_eq!(snapshot.tree_id.as_bytes(), tree_of_git(fixture));
+    snapshot
+}
+
+#[tokio::test]
+async fn edits_are_seen_as_git_sees_them() {
+    let fixture = Fixture::with_history();
+    fixture.write(".gitignore", "*.log\n/build/\n!keep.log\n");
+    fixture.write("sub/.gitignore", "local.yaml\n");
+    fixture.write("build/tracked.yaml", "t: 1\n");
+    fixture.git(&["add", "-f", "build/tracked.yaml"]);
+    fixture.commit("sub/b.yaml", "b: 1\n");
+    let head = fixture.git(&["rev-parse", "HEAD"]);
+    let folder = WorkTree::open(&fixture.store(), &fixture.work()).unwrap();
+    let snapshot = take(&fixture, &folder).await;
+    assert_eq!(snapshot.revision.to_string(), head);
+
+    // Ignored files change nothing, also below an ignored folder.
+    fixture.write("noise.log", "x");
+    fixture.write("build/output.yaml", "x");
+    fixture.write("sub/local.yaml", "x");
+    assert_eq!(take(&fixture, &folder).await.revision.to_string(), head);
+
+    fixture.write("a.yaml", "v: edited\n");
+    let first = take(&fixture, &folder).await;
+    assert_ne!(first.revision.to_string(), head);
+    assert_eq!(content(&first, "a.yaml"), "v: edited\n");
+    assert_eq!(content(&first, "build/tracked.yaml"), "t: 1\n");
+    // Each kind of change.
+    fixture.write("new/deep/untracked.yaml", "u: 1\n");
+    take(&fixture, &folder).await;
+    fixture.write("keep.log", "k\n");
+    take(&fixture, &folder).await;
+    fixture.write("build/tracked.yaml", "t: 2\n");
+    assert_eq!(
+        content(&take(&fixture, &folder).await, "build/tracked.yaml"),
+        "t: 2\n"
+    );
+    std::fs::remove_file(fixture.work().join("sub/b.yaml")).unwrap();
+    take(&fixture, &folder).await;
+    std::os::unix::fs::symlink("a.yaml", fixture.work().join("link.yaml")).unwrap();
+    assert_eq!(
+        content(&take(&fixture, &folder).await, "link.yaml"),
+        "v: edited\n"
+    );
+    let script = fixture.work().join("a.yaml");
+    std::fs::set_permissions(script, std::fs::Permissions::from_mode(0o755)).unwrap();
+    take(&fixture, &folder).await;
+    fixture.git(&["add", "-A"]);
+    take(&fixture, &folder).await;
+    fixture.write("a.yaml", "v: edited again\n");
+    take(&fixture, &folder).await;
+}
+
+#[tokio::test]
+async fn equal_content_has_an_equal_revision() {
+    let fixture = Fixture::with_history();
+    let store = fixture.store();
+    let folder = WorkTree::open(&store, &fixture.work()).unwrap();
+    let head = folder.snapshot().await.unwrap().revision;
+    let mut last = head;
+    // Quick edits of one size: no time stamp need tell them apart.
+    for n in 0..20 {
+        fixture.write("a.yaml", &format!("v: {:02}\n", n % 5));
+        let now = folder.snapshot().await.unwrap();
+        assert_eq!(content(&now, "a.yaml"), format!("v: {:02}\n", n % 5));
+        assert_ne!(now.revision, last);
+        last = now.revision;
+    }
+    let again = WorkTree::open(&fixture.store(), &fixture.work()).unwrap();
+    assert_eq!(again.snapshot().await.unwrap().revision, last);
+    fixture.write("a.yaml", "v: annotated\n");
+    assert_eq!(folder.snapshot().await.unwrap().revision, head);
+}
+
+#[tokio::test]
+async fn the_repository_around_a_folder_is_found() {
+    let fixture = Fixture::with_history();
+    fixture.write("apps/one/a.yaml", "a\n");
+    fixture.git(&["remote", "add", "origin", "git@git.example:org/repo.git"]);
+    fixture.git(&[
+        "remote",
+        "add",
+        "mirror",
+        "https://user:pw@git.example/org/repo",
+    ]);
+    let folder = WorkTree::open(&fixture.store(), &fixture.work().join("apps/one")).unwrap();
+    assert_eq!(folder.root(), fixture.work().canonicalize().unwrap());
+    assert_eq!(folder.branch(), Some("main"));
+    let mut remotes: Vec<_> = folder.remotes().iter().map(|it| it.normalized()).collect();
+    remotes.sort_unstable();
+    assert_eq!(
+        remotes,
+        [
+            "git@git.example/org/repo",
+            "https://user@git.example/org/repo"
+        ]
+    );
+    let committed = folder.committed().unwrap();
+    let text = crate::fixture::read(committed, "dev", "a.yaml").await;
+    assert_eq!(text.as_deref(), Ok("v: dev\n"));
+}
+
+#[tokio::test]
+async fn a_folder_without_git_is_its_own_repository() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = tempfile::tempdir().unwrap();
+    let options = source::Options::new(source::FileUrls::Refused);
+    let store = source::Store::open(store.path(), options).unwrap();
+    std::fs::write(folder.path().join("a.yaml"), "a: 1\n").unwrap();
+    std::fs::write(folder.path().join(".gitignore"), "*.tmp\n").unwrap();
+    std::fs::write(folder.path().join("x.tmp"), "x").unwrap();
+    let tree = WorkTree::open(&store, folder.path()).unwrap();
+    assert!(tree.committed().is_none() && tree.remotes().is_empty());
+    let snapshot = tree.snapshot().await.unwrap();
+    assert_eq!(content(&snapshot, "a.yaml"), "a: 1\n");
+    assert_eq!(snapshot.author, "Tiphys <tiphys@localhost>");
+    let listed = snapshot.tree.list(&manifest::TreePath::root()).unwrap();
+    let names: Vec<_> = listed.iter().map(|it| it.name.as_str()).collect();
+    assert_eq!(names, [".gitignore", "a.yaml"]);
+    assert_eq!(tree.snapshot().await.unwrap().revision, snapshot.revision);
+}
+
+#[tokio::test]
+async fn a_snapshot_of_many_files_is_quick() {
+    let fixture = Fixture::new();
+    for n in 0..5_000 {
+        fixture.write(&format!("apps/{}/{n}.yaml", n % 100), &format!("n: {n}\n"));
+    }
+    fixture.git(&["add", "-A"]);
+    fixture.git(&["commit", "-q", "-m", "all"]);
+    let folder = WorkTree::open(&fixture.store(), &fixture.work()).unwrap();
+    let mut times = Vec::new();
+    for n in 0..4 {
+        fixture.write("apps/7/7.yaml", &format!("edit: {n}\n"));
+        let start = Instant::now();
+        folder.snapshot().await.unwrap();
+        times.push(start.elapsed());
+    }
+    println!(
+        "5,000 files: first snapshot {:?}, later ones {:?}",
+        times[0],
+        &times[1..]
+    );
+}
