@@ -44,15 +44,12 @@ impl HttpClients {
     pub(crate) fn new(
         url: &RepoUrl,
         credentials: &Credentials,
-        trust: &Trust,
+        trust: &Arc<Trust>,
     ) -> Result<HttpClients, Problem> {
         let base = Url::parse(&url.without_user())
             .map_err(|error| Problem::Protocol(error.to_string()))?;
-        let own = client(
-            credentials,
-            tls::config(url.host(), Some(credentials), trust)?,
-        )?;
-        let elsewhere = tls::config("", None, trust)?;
+        let own = client(credentials, tls::config(Some(credentials), trust)?)?;
+        let elsewhere = tls::config(None, trust)?;
         Ok(HttpClients {
             base,
             own,
@@ -141,7 +138,7 @@ impl reqwest::dns::Resolve for Resolver {
             let found = tokio::net::lookup_host((host.as_str(), 0)).await;
             let found: Vec<_> = found.map(Iterator::collect).unwrap_or_default();
             if found.is_empty() {
-                return Err(Box::new(NoAddress(host)).into());
+                return Err(NoAddress(host).into());
             }
             Ok(Box::new(found.into_iter()) as reqwest::dns::Addrs)
         })

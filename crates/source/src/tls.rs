@@ -12,30 +12,22 @@ use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme
 
 use crate::{Credentials, Masked, Problem, Trust, Verification};
 
-/// The TLS side of a login for a host; without credentials for servers that get none.
+/// The TLS side of a login; without credentials for servers that get none.
 pub(crate) fn config(
-    host: &str,
     credentials: Option<&Credentials>,
-    trust: &Trust,
+    trust: &Arc<Trust>,
 ) -> Result<ClientConfig, Problem> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let builder = ClientConfig::builder_with_provider(provider.clone())
-        .with_safe_default_protocol_versions()
-        .map_err(|error| Problem::Certificate(error.to_string()))?;
-    let is_checked = credentials.is_none_or(|it| it.verification != Verification::None);
-    let builder = if !is_checked {
-        let verifier = Arc::new(Unchecked { provider });
-        builder
-            .dangerous()
-            .with_custom_certificate_verifier(verifier)
-    } else if let Some(certificates) = trust.certificates(host) {
-        let verifier = Arc::new(Configured::new(certificates, provider)?);
-        builder
-            .dangerous()
-            .with_custom_certificate_verifier(verifier)
-    } else {
-        builder.with_root_certificates(system_roots())
+    let is_unchecked = credentials.is_some_and(|it| it.verification == Verification::None);
+    let verifier = Verifier {
+        trust: (!is_unchecked).then(|| trust.clone()),
+        provider: provider.clone(),
     };
+    let builder = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|error| Problem::Certificate(error.to_string()))?
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(verifier));
     let mut config = match credentials.and_then(client_certificate) {
         None => builder.with_no_client_auth(),
         Some(pair) => {
@@ -94,29 +86,24 @@ fn system_roots() -> Arc<RootCertStore> {
 /// Believes the certificates configured for a host instead of the system's: as authorities, and,
 /// as Go does, also as the server's own certificate when that is marked as an authority.
 #[derive(Debug)]
-struct Configured {
-    as_authorities: Arc<WebPkiServerVerifier>,
-    certificates: Vec<CertificateDer<'static>>,
+struct Verifier {
+    /// `None` for `insecure: "true"`: any certificate will do, but the server must hold its key.
+    trust: Option<Arc<Trust>>,
+    provider: Arc<CryptoProvider>,
 }
 
-impl Configured {
-    fn new(
-        certificates: &[CertificateDer<'static>],
-        provider: Arc<CryptoProvider>,
-    ) -> Result<Self, Problem> {
+impl Verifier {
+    fn roots(configured: Option<&[CertificateDer<'static>]>) -> Arc<RootCertStore> {
+        let Some(certificates) = configured else {
+            return system_roots();
+        };
         let mut roots = RootCertStore::empty();
         roots.add_parsable_certificates(certificates.iter().cloned());
-        let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider)
-            .build()
-            .map_err(|error| Problem::Certificate(error.to_string()))?;
-        Ok(Configured {
-            as_authorities: verifier,
-            certificates: certificates.to_vec(),
-        })
+        Arc::new(roots)
     }
 }
 
-impl ServerCertVerifier for Configured {
+impl ServerCertVerifier for Verifier {
     fn verify_server_cert(
         &self,
         end_entity: &CertificateDer<'_>,
@@ -125,64 +112,20 @@ impl ServerCertVerifier for Configured {
         ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
-        if self
-            .certificates
-            .iter()
-            .any(|it| it.as_ref() == end_entity.as_ref())
-        {
+        let Some(trust) = &self.trust else {
+            return Ok(ServerCertVerified::assertion());
+        };
+        let configured = trust.certificates(&server_name.to_str());
+        let is_end_entity = |it: &CertificateDer<'_>| it.as_ref() == end_entity.as_ref();
+        if configured.is_some_and(|certificates| certificates.iter().any(is_end_entity)) {
             verify_server_name(&ParsedCertificate::try_from(end_entity)?, server_name)?;
             return Ok(ServerCertVerified::assertion());
         }
-        self.as_authorities.verify_server_cert(
-            end_entity,
-            intermediates,
-            server_name,
-            ocsp_response,
-            now,
-        )
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        self.as_authorities
-            .verify_tls12_signature(message, cert, dss)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        self.as_authorities
-            .verify_tls13_signature(message, cert, dss)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.as_authorities.supported_verify_schemes()
-    }
-}
-
-/// `insecure: "true"`: any certificate will do; that the server holds its key is still checked.
-#[derive(Debug)]
-struct Unchecked {
-    provider: Arc<CryptoProvider>,
-}
-
-impl ServerCertVerifier for Unchecked {
-    fn verify_server_cert(
-        &self,
-        _: &CertificateDer<'_>,
-        _: &[CertificateDer<'_>],
-        _: &ServerName<'_>,
-        _: &[u8],
-        _: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
-        Ok(ServerCertVerified::assertion())
+        let roots = Self::roots(configured);
+        WebPkiServerVerifier::builder_with_provider(roots, self.provider.clone())
+            .build()
+            .map_err(|error| rustls::Error::General(error.to_string()))?
+            .verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
     }
 
     fn verify_tls12_signature(

@@ -68,7 +68,9 @@ impl Trust {
 
     /// The certificates that are believed for a host instead of the system's.
     pub(crate) fn certificates(&self, host: &str) -> Option<&[CertificateDer<'static>]> {
-        self.certificates.get(host).map(Vec::as_slice)
+        self.certificates
+            .get(&host.to_ascii_lowercase())
+            .map(Vec::as_slice)
     }
 
     pub(crate) fn known_hosts(&self) -> &KnownHosts {

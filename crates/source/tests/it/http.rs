@@ -242,6 +242,6 @@ async fn who_is_not_there_is_told() {
     check(&format!("ssh://git@127.0.0.1:{port}/a"), Problem::Refused).await;
     // A label of no letters is refused before any name server is asked.
     let no_host = "no..host".to_owned();
-    check("https://no..host/a", Problem::Dns(no_host.clone())).await;
+    check("http://no..host/a", Problem::Dns(no_host.clone())).await;
     check("ssh://git@no..host/a", Problem::Dns(no_host)).await;
 }

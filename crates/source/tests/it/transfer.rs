@@ -97,7 +97,8 @@ async fn a_later_fetch_brings_only_what_is_new() {
             .wrapping_add(1_442_695_040_888_963_407);
         digits.push_str(&seed.to_string());
     }
-    fixture.commit("large.txt", &digits);
+    fixture.write("large.txt", &digits);
+    fixture.commit("b.yaml", "b: 1\n");
     let server = serve(&fixture).await;
     let store = fixture.store();
     let repository = open(&server, &store);

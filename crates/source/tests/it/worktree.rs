@@ -125,7 +125,11 @@ async fn the_repository_around_a_folder_is_found() {
     let folder = WorkTree::open(&fixture.store(), &fixture.work().join("apps/one")).unwrap();
     assert_eq!(folder.root(), fixture.work().canonicalize().unwrap());
     assert_eq!(folder.branch(), Some("main"));
-    let mut remotes: Vec<_> = folder.remotes().iter().map(|it| it.normalized()).collect();
+    let mut remotes: Vec<_> = folder
+        .remotes()
+        .iter()
+        .map(source::RepoUrl::normalized)
+        .collect();
     remotes.sort_unstable();
     assert_eq!(
         remotes,
