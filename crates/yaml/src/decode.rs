@@ -13,6 +13,7 @@ use crate::keys::KeyCache;
 use crate::limits::{ALIAS_RANGE_HIGH, ALIAS_RANGE_LOW, MAX_DEPTH, MAX_NODES};
 use crate::number;
 use crate::resolve::{Mode, Scalar, Times, resolve};
+use crate::simple::{self, Sink, Source};
 use crate::{Map, Str, Value};
 
 /// A finished node on its way to its parent.
@@ -81,6 +82,8 @@ pub(crate) struct Decoder {
     decoded: u64,
     aliased: u64,
     root: Option<Value>,
+    /// Where the content of the document begins.
+    start: Option<Position>,
 }
 
 impl Decoder {
@@ -96,6 +99,7 @@ impl Decoder {
             decoded: 0,
             aliased: 0,
             root: None,
+            start: None,
         }
     }
 
@@ -104,28 +108,43 @@ impl Decoder {
         std::mem::take(&mut self.warnings)
     }
 
-    /// The next document of `events` with the place of its content; `None` at the end.
-    pub(crate) fn document(
+    /// The first document of a text, with the place of its content; `None` when it has none.
+    pub(crate) fn first_document(
         &mut self,
-        events: &mut Events<'_>,
+        source: Source<'_>,
     ) -> Result<Option<(Value, Position)>, Error> {
+        self.reset();
+        let n_warnings = self.warnings.len();
+        if let Ok(()) = simple::scan(source, self) {
+            return Ok(self.root.take().zip(self.start));
+        }
+        self.warnings.truncate(n_warnings);
+        self.document(&mut Events::of(source))
+    }
+
+    fn reset(&mut self) {
         self.frames.clear();
         self.values.clear();
         self.entries.clear();
         self.anchors.clear();
-        (self.decoded, self.aliased, self.root) = (0, 0, None);
-        let mut position = None;
+        (self.decoded, self.aliased) = (0, 0);
+        (self.root, self.start) = (None, None);
+    }
+
+    /// The next document of `events`, with the place of its content; `None` at the end.
+    pub(crate) fn document(
+        &mut self,
+        events: &mut Events<'_>,
+    ) -> Result<Option<(Value, Position)>, Error> {
+        self.reset();
         while let Some((event, span)) = events.next_event()? {
             match event {
                 Event::DocumentStart => {}
                 Event::DocumentEnd => {
                     let value = self.root.take().unwrap_or_default();
-                    return Ok(Some((value, position.unwrap_or(span.position))));
+                    return Ok(Some((value, self.start.unwrap_or(span.position))));
                 }
-                event => {
-                    position.get_or_insert(span.position);
-                    self.event(event, &span)?;
-                }
+                event => self.take(event, &span)?,
             }
         }
         Ok(None)
@@ -401,6 +420,13 @@ impl Decoder {
             _ => return Ok(number::whole(number).map_or(Value::Float(number), Value::Int)),
         };
         Err(Error::new(position, Cause::NotJson(name)))
+    }
+}
+
+impl Sink for Decoder {
+    fn take(&mut self, event: Event<'_>, span: &Span) -> Result<(), Error> {
+        self.start.get_or_insert(span.position);
+        self.event(event, span)
     }
 }
 

@@ -12,6 +12,7 @@ use granit_parser as granit;
 
 use crate::error::{Cause, Error, Position};
 use crate::limits::MAX_DEPTH;
+use crate::simple::Source;
 
 /// How a scalar is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -104,10 +105,11 @@ impl<'a> Events<'a> {
         }
     }
 
-    /// Reads the text as if a line break stood at its end, as Kubernetes' line reader gives it.
-    pub(crate) fn with_last_line_closed(mut self) -> Self {
-        self.line_break_at_end = true;
-        self
+    /// Reads a piece of a file.
+    pub(crate) fn of(source: Source<'a>) -> Self {
+        let mut events = Events::new(source.text, source.lines_before);
+        events.line_break_at_end |= source.last_line_closed;
+        events
     }
 
     /// The next event; `None` at the end of the text.

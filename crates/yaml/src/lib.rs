@@ -19,6 +19,7 @@ mod map;
 mod number;
 mod resolve;
 mod serde_impl;
+mod simple;
 mod stream;
 mod value;
 

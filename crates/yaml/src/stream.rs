@@ -7,7 +7,7 @@ use crate::error::{Cause, Error, Position, Warning};
 use crate::events::Events;
 use crate::limits::MAX_BYTES;
 use crate::resolve::Mode;
-use crate::{Value, json};
+use crate::{Value, json, simple};
 
 /// One document of a stream.
 #[derive(Clone, Debug, PartialEq)]
@@ -47,7 +47,12 @@ pub fn parse_str(text: &str) -> Result<Value, Error> {
 /// The first thing wrong with the document.
 pub fn parse_str_in(text: &str, mode: Mode) -> Result<Value, Error> {
     check_text(text)?;
-    let document = Decoder::new(mode).document(&mut Events::new(text, 0))?;
+    let source = simple::Source {
+        text,
+        lines_before: 0,
+        last_line_closed: false,
+    };
+    let document = Decoder::new(mode).first_document(source)?;
     Ok(document.map(|(value, _)| value).unwrap_or_default())
 }
 
@@ -148,8 +153,12 @@ fn read_piece(
     decoder: &mut Decoder,
     piece: &Piece<'_>,
 ) -> Result<Option<(Value, Position)>, Error> {
-    let mut events = Events::new(piece.text, piece.lines_before).with_last_line_closed();
-    decoder.document(&mut events)
+    decoder.first_document(simple::Source {
+        text: piece.text,
+        lines_before: piece.lines_before,
+        // Kubernetes' reader gives each line with a line break, the last one too.
+        last_line_closed: true,
+    })
 }
 
 fn begins_as_json(text: &str) -> bool {
@@ -212,18 +221,25 @@ impl<'a> Pieces<'a> {
 }
 
 /// Refuses what go-yaml's reader refuses before it parses: too much text and control characters.
-fn check_text(text: &str) -> Result<(), Error> {
+pub(crate) fn check_text(text: &str) -> Result<(), Error> {
     if text.len() > MAX_BYTES {
         let (what, limit) = ("number of bytes", MAX_BYTES);
         let position = Position { line: 1, column: 1 };
         return Err(Error::new(position, Cause::Limit { what, limit }));
     }
     let bytes = text.as_bytes();
-    let found = bytes.iter().enumerate().position(|(at, byte)| match byte {
-        0..=8 | 0x0b | 0x0c | 0x0e..=0x1f | 0x7f => true,
-        0xc2 => matches!(bytes.get(at + 1), Some(0x80..=0x84 | 0x86..=0x9f)),
-        0xef => matches!(bytes.get(at + 1..at + 3), Some([0xbf, 0xbe | 0xbf])),
-        _ => false,
+    // Whole chunks at a time first: this loop is compiled to vector instructions.
+    let suspect = |chunk: &[u8]| {
+        chunk
+            .iter()
+            .fold(false, |found, byte| found | is_suspect(*byte))
+    };
+    let found = bytes.chunks(CHUNK).enumerate().find_map(|(n, chunk)| {
+        let from = n * CHUNK;
+        let refused = |at: &usize| is_refused(bytes, *at);
+        suspect(chunk)
+            .then(|| (from..from + chunk.len()).find(refused))
+            .flatten()
     });
     match found {
         None => Ok(()),
@@ -231,6 +247,27 @@ fn check_text(text: &str) -> Result<(), Error> {
             let text = "control characters are not allowed".to_owned();
             Err(Error::new(json::position(bytes, at), Cause::Syntax(text)))
         }
+    }
+}
+
+/// Bytes that are looked at together.
+const CHUNK: usize = 256;
+
+/// Whether a byte is, or begins, a character that may be refused.
+fn is_suspect(byte: u8) -> bool {
+    (byte < 0x20) & (byte != b'\n') & (byte != b'\t') & (byte != b'\r')
+        | (byte == 0x7f)
+        | (byte == 0xc2)
+        | (byte == 0xef)
+}
+
+fn is_refused(bytes: &[u8], at: usize) -> bool {
+    match bytes[at] {
+        b'\t' | b'\n' | b'\r' => false,
+        0..=0x1f | 0x7f => true,
+        0xc2 => matches!(bytes.get(at + 1), Some(0x80..=0x84 | 0x86..=0x9f)),
+        0xef => matches!(bytes.get(at + 1..at + 3), Some([0xbf, 0xbe | 0xbf])),
+        _ => false,
     }
 }
 

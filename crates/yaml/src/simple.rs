@@ -1,0 +1,631 @@
+//! A fast way through the YAML that nearly all manifests are written in: block maps and lists whose
+//! scalars stand on one line, and literal blocks. It gives the same events as [`crate::events`] and
+//! gives up on everything else, so that the full parser alone decides what is unusual or wrong.
+//!
+//! Read [`Scan`] first. It must never report an error of its own, and never guess: what it does not
+//! know for certain, it leaves.
+
+use std::borrow::Cow;
+
+use crate::error::{Error, Position};
+use crate::events::{Event, Span, Style};
+
+/// Keys above this length are left to the full parser, which limits them at 1024 characters.
+const MAX_KEY: usize = 500;
+
+/// Open collections; deeper texts are left to the full parser, which limits the depth.
+const MAX_OPEN: usize = 100;
+
+/// The text is not simple, or the receiver of the events refused one; what was given so far must be
+/// thrown away.
+pub(crate) struct NotSimple;
+
+impl From<Error> for NotSimple {
+    /// The full parser finds the error again, or one that comes before it.
+    fn from(_: Error) -> Self {
+        NotSimple
+    }
+}
+
+type Step<T = ()> = Result<T, NotSimple>;
+
+/// What takes the events.
+pub(crate) trait Sink {
+    /// Takes the next event.
+    fn take(&mut self, event: Event<'_>, span: &Span) -> Result<(), Error>;
+}
+
+/// A text to read, and how it is cut from its file.
+#[derive(Clone, Copy)]
+pub(crate) struct Source<'a> {
+    pub(crate) text: &'a str,
+    /// Lines of the file above the text.
+    pub(crate) lines_before: u32,
+    /// Whether a last line without a line break counts as if it had one.
+    pub(crate) last_line_closed: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Map,
+    List,
+}
+
+/// An open collection.
+struct Open {
+    kind: Kind,
+    indent: usize,
+    /// A key without its value yet, or a dash without its item.
+    waits: bool,
+}
+
+/// The state of one pass over a text.
+pub(crate) struct Scan<'a, 's, S> {
+    source: Source<'a>,
+    sink: &'s mut S,
+    open: Vec<Open>,
+    /// The start of the current line, and its number.
+    line_start: usize,
+    line: u32,
+    /// The first byte behind the current line and its line break.
+    next: usize,
+    is_ascii: bool,
+    seen_content: bool,
+    has_root: bool,
+}
+
+/// Gives the events of the one document that `source` holds to `sink`, without those of the
+/// document itself. Comments and empty lines alone give none.
+pub(crate) fn scan<S: Sink>(source: Source<'_>, sink: &mut S) -> Step {
+    if source.text.contains(['\r', '\u{feff}']) {
+        return Err(NotSimple);
+    }
+    let mut scan = Scan {
+        source,
+        sink,
+        open: Vec::with_capacity(16),
+        line_start: 0,
+        line: source.lines_before,
+        next: 0,
+        is_ascii: source.text.is_ascii(),
+        seen_content: false,
+        has_root: false,
+    };
+    while let Some(line) = scan.next_line() {
+        scan.line(line)?;
+    }
+    scan.close_above(None)
+}
+
+impl<'a, S: Sink> Scan<'a, '_, S> {
+    /// The next line without its line break; `None` at the end.
+    fn next_line(&mut self) -> Option<&'a str> {
+        let text = self.source.text;
+        self.line_start = self.next;
+        let rest = text.get(self.next..).filter(|rest| !rest.is_empty())?;
+        let len = rest.find('\n').unwrap_or(rest.len());
+        self.next += (len + 1).min(rest.len());
+        self.line = self.line.saturating_add(1);
+        Some(&rest[..len])
+    }
+
+    fn position(&self, column: usize) -> Position {
+        let line = self.line;
+        let chars = if self.is_ascii {
+            column
+        } else {
+            let from = self.line_start;
+            self.source
+                .text
+                .get(from..from + column)
+                .map_or(column, |text| text.chars().count())
+        };
+        let column = u32::try_from(chars).unwrap_or(u32::MAX).saturating_add(1);
+        Position { line, column }
+    }
+
+    fn give(&mut self, event: Event<'_>, column: usize, len: usize) -> Step {
+        let start = self.line_start + column;
+        let span = Span {
+            bytes: start..start + len,
+            position: self.position(column),
+        };
+        self.sink.take(event, &span)?;
+        Ok(())
+    }
+
+    fn give_null(&mut self) -> Step {
+        self.give(
+            Event::Scalar(Cow::Borrowed(""), Style::Plain, None, None),
+            0,
+            0,
+        )
+    }
+
+    /// Closes collections until one is open that a line at `indent` may belong to.
+    fn close_above(&mut self, indent: Option<usize>) -> Step {
+        while let Some(open) = self.open.last() {
+            if indent.is_some_and(|indent| open.indent <= indent) {
+                break;
+            }
+            let (kind, waits) = (open.kind, open.waits);
+            if waits {
+                self.give_null()?;
+            }
+            self.open.pop();
+            let end = match kind {
+                Kind::Map => Event::MappingEnd,
+                Kind::List => Event::SequenceEnd,
+            };
+            self.give(end, 0, 0)?;
+        }
+        Ok(())
+    }
+
+    fn line(&mut self, line: &'a str) -> Step {
+        let content = line.trim_start_matches(' ');
+        let indent = line.len() - content.len();
+        if content.is_empty() || content.starts_with('#') {
+            return Ok(());
+        }
+        if indent == 0 && (content.starts_with("---") || content.starts_with("...")) {
+            let rest = content[3..].trim_start_matches(' ');
+            let is_start = content.starts_with('-') && (rest.is_empty() || rest.starts_with('#'));
+            if self.seen_content || !is_start {
+                return Err(NotSimple);
+            }
+            // A second one would end an empty document.
+            self.seen_content = self.open.is_empty();
+            return Ok(());
+        }
+        self.seen_content = true;
+        self.close_above(Some(indent))?;
+        self.entry(line, indent)
+    }
+
+    /// Content at `column` of a line: an item, or a key with its value.
+    fn entry(&mut self, line: &'a str, mut column: usize) -> Step {
+        let mut first = true;
+        loop {
+            let content = &line[column..];
+            if !is_dash(content) {
+                break;
+            }
+            self.start_item(column, first)?;
+            let rest = content[1..].trim_start_matches(' ');
+            column += content.len() - rest.len();
+            if rest.is_empty() || rest.starts_with('#') {
+                return Ok(());
+            }
+            first = false;
+        }
+        let content = &line[column..];
+        match split_key(content)? {
+            Some((key, style, colon)) => {
+                self.start_key(column)?;
+                let text = Cow::Borrowed(key);
+                self.give(Event::Scalar(text, style, None, None), column, key.len())?;
+                self.value(line, column + colon + 1)
+            }
+            // Only an item may stand without a key; else this continues a scalar.
+            None if first => Err(NotSimple),
+            None => self.value(line, column),
+        }
+    }
+
+    /// A dash at `column`: the next item of an open list, or the first of a new one.
+    fn start_item(&mut self, column: usize, first: bool) -> Step {
+        let parent = self.open.last_mut();
+        match parent {
+            Some(Open {
+                kind: Kind::List,
+                indent,
+                waits,
+            }) if *indent == column && first => {
+                if std::mem::replace(waits, true) {
+                    self.give_null()?;
+                }
+                return Ok(());
+            }
+            Some(Open {
+                kind: Kind::Map,
+                indent,
+                waits: waits @ true,
+            }) if *indent <= column => {
+                *waits = false;
+            }
+            Some(Open {
+                kind: Kind::List,
+                indent,
+                waits: waits @ true,
+            }) if *indent < column => {
+                *waits = false;
+            }
+            None => {}
+            _ => return Err(NotSimple),
+        }
+        self.begin(Kind::List, column)
+    }
+
+    /// A key at `column`: of the open map, or of a new one.
+    fn start_key(&mut self, column: usize) -> Step {
+        // A list that stands at the indentation of its key ends where the next key begins.
+        if let [
+            ..,
+            Open {
+                kind: Kind::Map,
+                indent: outer,
+                ..
+            },
+            Open {
+                kind: Kind::List,
+                indent,
+                waits,
+            },
+        ] = &self.open[..]
+            && indent == outer
+            && *indent == column
+        {
+            if *waits {
+                self.give_null()?;
+            }
+            self.open.pop();
+            self.give(Event::SequenceEnd, 0, 0)?;
+        }
+        match self.open.last_mut() {
+            Some(Open {
+                kind: Kind::Map,
+                indent,
+                waits,
+            }) if *indent == column => {
+                if std::mem::replace(waits, true) {
+                    self.give_null()?;
+                }
+                return Ok(());
+            }
+            Some(Open {
+                indent,
+                waits: waits @ true,
+                ..
+            }) if *indent < column => *waits = false,
+            None => {}
+            _ => return Err(NotSimple),
+        }
+        self.begin(Kind::Map, column)
+    }
+
+    fn begin(&mut self, kind: Kind, indent: usize) -> Step {
+        // A second collection at the root is no YAML.
+        if self.open.len() >= MAX_OPEN || self.open.is_empty() && self.has_root {
+            return Err(NotSimple);
+        }
+        self.has_root = true;
+        self.open.push(Open {
+            kind,
+            indent,
+            waits: true,
+        });
+        let event = match kind {
+            Kind::Map => Event::MappingStart(None),
+            Kind::List => Event::SequenceStart(None),
+        };
+        self.give(event, indent, 0)
+    }
+
+    /// What stands behind a key or a dash, from `column` on; nothing means that it follows below.
+    fn value(&mut self, line: &'a str, column: usize) -> Step {
+        let rest = &line[column..];
+        let content = rest.trim_start_matches(' ');
+        let column = column + rest.len() - content.len();
+        let Some(first) = content.as_bytes().first() else {
+            return Ok(());
+        };
+        let event = match first {
+            b'#' => return Ok(()),
+            b'|' => return self.literal(content, column),
+            b'"' | b'\'' => {
+                let (text, len) = quoted(content)?;
+                only_comment(&content[len..])?;
+                Event::Scalar(text, Style::Quoted, None, None)
+            }
+            b'[' | b'{' => return self.flow(content, column),
+            _ => {
+                let text = plain(content)?;
+                Event::Scalar(Cow::Borrowed(text), Style::Plain, None, None)
+            }
+        };
+        self.filled();
+        self.give(event, column, content.len())
+    }
+
+    /// The innermost collection has what it waited for.
+    fn filled(&mut self) {
+        if let Some(open) = self.open.last_mut() {
+            open.waits = false;
+        }
+    }
+
+    /// `[]`, `{}`, and lists of scalars on one line.
+    fn flow(&mut self, content: &'a str, column: usize) -> Step {
+        if let Some(rest) = content.strip_prefix("{}") {
+            only_comment(rest)?;
+            self.filled();
+            self.give(Event::MappingStart(None), column, 2)?;
+            return self.give(Event::MappingEnd, column, 0);
+        }
+        let Some(mut rest) = content.strip_prefix('[') else {
+            return Err(NotSimple);
+        };
+        self.filled();
+        self.give(Event::SequenceStart(None), column, 1)?;
+        loop {
+            rest = rest.trim_start_matches(' ');
+            if let Some(rest) = rest.strip_prefix(']') {
+                only_comment(rest)?;
+                return self.give(Event::SequenceEnd, column, 0);
+            }
+            let at = column + content.len() - rest.len();
+            let (text, style, len) = flow_scalar(rest)?;
+            self.give(Event::Scalar(text, style, None, None), at, len)?;
+            rest = rest[len..].trim_start_matches(' ');
+            match rest.as_bytes().first() {
+                Some(b',') => rest = &rest[1..],
+                Some(b']') => {}
+                _ => return Err(NotSimple),
+            }
+        }
+    }
+
+    /// A literal block without an indentation indicator.
+    fn literal(&mut self, header: &'a str, column: usize) -> Step {
+        let keep = match header.trim_end_matches(' ') {
+            "|" => Keep::One,
+            "|-" => Keep::None,
+            "|+" => Keep::All,
+            _ => return Err(NotSimple),
+        };
+        let parent = self.open.last().map_or(0, |open| open.indent);
+        let (start, start_line) = (self.line_start, self.line);
+        let mut block = Block::default();
+        loop {
+            let before = (self.line_start, self.line, self.next);
+            let Some(line) = self.next_line() else { break };
+            if !block.take(line, parent)? {
+                (self.line_start, self.line, self.next) = before;
+                break;
+            }
+            let closed =
+                self.source.last_line_closed || self.source.text[..self.next].ends_with('\n');
+            if !closed {
+                return Err(NotSimple);
+            }
+        }
+        let text = block.finish(keep)?;
+        self.filled();
+        let (line_start, line) = (self.line_start, self.line);
+        (self.line_start, self.line) = (start, start_line);
+        let len = self.next.saturating_sub(start + column);
+        self.give(
+            Event::Scalar(Cow::Owned(text), Style::Block, None, None),
+            column,
+            len,
+        )?;
+        (self.line_start, self.line) = (line_start, line);
+        Ok(())
+    }
+}
+
+/// How many line breaks at the end of a block count.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Keep {
+    One,
+    None,
+    All,
+}
+
+/// The lines of a literal block.
+#[derive(Default)]
+struct Block {
+    text: String,
+    indent: Option<usize>,
+    /// Empty lines since the last one with content.
+    empty: usize,
+    /// The most spaces in an empty line before the first one with content.
+    widest_empty: usize,
+}
+
+impl Block {
+    /// Takes a line that belongs to the block; `false` for one that does not.
+    fn take(&mut self, line: &str, parent: usize) -> Step<bool> {
+        let spaces = line.len() - line.trim_start_matches(' ').len();
+        let is_empty = spaces == line.len();
+        let indent = match self.indent {
+            None if is_empty => {
+                self.widest_empty = self.widest_empty.max(spaces);
+                self.empty += 1;
+                return Ok(true);
+            }
+            None if spaces <= parent || self.widest_empty > spaces => {
+                return Err(NotSimple);
+            }
+            None => *self.indent.insert(spaces),
+            Some(indent) => indent,
+        };
+        if is_empty && spaces <= indent {
+            self.empty += 1;
+            return Ok(true);
+        }
+        if spaces < indent {
+            return Ok(false);
+        }
+        let content = &line[indent..];
+        if self.text.is_empty() && content.starts_with('\t') {
+            return Err(NotSimple);
+        }
+        self.text.extend(std::iter::repeat_n('\n', self.empty));
+        self.empty = 0;
+        self.text.push_str(content);
+        self.text.push('\n');
+        Ok(true)
+    }
+
+    fn finish(mut self, keep: Keep) -> Step<String> {
+        if self.indent.is_none() {
+            return Err(NotSimple);
+        }
+        match keep {
+            Keep::One => {}
+            Keep::None => {
+                self.text.pop();
+            }
+            Keep::All => self.text.extend(std::iter::repeat_n('\n', self.empty)),
+        }
+        Ok(self.text)
+    }
+}
+
+fn is_dash(content: &str) -> bool {
+    matches!(content.as_bytes(), [b'-'] | [b'-', b' ', ..])
+}
+
+/// Whether nothing but a comment follows.
+fn only_comment(rest: &str) -> Step {
+    let text = rest.trim_start_matches(' ');
+    if text.is_empty() || text.starts_with('#') && text.len() < rest.len() {
+        return Ok(());
+    }
+    Err(NotSimple)
+}
+
+/// A key, how it is written and where its colon is; `None` when the text is no key.
+fn split_key(content: &str) -> Step<Option<(&str, Style, usize)>> {
+    let (key, style, end) = match content.as_bytes()[0] {
+        b'"' | b'\'' => {
+            let (text, len) = quoted(content)?;
+            match text {
+                Cow::Borrowed(text) if content[len..].starts_with(':') => {
+                    (text, Style::Quoted, len)
+                }
+                Cow::Borrowed(_) if only_comment(&content[len..]).is_ok() => return Ok(None),
+                _ => return Err(NotSimple),
+            }
+        }
+        first => match find_colon(content) {
+            // What may stand behind a dash is judged where values are.
+            None => return Ok(None),
+            Some(_) if is_indicator(first) => return Err(NotSimple),
+            Some(end) => (content[..end].trim_end_matches(' '), Style::Plain, end),
+        },
+    };
+    if !matches!(content.as_bytes().get(end + 1), None | Some(b' ')) {
+        return Err(NotSimple);
+    }
+    if end > MAX_KEY || key.contains('\t') || style == Style::Plain && key.contains(" #") {
+        return Err(NotSimple);
+    }
+    Ok(Some((key, style, end)))
+}
+
+/// The first colon with a space or the end of the line behind it.
+fn find_colon(content: &str) -> Option<usize> {
+    let bytes = content.as_bytes();
+    let is_end = |at: usize| matches!(bytes.get(at + 1), None | Some(b' '));
+    bytes
+        .iter()
+        .enumerate()
+        .position(|(at, byte)| *byte == b':' && is_end(at))
+}
+
+/// Whether a plain scalar may not begin with this byte, or only sometimes.
+fn is_indicator(byte: u8) -> bool {
+    matches!(
+        byte,
+        b'?' | b':'
+            | b','
+            | b'['
+            | b']'
+            | b'{'
+            | b'}'
+            | b'#'
+            | b'&'
+            | b'*'
+            | b'!'
+            | b'|'
+            | b'>'
+            | b'\''
+            | b'"'
+            | b'%'
+            | b'@'
+            | b'`'
+            | b'\t'
+    )
+}
+
+/// A plain scalar up to the end of its line or a comment.
+fn plain(content: &str) -> Step<&str> {
+    let bytes = content.as_bytes();
+    if is_indicator(bytes[0]) || is_dash(content) {
+        return Err(NotSimple);
+    }
+    let mut end = bytes.len();
+    for (at, byte) in bytes.iter().enumerate() {
+        match byte {
+            b'\t' => return Err(NotSimple),
+            b':' if matches!(bytes.get(at + 1), None | Some(b' ')) => return Err(NotSimple),
+            b'#' if at > 0 && bytes[at - 1] == b' ' => {
+                end = at;
+                break;
+            }
+            _ => {}
+        }
+    }
+    Ok(content[..end].trim_end_matches(' '))
+}
+
+/// A quoted scalar that ends on its line, without escapes but `''`; its text, and its length with
+/// the quotes.
+fn quoted(content: &str) -> Step<(Cow<'_, str>, usize)> {
+    let bytes = content.as_bytes();
+    let quote = bytes[0];
+    let mut doubled = false;
+    let mut at = 1;
+    loop {
+        match bytes.get(at) {
+            None => return Err(NotSimple),
+            Some(b'\\') if quote == b'"' => return Err(NotSimple),
+            Some(byte) if *byte == quote => {
+                if quote == b'"' || bytes.get(at + 1) != Some(&b'\'') {
+                    break;
+                }
+                doubled = true;
+                at += 2;
+            }
+            _ => at += 1,
+        }
+    }
+    let text = &content[1..at];
+    let text = match doubled {
+        true => Cow::Owned(text.replace("''", "'")),
+        false => Cow::Borrowed(text),
+    };
+    Ok((text, at + 1))
+}
+
+/// A scalar in a list on one line: quoted, or of letters, digits and `_./*-` without a sign of
+/// anything else.
+fn flow_scalar(rest: &str) -> Step<(Cow<'_, str>, Style, usize)> {
+    if rest.starts_with(['"', '\'']) {
+        let (text, len) = quoted(rest)?;
+        return Ok((text, Style::Quoted, len));
+    }
+    let is_plain =
+        |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'/' | b'-');
+    let len = rest.bytes().take_while(|byte| is_plain(byte)).count();
+    if len == 0 || is_dash(&rest[..len]) {
+        return Err(NotSimple);
+    }
+    Ok((Cow::Borrowed(&rest[..len]), Style::Plain, len))
+}
+
+#[cfg(test)]
+mod tests;
