@@ -59,6 +59,14 @@ struct Open {
     waits: bool,
 }
 
+/// A line: where it starts, its number, and where the next one starts.
+#[derive(Clone, Copy)]
+struct Place {
+    line_start: usize,
+    line: u32,
+    next: usize,
+}
+
 /// The state of one pass over a text.
 pub(crate) struct Scan<'a, 's, S> {
     source: Source<'a>,
@@ -207,9 +215,14 @@ impl<'a, S: Sink> Scan<'a, '_, S> {
                 self.give(Event::Scalar(text, style, None, None), column, key.len())?;
                 self.value(line, column + colon + 1)
             }
-            // Only an item may stand without a key; else this continues a scalar.
-            None if first => Err(NotSimple),
-            None => self.value(line, column),
+            None if !first => self.value(line, column),
+            // A scalar on a line of its own is what a key or a dash above waits for.
+            None => match self.open.last() {
+                Some(open) if open.waits && open.indent < column && !content.starts_with('|') => {
+                    self.value(line, column)
+                }
+                _ => Err(NotSimple),
+            },
         }
     }
 
@@ -329,13 +342,67 @@ impl<'a, S: Sink> Scan<'a, '_, S> {
                 Event::Scalar(text, Style::Quoted, None, None)
             }
             b'[' | b'{' => return self.flow(content, column),
-            _ => {
-                let text = plain(content)?;
-                Event::Scalar(Cow::Borrowed(text), Style::Plain, None, None)
-            }
+            _ => return self.plain(content, column),
         };
         self.filled();
         self.give(event, column, content.len())
+    }
+
+    /// A plain scalar and the lines that continue it.
+    fn plain(&mut self, content: &'a str, column: usize) -> Step {
+        if is_indicator(content.as_bytes()[0]) || is_dash(content) {
+            return Err(NotSimple);
+        }
+        let start = self.place();
+        let parent = self.open.last().map_or(0, |open| open.indent);
+        let (first, mut commented) = plain_line(content)?;
+        let mut text = Cow::Borrowed(first);
+        let mut breaks = 0;
+        let mut end = self.place();
+        while !commented && let Some(line) = self.next_line() {
+            breaks += 1;
+            let rest = line.trim_start_matches(' ');
+            if rest.is_empty() {
+                continue;
+            }
+            if line.len() - rest.len() <= parent || rest.starts_with('#') {
+                break;
+            }
+            let more;
+            (more, commented) = plain_line(rest)?;
+            let text = text.to_mut();
+            match breaks {
+                1 => text.push(' '),
+                _ => text.extend(std::iter::repeat_n('\n', breaks - 1)),
+            }
+            text.push_str(more);
+            breaks = 0;
+            end = self.place();
+        }
+        self.filled();
+        let event = Event::Scalar(text, Style::Plain, None, None);
+        self.give_from(start, end, event, column)
+    }
+
+    fn place(&self) -> Place {
+        Place {
+            line_start: self.line_start,
+            line: self.line,
+            next: self.next,
+        }
+    }
+
+    fn go_to(&mut self, place: Place) {
+        (self.line_start, self.line, self.next) = (place.line_start, place.line, place.next);
+    }
+
+    /// Gives a scalar that began at `column` of the line at `start`, and goes on behind `end`.
+    fn give_from(&mut self, start: Place, end: Place, event: Event<'_>, column: usize) -> Step {
+        self.go_to(start);
+        let len = end.next.saturating_sub(start.line_start + column);
+        self.give(event, column, len)?;
+        self.go_to(end);
+        Ok(())
     }
 
     /// The innermost collection has what it waited for.
@@ -385,15 +452,14 @@ impl<'a, S: Sink> Scan<'a, '_, S> {
             _ => return Err(NotSimple),
         };
         let parent = self.open.last().map_or(0, |open| open.indent);
-        let (start, start_line) = (self.line_start, self.line);
+        let start = self.place();
+        let mut end = start;
         let mut block = Block::default();
-        loop {
-            let before = (self.line_start, self.line, self.next);
-            let Some(line) = self.next_line() else { break };
+        while let Some(line) = self.next_line() {
             if !block.take(line, parent)? {
-                (self.line_start, self.line, self.next) = before;
                 break;
             }
+            end = self.place();
             let closed =
                 self.source.last_line_closed || self.source.text[..self.next].ends_with('\n');
             if !closed {
@@ -402,16 +468,8 @@ impl<'a, S: Sink> Scan<'a, '_, S> {
         }
         let text = block.finish(keep)?;
         self.filled();
-        let (line_start, line) = (self.line_start, self.line);
-        (self.line_start, self.line) = (start, start_line);
-        let len = self.next.saturating_sub(start + column);
-        self.give(
-            Event::Scalar(Cow::Owned(text), Style::Block, None, None),
-            column,
-            len,
-        )?;
-        (self.line_start, self.line) = (line_start, line);
-        Ok(())
+        let event = Event::Scalar(Cow::Owned(text), Style::Block, None, None);
+        self.give_from(start, end, event, column)
     }
 }
 
@@ -561,25 +619,20 @@ fn is_indicator(byte: u8) -> bool {
     )
 }
 
-/// A plain scalar up to the end of its line or a comment.
-fn plain(content: &str) -> Step<&str> {
+/// The text of a plain scalar on one line, and whether a comment ends it.
+fn plain_line(content: &str) -> Step<(&str, bool)> {
     let bytes = content.as_bytes();
-    if is_indicator(bytes[0]) || is_dash(content) {
-        return Err(NotSimple);
-    }
-    let mut end = bytes.len();
     for (at, byte) in bytes.iter().enumerate() {
         match byte {
             b'\t' => return Err(NotSimple),
             b':' if matches!(bytes.get(at + 1), None | Some(b' ')) => return Err(NotSimple),
             b'#' if at > 0 && bytes[at - 1] == b' ' => {
-                end = at;
-                break;
+                return Ok((content[..at].trim_end_matches(' '), true));
             }
             _ => {}
         }
     }
-    Ok(content[..end].trim_end_matches(' '))
+    Ok((content.trim_end_matches(' '), false))
 }
 
 /// A quoted scalar that ends on its line, without escapes but `''`; its text, and its length with

@@ -54,6 +54,7 @@ fn ordinary_manifests_are_simple() {
         "- - a\n  - b\n-\n  c: 1\n-\n- d: \"x\" # note\n",
         "a: é ü\né: 1\né: 2\n",
         "a:\nb:\n  - \nc: 'it''s'\n",
+        "a: b\n  c 'd'\n\n\n  - e # f\nb:\n  two\n   lines\nc:\n- x\n  y\n- z\n",
     ] {
         assert!(check(text), "{text}");
     }
@@ -62,7 +63,8 @@ fn ordinary_manifests_are_simple() {
 #[test]
 fn anything_else_is_left_to_the_full_parser() {
     for text in [
-        "a: b\n  c\n",
+        "a: b # c\n  d\n",
+        "a: b\n  c: d\n",
         "a: &x 1\n",
         "a: *x\n",
         "a: !!str 1\n",
