@@ -5,7 +5,12 @@
 
 use std::collections::BTreeMap;
 
+use api::names::SECRET_TYPE;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use manifest::Object;
 use sha2::{Digest, Sha256};
+use yaml::Value;
 
 use crate::{Masked, RepoUrl, UrlError};
 
@@ -79,6 +84,9 @@ pub enum CredentialError {
     /// A key that must be there is not.
     #[error("key {0:?} is missing")]
     Missing(&'static str),
+    /// A value of a Secret's `data` is not encoded.
+    #[error("value of key {0:?} is not base64")]
+    NotBase64(String),
     /// A value is no text.
     #[error("value of key {0:?} is not UTF-8 text")]
     NotText(String),
@@ -131,6 +139,30 @@ impl RepositorySecret {
             project: reader.text("project")?.unwrap_or_default(),
             credentials: reader.credentials()?,
         })
+    }
+
+    /// Reads a Secret as it is in a cluster; `None` when its label says that it is for something
+    /// else.
+    ///
+    /// # Errors
+    /// As [`RepositorySecret::parse`].
+    #[must_use]
+    pub fn from_object(secret: &Object) -> Option<Result<RepositorySecret, CredentialError>> {
+        let kind = SecretKind::from_label(secret.label(SECRET_TYPE)?)?;
+        let data = secret.value().get("data").and_then(Value::as_map);
+        let decoded = |(key, value): (&yaml::Str, &Value)| {
+            let bytes = STANDARD.decode(value.as_str().unwrap_or_default());
+            match bytes {
+                Ok(bytes) => Ok((key.as_str().to_owned(), bytes)),
+                Err(_) => Err(CredentialError::NotBase64(key.as_str().to_owned())),
+            }
+        };
+        let data: Result<BTreeMap<_, _>, _> = data
+            .into_iter()
+            .flat_map(yaml::Map::iter)
+            .map(decoded)
+            .collect();
+        Some(data.and_then(|data| Self::parse(kind, &data)))
     }
 }
 
@@ -445,6 +477,43 @@ mod tests {
             &[("url", "https://user:canary@git.example")],
         );
         assert!(!format!("{template:?}").contains("canary"));
+    }
+
+    #[test]
+    fn secrets_are_known_by_their_label() {
+        let check = |label: &str, password: &str, want: Option<Result<&str, CredentialError>>| {
+            let map = |entries: &[(&str, Value)]| {
+                let mut map = yaml::Map::new();
+                for (key, value) in entries {
+                    map.insert(*key, value.clone());
+                }
+                Value::from(map)
+            };
+            let text = |text: &str| Value::from(text);
+            let labels = map(&[(SECRET_TYPE, text(label))]);
+            let secret = map(&[
+                ("apiVersion", text("v1")),
+                ("kind", text("Secret")),
+                ("metadata", map(&[("name", text("x")), ("labels", labels)])),
+                (
+                    "data",
+                    map(&[
+                        ("url", text("aHR0cHM6Ly9oL3g=")),
+                        ("password", text(password)),
+                    ]),
+                ),
+            ]);
+            let got = RepositorySecret::from_object(&Object::new(secret).unwrap());
+            let got =
+                got.map(|it| it.map(|it| it.credentials.password.unwrap().reveal().to_owned()));
+            let got = got.as_ref().map(|it| it.as_deref().map_err(Clone::clone));
+            assert_eq!(got, want);
+        };
+        check("repository", "cHc=", Some(Ok("pw")));
+        check("repo-creds", "cHc=", Some(Ok("pw")));
+        let not_base64 = CredentialError::NotBase64("password".to_owned());
+        check("repository", "canary!", Some(Err(not_base64)));
+        check("cluster", "cHc=", None);
     }
 
     #[test]

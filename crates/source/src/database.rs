@@ -25,6 +25,8 @@ pub(crate) struct Database {
     objects: Arc<Objects>,
     /// Newest last.
     tips: Mutex<Vec<ObjectId>>,
+    /// Locked as long as the database is open, so that another process does not clean it up.
+    _in_use: std::fs::File,
     /// Held while a fetch runs, so that two do not bring the same objects.
     pub(crate) fetching: tokio::sync::Mutex<()>,
 }
@@ -54,13 +56,14 @@ impl Database {
 
     fn open_directory(directory: PathBuf) -> Result<Database, Problem> {
         let store = |error: std::io::Error| Problem::Store(error.to_string());
-        remove_leftovers(&directory.join("objects/pack")).map_err(store)?;
+        let in_use = take_into_use(&directory).map_err(store)?;
         let objects = Objects::open(&directory.join("objects")).map_err(store)?;
         let tips = read_tips(&directory.join(TIPS)).map_err(store)?;
         Ok(Database {
             directory,
             objects: Arc::new(objects),
             tips: Mutex::new(tips),
+            _in_use: in_use,
             fetching: tokio::sync::Mutex::default(),
         })
     }
@@ -94,6 +97,21 @@ impl Database {
             }
         }
         Ok(())
+    }
+}
+
+/// Puts a received pack on the disk for good, then takes away its mark of being incomplete.
+pub(crate) fn keep_for_good(pack: &gix::odb::pack::bundle::write::Outcome) -> std::io::Result<()> {
+    for part in [&pack.data_path, &pack.index_path].into_iter().flatten() {
+        std::fs::File::open(part)?.sync_all()?;
+    }
+    let folder = pack.data_path.as_deref().and_then(Path::parent);
+    if let Some(folder) = folder {
+        std::fs::File::open(folder)?.sync_all()?;
+    }
+    match &pack.keep_path {
+        Some(keep) => std::fs::remove_file(keep),
+        None => Ok(()),
     }
 }
 
@@ -143,22 +161,36 @@ fn read_also(directory: &Path, objects: &Path) -> std::io::Result<()> {
     std::fs::write(directory.join("objects/info/alternates"), line)
 }
 
-/// Removes what a process that was killed in the middle of a fetch left behind.
+/// Marks the database as used; who is alone first removes what a killed process left behind.
+fn take_into_use(directory: &Path) -> std::io::Result<std::fs::File> {
+    let lock = std::fs::File::create(directory.join("tiphys.lock"))?;
+    if lock.try_lock().is_ok() {
+        remove_leftovers(&directory.join("objects/pack"))?;
+        lock.unlock()?;
+    }
+    lock.lock_shared()?;
+    Ok(lock)
+}
+
+/// Removes packs that may be incomplete: temporary files, and packs whose `.keep` is still there,
+/// as it goes only when all of the pack is on the disk.
 fn remove_leftovers(packs: &Path) -> std::io::Result<()> {
-    /// Longer than any fetch takes, as another process may be at one.
-    const MIN_AGE: std::time::Duration = std::time::Duration::from_secs(3600);
+    let mut leftovers = Vec::new();
     for entry in std::fs::read_dir(packs)? {
-        let entry = entry?;
-        let name = entry.file_name();
-        let is_temporary = !name.as_encoded_bytes().starts_with(b"pack-");
-        let age = entry
-            .metadata()
-            .and_then(|it| it.modified())
-            .ok()
-            .and_then(|it| it.elapsed().ok());
-        if is_temporary && age.is_some_and(|age| age > MIN_AGE) {
-            std::fs::remove_file(entry.path())?;
+        let path = entry?.path();
+        let name = path.file_name().unwrap_or_default().as_encoded_bytes();
+        if !name.starts_with(b"pack-") || path.extension().is_some_and(|it| it == "keep") {
+            leftovers.push(path);
         }
+    }
+    for path in leftovers {
+        for extension in ["idx", "pack"] {
+            let part = path.with_extension(extension);
+            if part != path && part.exists() {
+                std::fs::remove_file(part)?;
+            }
+        }
+        std::fs::remove_file(path)?;
     }
     Ok(())
 }
@@ -174,4 +206,58 @@ fn read_tips(directory: &Path) -> std::io::Result<Vec<ObjectId>> {
     }
     tips.sort_unstable();
     Ok(tips.into_iter().map(|(_, id)| id).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_killed_process_left_is_removed_by_the_next_that_is_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let url = RepoUrl::parse("https://git.example/x").unwrap();
+        let database = Database::open(folder.path(), &url).unwrap();
+        let packs = database.objects().pack_directory();
+        let all = [
+            "tmp123",
+            "pack-a.pack",
+            "pack-a.idx",
+            "pack-a.keep",
+            "pack-b.pack",
+            "pack-b.idx",
+        ];
+        for name in all {
+            std::fs::write(packs.join(name), "x").unwrap();
+        }
+        let left = || {
+            let names = std::fs::read_dir(&packs)
+                .unwrap()
+                .map(|it| it.unwrap().file_name());
+            let mut names: Vec<_> = names.map(|it| it.into_string().unwrap()).collect();
+            names.sort_unstable();
+            names
+        };
+        // The first one still runs: nothing is touched.
+        take_into_use(&database.directory).unwrap();
+        assert_eq!(left().len(), all.len());
+        let directory = database.directory.clone();
+        drop(database);
+        take_into_use(&directory).unwrap();
+        assert_eq!(left(), ["pack-b.idx", "pack-b.pack"]);
+    }
+
+    #[test]
+    fn only_the_newest_complete_commits_are_remembered() {
+        let folder = tempfile::tempdir().unwrap();
+        let url = RepoUrl::parse("https://git.example/x").unwrap();
+        let database = Database::open(folder.path(), &url).unwrap();
+        let id = |n: usize| ObjectId::from_hex(format!("{n:040x}").as_bytes()).unwrap();
+        let ids: Vec<_> = (0..MAX_TIPS + 10).map(id).collect();
+        database.add_tips(&ids).unwrap();
+        assert_eq!(database.tips().len(), MAX_TIPS);
+        assert_eq!(database.tips().first(), ids.last());
+        drop(database);
+        let again = Database::open(folder.path(), &url).unwrap();
+        assert_eq!(again.tips().len(), MAX_TIPS);
+    }
 }

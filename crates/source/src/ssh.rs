@@ -123,7 +123,7 @@ pub(crate) fn connect(
     let opened = budget.wait(open(login));
     let (session, channel) = match opened {
         Ok(opened) => opened?,
-        Err(_) => return Err(Problem::Timeout(CONNECT_TIMEOUT)),
+        Err(_) => return Err(budget.take_failure().unwrap_or(Problem::Cancelled)),
     };
     let (read, write) = channel.split();
     let reader = Reader {

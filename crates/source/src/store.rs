@@ -5,6 +5,7 @@
 //! waits for it any more. This module must never know an Application.
 
 use std::collections::{BTreeSet, HashMap};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -164,7 +165,12 @@ impl Store {
     /// # Errors
     /// When the folder cannot be made.
     pub fn open(directory: &Path, options: Options) -> Result<Store, Error> {
-        std::fs::create_dir_all(directory).map_err(|error| Error::store(directory, error))?;
+        // Files of private repositories, and the user's uncommitted edits: for this user only.
+        std::fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(directory)
+            .map_err(|error| Error::store(directory, error))?;
         Ok(Store(Arc::new(StoreInner {
             directory: directory.to_path_buf(),
             permits: Arc::new(Semaphore::new(options.n_parallel.max(1))),

@@ -22,7 +22,7 @@ use gix::protocol::transport::Service;
 use gix::protocol::transport::client::blocking_io::Transport;
 use gix::protocol::{Handshake, LsRefsCommand};
 
-use crate::database::{Database, open_isolated};
+use crate::database::{Database, keep_for_good, open_isolated};
 use crate::http::{self, HttpClients};
 use crate::objects::{MAX_OBJECT_BYTES, Objects};
 use crate::reference::RemoteRef;
@@ -129,9 +129,14 @@ impl Budget {
         error
     }
 
+    /// What was noted by [`Budget::fail`].
+    pub(crate) fn take_failure(&self) -> Option<Problem> {
+        lock(&self.failure).take()
+    }
+
     /// What an error of gix means.
     fn explain(&self, error: &gix::Error) -> Problem {
-        if let Some(problem) = lock(&self.failure).take() {
+        if let Some(problem) = self.take_failure() {
             return problem;
         }
         if self.is_stopped.load(Ordering::Relaxed) {
@@ -369,12 +374,11 @@ fn fetch_over(
         user_agent: ("agent", Some(AGENT.to_owned())),
         trace_packetlines: false,
     };
-    let mut keep = None;
+    let mut pack = None;
     let done = gix::protocol::fetch(
         &mut question,
-        |pack, progress, interrupted| {
-            let outcome = unpack(pack, progress, interrupted, database.objects())?;
-            keep = outcome.keep_path;
+        |received, progress, interrupted| {
+            pack = Some(unpack(received, progress, interrupted, database.objects())?);
             Ok(true)
         },
         Discard,
@@ -382,16 +386,16 @@ fn fetch_over(
         context,
         options,
     );
-    let result = match done {
-        Ok(_) => database
-            .add_tips(wanted)
-            .map_err(|error| Problem::Store(error.to_string())),
-        Err(error) => Err(budget.explain(&error)),
-    };
-    match keep.map(std::fs::remove_file) {
-        Some(Err(error)) => Err(Problem::Store(error.to_string())),
-        Some(Ok(())) | None => result,
+    if let Err(error) = done {
+        return Err(budget.explain(&error));
     }
+    let stored = match &pack {
+        Some(pack) => keep_for_good(pack),
+        None => Ok(()),
+    };
+    stored
+        .and_then(|()| database.add_tips(wanted))
+        .map_err(|error| Problem::Store(error.to_string()))
 }
 
 fn unpack(

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use manifest::Object;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 
@@ -64,6 +65,23 @@ impl Trust {
             known_hosts,
         };
         (trust, problems)
+    }
+
+    /// From both ConfigMaps as they are in a cluster; what is absent says nothing.
+    #[must_use]
+    pub fn from_objects(
+        tls_certs: Option<&Object>,
+        ssh_known_hosts: Option<&Object>,
+    ) -> (Trust, Vec<TrustError>) {
+        let data = |object: Option<&Object>| {
+            let data = object.and_then(|it| it.value().get("data")?.as_map());
+            data.into_iter()
+                .flat_map(yaml::Map::iter)
+                .filter_map(|(key, text)| Some((key.to_string(), text.as_str()?.to_owned())))
+                .collect::<BTreeMap<_, _>>()
+        };
+        let known_hosts = data(ssh_known_hosts).remove("ssh_known_hosts");
+        Trust::new(&data(tls_certs), &known_hosts.unwrap_or_default())
     }
 
     /// The certificates that are believed for a host instead of the system's.

@@ -10,6 +10,8 @@
 mod files;
 mod fixture;
 mod http;
+mod proxy;
+mod recorded;
 mod server;
 mod ssh;
 mod transfer;
