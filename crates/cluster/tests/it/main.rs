@@ -1,9 +1,11 @@
 //! `cluster` over the sandbox, in process: no port, no TLS, the same requests.
 
+mod execute;
 mod observe;
 
 use cluster::{Client, Cluster, Options, WriteOptions};
 use manifest::{Gvk, Object};
+use yaml::Value;
 
 /// A cluster with nothing but what a new one has, and its handle.
 async fn cluster() -> (sandbox::Server, Cluster) {
@@ -26,11 +28,11 @@ fn object(text: &str) -> Object {
 /// A ConfigMap in `default`, tracked by an application when one is named.
 fn config_map(name: &str, app: Option<&str>, value: &str) -> Object {
     let mut object = object(&format!(
-        "apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: {name}, namespace: default}}\ndata: {{k: {value}}}\n"
+        "apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: {name}, namespace: default}}\ndata: {{k: '{value}'}}\n"
     ));
     if let Some(app) = app {
         object.set_annotation(
-            engine::TRACKING_ID,
+            engine::tracking::TRACKING_ID,
             &format!("{app}:/ConfigMap:default/{name}"),
         );
     }
@@ -57,7 +59,7 @@ async fn delete(cluster: &Cluster, object: &Object) {
     let target = (&*resource, object.namespace(), object.name());
     let left = cluster
         .client()
-        .delete(target, engine::Propagation::Background, "")
+        .delete(target, engine::action::Propagation::Background, "")
         .await;
     assert!(left.expect("deleted").is_none(), "nothing holds the object");
 }
@@ -73,4 +75,12 @@ fn live(cluster: &Cluster, app: &str) -> Vec<String> {
 
 fn gvk(api_version: &str, kind: &str) -> Gvk {
     Gvk::new(api_version, kind)
+}
+
+fn text<'a>(object: &'a Object, path: &[&str]) -> &'a str {
+    object
+        .value()
+        .at(path)
+        .and_then(Value::as_str)
+        .unwrap_or_default()
 }

@@ -1,9 +1,9 @@
 //! What a cluster handle knows, and when.
 
 use cluster::Class;
-use engine::Scope;
+use engine::live::Scope;
 
-use crate::{cluster, config_map, create, delete, gvk, live};
+use crate::{cluster, config_map, create, delete, gvk, live, object, text};
 
 #[tokio::test]
 async fn discovery_tells_scope_and_refuses_unknown_kinds() {
@@ -64,4 +64,35 @@ async fn a_wanted_object_is_live_though_nobody_tracks_it() {
     assert_eq!(live(&cluster, "shop"), ["adopted"]);
     cluster.want(&shop, [].into()).await.unwrap();
     assert!(live(&cluster, "shop").is_empty());
+}
+
+#[tokio::test]
+async fn a_new_kind_is_served_and_watched_as_soon_as_it_is_asked_for() {
+    let (_server, cluster) = cluster().await;
+    let definition = object(
+        "apiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\n\
+         metadata: {name: boats.harbour.example}\n\
+         spec:\n  group: harbour.example\n  scope: Namespaced\n  \
+           names: {plural: boats, singular: boat, kind: Boat, listKind: BoatList}\n  \
+           versions:\n  - name: v1\n    served: true\n    storage: true\n    \
+             schema: {openAPIV3Schema: {type: object, properties: {spec: {type: object, properties: {sails: {type: integer}}}}}}\n",
+    );
+    create(&cluster, &definition).await;
+    let boat = object(
+        "apiVersion: harbour.example/v1\nkind: Boat\nmetadata: {name: argo, namespace: default, \
+         annotations: {argocd.argoproj.io/tracking-id: 'fleet:harbour.example/Boat:default/argo'}}\n\
+         spec: {sails: 1, oars: 50}\n",
+    );
+    let changes = cluster.changes();
+    let made = create(&cluster, &boat).await;
+    assert_eq!(text(&made, &["metadata", "name"]), "argo");
+    assert!(changes.next().await.contains("fleet"));
+    assert_eq!(live(&cluster, "fleet"), ["argo"]);
+    let schema = cluster
+        .schema(&boat.gvk())
+        .await
+        .unwrap()
+        .expect("the kind has a schema");
+    assert!(schema.at(&["spec", "sails"]).is_some());
+    assert!(schema.at(&["spec", "oars"]).is_none());
 }
