@@ -136,8 +136,21 @@ struct Failure {
     is_manifest: bool,
 }
 
-impl From<yaml::Error> for Failure {
-    fn from(error: yaml::Error) -> Self {
+impl Failure {
+    /// With the words of Argo CD's condition for a file of YAML.
+    fn of_yaml(error: &yaml::Error) -> Self {
+        let message = match &error.cause {
+            cause @ yaml::Cause::BadSeparator(_) => cause.to_string(),
+            _ => format!("error converting YAML to JSON: {}", error.go_text()),
+        };
+        Failure {
+            position: error.position,
+            message,
+            is_manifest: false,
+        }
+    }
+
+    fn of_json(error: &yaml::Error) -> Self {
         Failure {
             position: error.position,
             message: error.cause.to_string(),
@@ -159,7 +172,7 @@ impl Reader<'_> {
             result = match documents.next_document() {
                 Ok(None) => break,
                 Ok(Some(document)) => self.document(document.value, start_of(document.line)),
-                Err(error) => Err(error.into()),
+                Err(error) => Err(Failure::of_yaml(&error)),
             };
         }
         for warning in documents.take_warnings() {
@@ -174,7 +187,10 @@ impl Reader<'_> {
 
     fn json(&mut self, text: &str) -> Result<(), Failure> {
         let mut values = yaml::json::Stream::new(text);
-        while let Some((value, position)) = values.next_value()? {
+        while let Some((value, position)) = values
+            .next_value()
+            .map_err(|error| Failure::of_json(&error))?
+        {
             if !value.is_null() {
                 self.document(value, position)?;
             }

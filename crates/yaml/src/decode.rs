@@ -144,7 +144,13 @@ impl Decoder {
                     let value = self.root.take().unwrap_or_default();
                     return Ok(Some((value, self.start.unwrap_or(span.position))));
                 }
-                event => self.take(event, &span)?,
+                event => {
+                    if let Err(error) = self.take(event, &span) {
+                        // go-yaml reads the whole document before it asks what it means.
+                        drain(events)?;
+                        return Err(error);
+                    }
+                }
             }
         }
         Ok(None)
@@ -421,6 +427,16 @@ impl Decoder {
         };
         Err(Error::new(position, Cause::NotJson(name)))
     }
+}
+
+/// Reads to the end of the document, for an error of syntax there.
+fn drain(events: &mut Events<'_>) -> Result<(), Error> {
+    while let Some((event, _)) = events.next_event()? {
+        if event == Event::DocumentEnd {
+            break;
+        }
+    }
+    Ok(())
 }
 
 impl Sink for Decoder {

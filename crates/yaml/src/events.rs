@@ -123,13 +123,29 @@ impl<'a> Events<'a> {
                 Some(Ok(found)) => found,
                 Some(Err(error)) => {
                     let position = self.position(*error.marker());
-                    return Err(Error::new(position, Cause::Syntax(error.info())));
+                    let message = match error.kind() {
+                        granit::ErrorKind::UnknownAnchor => self.unknown_anchor(&error),
+                        _ => error.info(),
+                    };
+                    return Err(Error::new(position, Cause::Syntax(message)));
                 }
             };
             if let Some(event) = self.convert(event, &span) {
                 return Ok(Some((event, self.span(&span))));
             }
         }
+    }
+
+    fn unknown_anchor(&self, error: &granit::ScanError) -> String {
+        let start = error.marker().byte_offset().unwrap_or(usize::MAX);
+        let alias = self
+            .text
+            .get(start..)
+            .unwrap_or_default()
+            .trim_start_matches('*');
+        let is_name = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-');
+        let end = alias.find(|c| !is_name(c)).unwrap_or(alias.len());
+        format!("unknown anchor '{}' referenced", &alias[..end])
     }
 
     fn convert(&self, event: granit::Event<'a>, span: &granit::Span) -> Option<Event<'a>> {

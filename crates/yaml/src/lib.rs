@@ -12,6 +12,7 @@ mod decode;
 mod emit;
 mod error;
 pub mod events;
+mod go_text;
 pub mod json;
 mod keys;
 mod limits;

@@ -111,6 +111,10 @@ fn a_broken_manifest_fails_the_file() {
         (failure.position.line, failure.consequence),
         (4, Consequence::Fails)
     );
+    // The words that Argo CD's condition has (recording bad-yaml-tab).
+    let want =
+        "error converting YAML to JSON: yaml: line 4: found character that cannot start any token";
+    assert_eq!(failure.message, want);
     check(
         "a.yaml",
         "kind: ConfigMap\nmetadata: {name: a}\n",

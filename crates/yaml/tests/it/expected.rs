@@ -9,6 +9,9 @@ pub(crate) const PARSE_V2: usize = 3990;
 pub(crate) const PARSE_STRICT: usize = 4000;
 /// `parse.jsonl` in mode `GoYaml3`, of 4,067; as above.
 pub(crate) const PARSE_V3: usize = 3995;
+/// `parse.jsonl`, of 4,067: where both fail the words and the line agree. The parser library sees
+/// some errors at another place, or none of those about tabs and escapes.
+pub(crate) const ERROR_TEXT: usize = 3841;
 /// `stream.jsonl`, of 600: `...` without a document before it, which go-yaml refuses.
 pub(crate) const STREAM: usize = 574;
 /// `emit.jsonl` in the dialect of sigs.k8s.io/yaml, of 3,964: U+0085, which its detour over JSON

@@ -69,6 +69,22 @@ fn texts_mean_what_they_mean_to_sigs_yaml() {
 }
 
 #[test]
+fn errors_have_the_words_of_sigs_yaml() {
+    check("error text", "parse.jsonl", expected::ERROR_TEXT, |case| {
+        let input = text(case, "input").unwrap();
+        match (yaml::parse_str(input), text(case, "error")) {
+            (Err(error), Some(want)) if error.go_text() != want => {
+                let found = error.go_text();
+                Err(format!(
+                    "{input:?}\n   found {found:?} {error}\n    want {want:?}"
+                ))
+            }
+            _ => Ok(()),
+        }
+    });
+}
+
+#[test]
 fn strict_mode_accepts_what_sigs_yaml_accepts() {
     check(
         "parse strict",
