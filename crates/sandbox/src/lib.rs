@@ -38,6 +38,7 @@ mod strategy;
 mod table;
 mod tls;
 mod typing;
+mod validate;
 mod verbs;
 mod watch;
 

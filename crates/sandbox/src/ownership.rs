@@ -30,16 +30,13 @@ pub(crate) fn manager(request: &ApiRequest) -> String {
 
 /// The schema by which fields of a resource are told apart.
 pub(crate) fn schema(context: &Context<'_>) -> Schema {
-    typing::schema(context.core, context.resource)
-        .unwrap_or_else(|| context.core.schemas.unknown())
+    typing::schema(context.core, context.resource).unwrap_or_else(|| context.core.schemas.unknown())
 }
 
 /// What the path that is written resets: nobody gets to own it by this write.
 pub(crate) fn ignored(context: &Context<'_>, part: Part) -> FieldSet {
     match part {
-        Part::Main if strategy::has_status(context.resource) => {
-            FieldSet::of_names(&[&["status"]])
-        }
+        Part::Main if strategy::has_status(context.resource) => FieldSet::of_names(&[&["status"]]),
         Part::Status => FieldSet::of_names(&[&["spec"], &["metadata"]]),
         Part::Main | Part::Other => FieldSet::new(),
     }

@@ -321,8 +321,11 @@ impl Reader<'_> {
                 if inner.depth < MAX_DEPTH && self.node(member, &mut value, &inner).is_ok() {
                     members.insert(field.name.clone(), value);
                 }
-            } else if field.required && place.depth > 0 {
-                members.insert(field.name.clone(), zero(member));
+            } else if field.required {
+                let zero = zero(member);
+                if place.depth > 0 || zero.is_null() {
+                    members.insert(field.name.clone(), zero);
+                }
             }
         }
     }

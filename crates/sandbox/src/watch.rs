@@ -207,12 +207,12 @@ impl Watcher {
                     table::Columns::Defined
                 };
                 self.rows_sent = true;
-                out.extend_from_slice(&table::event(
-                    &self.plan.resource,
-                    &self.plan.include,
+                let rows = table::Rows {
+                    include: self.plan.include,
                     columns,
-                    stored,
-                ));
+                    now: jiff::Timestamp::now(),
+                };
+                out.extend_from_slice(&table::event(&self.plan.resource, rows, stored));
             }
         }
         out.extend_from_slice(b"}\n");
@@ -243,7 +243,6 @@ impl Watcher {
             ("kind", kind.into()),
             ("metadata", metadata.into()),
         ]));
-        let object = table::bookmark(self.plan.shape, &self.plan.resource, object);
         event_line("BOOKMARK", object)
     }
 }

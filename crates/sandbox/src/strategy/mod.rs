@@ -140,6 +140,7 @@ fn job_selector(value: &mut Value) {
     }
     let uid = meta::uid(value).to_owned();
     let name = meta::name(value).to_owned();
+    let bare = value.at(&["metadata", "labels"]).is_none();
     let labels = value.map_at_mut(&["spec", "template", "metadata", "labels"]);
     for (key, text) in [
         ("batch.kubernetes.io/controller-uid", &uid),
@@ -148,6 +149,10 @@ fn job_selector(value: &mut Value) {
         ("job-name", &name),
     ] {
         labels.insert(key, text.as_str());
+    }
+    let labels = labels.clone();
+    if bare {
+        meta::of(value).insert("labels", labels);
     }
     value
         .map_at_mut(&["spec", "selector", "matchLabels"])
@@ -342,17 +347,9 @@ fn content_changed(new: &Value, old: &Value) -> bool {
 pub(crate) fn validate(
     context: &Context<'_>,
     value: &Value,
-    _old: Option<&Value>,
-    _warnings: &mut Vec<String>,
+    old: Option<&Value>,
 ) -> Vec<FieldError> {
-    let mut errors = Vec::new();
-    if meta::name(value).is_empty() {
-        errors.push(crate::verbs::create::name_required());
-    }
-    if let Some(custom) = &context.resource.custom {
-        errors.extend(crate::custom::validate(&custom.openapi, value));
-    }
-    errors
+    crate::validate::object(context.resource, value, old)
 }
 
 /// Follows a write that went through: a CustomResourceDefinition changes what is served.

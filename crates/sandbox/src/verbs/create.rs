@@ -5,7 +5,7 @@ use yaml::Value;
 use crate::core::Call;
 use crate::decode::{self, Decoded};
 use crate::reply::Reply;
-use crate::status_error::{About, ApiError, Cause, FieldError};
+use crate::status_error::{About, ApiError, Cause};
 use crate::store::{Collection, Expect};
 use crate::strategy::{self, Context};
 use crate::{meta, ownership};
@@ -53,7 +53,6 @@ pub(crate) fn insert(call: &Call<'_>, value: Value, writer: &Writer) -> Result<R
     let generated = meta::name(&value).is_empty() && !meta::text(&value, "generateName").is_empty();
     namespace_accepts(call, &value)?;
     let context = Context::of(call);
-    let mut warnings = Vec::new();
     strategy::convert_create(&context, &mut value);
     if let Writer::Update(manager) = writer {
         ownership::track_create(&context, &mut value, manager);
@@ -65,7 +64,7 @@ pub(crate) fn insert(call: &Call<'_>, value: Value, writer: &Writer) -> Result<R
         }
         let mut candidate = value.clone();
         strategy::finish_create(&context, &mut candidate)?;
-        let errors = strategy::validate(&context, &candidate, None, &mut warnings);
+        let errors = strategy::validate(&context, &candidate, None);
         if !errors.is_empty() {
             let name = meta::name(&value);
             return Err(ApiError::invalid(call.about_kind(name), &errors));
@@ -82,7 +81,7 @@ pub(crate) fn insert(call: &Call<'_>, value: Value, writer: &Writer) -> Result<R
             return Err(already_exists(call, &name, &existing.value()));
         }
         if call.dry_run() {
-            return Ok(value_reply(call, 201, candidate).with_warnings(warnings));
+            return Ok(value_reply(call, 201, candidate));
         }
         let put = call
             .core
@@ -90,9 +89,7 @@ pub(crate) fn insert(call: &Call<'_>, value: Value, writer: &Writer) -> Result<R
             .put(&call.resource.collection, Expect::Absent, candidate);
         if let Ok(stored) = put {
             strategy::after_write(&context, Some(&stored));
-            return Ok(object_reply(call, 201, &stored)
-                .with_warnings(warnings)
-                .after(stored.revision));
+            return Ok(object_reply(call, 201, &stored).after(stored.revision));
         }
     }
     Err(ApiError::internal("no name is free"))
@@ -169,9 +166,4 @@ fn generate_name(value: &mut Value) {
         })
         .collect();
     meta::of(value).insert("name", format!("{base}{suffix}"));
-}
-
-/// The error of an object without a name.
-pub(crate) fn name_required() -> FieldError {
-    FieldError::required("metadata.name", "name or generateName is required")
 }

@@ -105,7 +105,7 @@ fn scale_of(call: &Call<'_>, object: &Value) -> Result<Value, ApiError> {
 }
 
 /// A label selector in the form of a query.
-fn selector_text(selector: Option<&Value>) -> String {
+pub(crate) fn selector_text(selector: Option<&Value>) -> String {
     let Some(selector) = selector.and_then(Value::as_map) else {
         return String::new();
     };

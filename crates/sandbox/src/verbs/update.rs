@@ -106,19 +106,16 @@ fn try_change(
         ownership::track_update(&context, part, &old, &mut new, manager);
     }
     strategy::prepare_update(&context, part, &mut new, &old)?;
-    let mut warnings = Vec::new();
-    let errors = strategy::validate(&context, &new, Some(&old), &mut warnings);
+    let errors = strategy::validate(&context, &new, Some(&old));
     if !errors.is_empty() {
         return Err(ApiError::invalid(call.about_kind(call.name()), &errors));
     }
     let unchanged = ownership::same_but_times(&old, &new);
     if unchanged && !may_go(&new) {
-        return Ok(Some(
-            object_reply(call, 200, stored).with_warnings(warnings),
-        ));
+        return Ok(Some(object_reply(call, 200, stored)));
     }
     if call.dry_run() {
-        return Ok(Some(value_reply(call, 200, new).with_warnings(warnings)));
+        return Ok(Some(value_reply(call, 200, new)));
     }
     if may_go(&new) && strategy::may_vanish(&call.resource, &new) {
         let Ok(gone) = call.core.store.remove(&call.resource.collection, stored) else {
@@ -132,9 +129,7 @@ fn try_change(
         Ok(stored) => {
             strategy::after_write(&context, Some(&stored));
             Ok(Some(
-                object_reply(call, 200, &stored)
-                    .with_warnings(warnings)
-                    .after(stored.revision),
+                object_reply(call, 200, &stored).after(stored.revision),
             ))
         }
         Err(_) if pinned => Err(ApiError::modified(call.about(call.name()))),

@@ -1,6 +1,8 @@
 //! The sandbox from outside: over its tower service, and over TLS with real clients.
 
-#![allow(clippy::unwrap_used)] // a test that fails says where
-
 mod client;
+mod crash;
+mod custom;
+mod kubectl;
 mod objects;
+mod patches;

@@ -1,0 +1,134 @@
+//! Objects as rows: what `kubectl get` prints.
+//!
+//! Columns are data, recorded from the real server; [`cells`] computes what stands in them.
+
+mod cells;
+mod path;
+
+use std::collections::HashMap;
+use std::sync::{Arc, OnceLock};
+
+use jiff::Timestamp;
+use yaml::{Map, Value};
+
+use crate::codec;
+use crate::core::Call;
+use crate::registry::Resource;
+use crate::render::{self, ListMeta};
+use crate::request::ApiRequest;
+use crate::store::Stored;
+
+/// What a row carries besides its cells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Include {
+    None,
+    Metadata,
+    Object,
+}
+
+impl Include {
+    /// `includeObject` of a request.
+    pub(crate) fn of(request: &ApiRequest) -> Self {
+        match request.query.get("includeObject") {
+            "None" => Include::None,
+            "Object" => Include::Object,
+            _ => Include::Metadata,
+        }
+    }
+}
+
+/// Whether a table names its columns: in a watch only the first does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Columns {
+    Defined,
+    Known,
+}
+
+/// How rows are made.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Rows {
+    pub(crate) include: Include,
+    pub(crate) columns: Columns,
+    pub(crate) now: Timestamp,
+}
+
+/// The text of a Table.
+pub(crate) fn table(call: &Call<'_>, meta: &ListMeta, objects: &[Arc<Stored>]) -> Vec<u8> {
+    let rows = Rows {
+        include: Include::of(call.request),
+        columns: Columns::Defined,
+        now: call.now,
+    };
+    build(&call.resource, rows, meta, objects)
+}
+
+/// The text of the Table in a watch event.
+pub(crate) fn event(resource: &Resource, rows: Rows, stored: &Arc<Stored>) -> Vec<u8> {
+    let meta = ListMeta {
+        revision: stored.revision,
+        ..ListMeta::default()
+    };
+    build(resource, rows, &meta, std::slice::from_ref(stored))
+}
+
+fn build(resource: &Resource, rows: Rows, meta: &ListMeta, objects: &[Arc<Stored>]) -> Vec<u8> {
+    let columns = columns(resource);
+    let list: Vec<Value> = objects
+        .iter()
+        .map(|stored| row(resource, rows, &columns, stored))
+        .collect();
+    let defined = match rows.columns {
+        Columns::Defined => Value::List(columns),
+        Columns::Known => Value::Null,
+    };
+    codec::to_vec(&Value::Map(Map::from([
+        ("apiVersion", "meta.k8s.io/v1".into()),
+        ("kind", "Table".into()),
+        ("metadata", meta.value()),
+        ("columnDefinitions", defined),
+        ("rows", list.into()),
+    ])))
+}
+
+fn row(resource: &Resource, rows: Rows, columns: &[Value], stored: &Stored) -> Value {
+    let object = render::value(resource, stored);
+    let cells = match &resource.custom {
+        Some(custom) => path::cells(&custom.columns, &object, rows.now),
+        None => cells::cells(resource, &object, rows.now),
+    };
+    let object = match rows.include {
+        Include::None => Value::Null,
+        Include::Metadata => render::partial_of(&object),
+        Include::Object => object,
+    };
+    debug_assert_eq!(cells.len(), columns.len(), "{}", resource.plural);
+    Value::Map(Map::from([("cells", cells.into()), ("object", object)]))
+}
+
+/// The columns of the built-in resources: `group/plural` to definitions.
+fn recorded() -> &'static HashMap<String, Vec<Value>> {
+    static RECORDED: OnceLock<HashMap<String, Vec<Value>>> = OnceLock::new();
+    RECORDED.get_or_init(|| {
+        let text = include_bytes!("../../data/columns.json");
+        let Ok(Value::Map(map)) = codec::parse(text) else {
+            return HashMap::new();
+        };
+        map.into_iter()
+            .map(|(key, list)| {
+                let columns = list.as_list().unwrap_or_default().to_vec();
+                (key.to_string(), columns)
+            })
+            .collect()
+    })
+}
+
+fn columns(resource: &Resource) -> Vec<Value> {
+    let of = |key: &str| recorded().get(key).cloned();
+    let any = || of("*").unwrap_or_default();
+    let Some(custom) = &resource.custom else {
+        return of(&format!("{}/{}", resource.group, resource.plural)).unwrap_or_else(any);
+    };
+    let mut columns: Vec<Value> = any().into_iter().take(1).collect();
+    columns.extend(path::definitions(&custom.columns));
+    columns
+}

@@ -1,0 +1,149 @@
+//! Real kubectl over TLS. Skipped loudly where it is not installed, unless `CI=true`.
+
+use std::path::{Path, PathBuf};
+use std::process::Output;
+
+use sandbox::{Options, Server};
+use tokio::net::TcpListener;
+
+/// Where `cargo xtask install-tools` puts it.
+fn kubectl() -> Option<PathBuf> {
+    let home =
+        || std::env::var_os("HOME").map(|home| Path::new(&home).join(".cache/tiphys/oracle"));
+    let dir = std::env::var_os("TIPHYS_ORACLE")
+        .map(PathBuf::from)
+        .or_else(home)?;
+    let path = dir.join("kubectl");
+    if path.exists() {
+        return Some(path);
+    }
+    assert_ne!(
+        std::env::var("CI").as_deref(),
+        Ok("true"),
+        "kubectl is not installed"
+    );
+    println!("skipped: kubectl is not installed in {}", dir.display());
+    None
+}
+
+struct Session {
+    kubectl: PathBuf,
+    dir: tempfile::TempDir,
+    server: Server,
+}
+
+impl Session {
+    async fn start() -> Option<Self> {
+        let kubectl = kubectl()?;
+        let dir = tempfile::tempdir().unwrap();
+        let server = Server::start(Options::in_memory()).await.unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        server.serve(listener).unwrap();
+        std::fs::write(dir.path().join("config"), server.kubeconfig(address)).unwrap();
+        Some(Session {
+            kubectl,
+            dir,
+            server,
+        })
+    }
+
+    async fn run(&self, arguments: &str, file: &str) -> Output {
+        std::fs::write(self.dir.path().join("in.yaml"), file).unwrap();
+        let mut command = std::process::Command::new(&self.kubectl);
+        command
+            .args(arguments.split_whitespace())
+            .current_dir(self.dir.path())
+            .env("KUBECONFIG", self.dir.path().join("config"))
+            .env("HOME", self.dir.path());
+        tokio::task::spawn_blocking(move || command.output())
+            .await
+            .unwrap()
+            .unwrap()
+    }
+
+    /// Runs a command that succeeds and prints a text.
+    async fn check(&self, arguments: &str, file: &str, want: &str) {
+        let output = self.run(arguments, file).await;
+        let text = String::from_utf8_lossy(&output.stdout);
+        let problems = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{arguments}: {problems}");
+        assert!(text.contains(want), "{arguments}: {text}{problems}");
+    }
+}
+
+const DEPLOYMENT: &str = "
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: web}
+spec:
+  selector: {matchLabels: {app: web}}
+  template:
+    metadata: {labels: {app: web}}
+    spec: {containers: [{name: c, image: 'a:1'}]}
+";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn kubectl_reads_and_changes_objects() {
+    let Some(session) = Session::start().await else {
+        return;
+    };
+    let changed = DEPLOYMENT.replace("a:1", "a:2");
+    for (arguments, file, want) in [
+        ("get namespaces", "", "kube-system"),
+        ("api-resources", "", "deployments"),
+        (
+            "apply -f in.yaml",
+            DEPLOYMENT,
+            "deployment.apps/web created",
+        ),
+        ("apply -f in.yaml", DEPLOYMENT, "unchanged"),
+        ("apply -f in.yaml", &changed, "configured"),
+        ("get deployment web", "", "0/1"),
+        (
+            "get deploy web -o jsonpath={.spec.template.spec.containers[0].image}",
+            "",
+            "a:2",
+        ),
+        (
+            "apply --server-side --force-conflicts -f in.yaml",
+            DEPLOYMENT,
+            "serverside-applied",
+        ),
+        (
+            "patch deploy web -p {\"spec\":{\"replicas\":2}}",
+            "",
+            "patched",
+        ),
+        ("scale deploy web --replicas=3", "", "scaled"),
+        ("describe deploy web", "", "3 desired"),
+        ("label deploy web a=b", "", "labeled"),
+        (
+            "wait --for=jsonpath={.spec.replicas}=3 deploy/web --timeout=5s",
+            "",
+            "condition met",
+        ),
+        ("explain deployment.spec.replicas", "", "replicas <integer>"),
+        ("delete deploy web", "", "deleted"),
+    ] {
+        session.check(arguments, file, want).await;
+    }
+    let missing = session.run("get deploy web", "").await;
+    let problems = String::from_utf8_lossy(&missing.stderr);
+    assert!(problems.contains("(NotFound)"), "{problems}");
+    session.server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_without_the_token_is_refused() {
+    let Some(session) = Session::start().await else {
+        return;
+    };
+    let output = session.run("get ns --token=wrong", "").await;
+    let problems = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success());
+    assert!(
+        problems.contains("Unauthorized") || problems.contains("logged in"),
+        "{problems}"
+    );
+}
