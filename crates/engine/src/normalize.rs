@@ -3,6 +3,7 @@
 //!
 //! Read [`Desired`] first. It must never know what is live.
 
+use std::borrow::Borrow;
 use std::collections::{BTreeMap, HashMap};
 
 use api::{Condition, reason};
@@ -53,10 +54,17 @@ impl Desired {
 
 /// Makes rendered objects (one [`Rendered`] per source, in order) desired ones.
 #[must_use]
-pub fn normalize(rendered: &[Rendered], subject: &Subject<'_>, scope_of: ScopeOf<'_>) -> Desired {
+pub fn normalize<R: Borrow<Rendered>>(
+    rendered: &[R],
+    subject: &Subject<'_>,
+    scope_of: ScopeOf<'_>,
+) -> Desired {
     let mut desired = Desired::default();
-    let all: Vec<&RenderedObject> = rendered.iter().flat_map(|one| &one.objects).collect();
-    for warning in rendered.iter().flat_map(|one| &one.warnings) {
+    let all: Vec<&RenderedObject> = rendered
+        .iter()
+        .flat_map(|one| &one.borrow().objects)
+        .collect();
+    for warning in rendered.iter().flat_map(|one| &one.borrow().warnings) {
         desired.conditions.push(Condition::new(
             reason::SKIPPED_FILE_WARNING,
             warning.to_string(),
