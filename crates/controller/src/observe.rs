@@ -1,0 +1,393 @@
+//! From an Application to its comparison: resolve, fetch, render, normalize, look at the cluster,
+//! compare. Reads only.
+//!
+//! Read [`Observed`] first.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
+
+use api::status::SourceType;
+use api::{AppProject, Application, Condition, Source, Time, reason};
+use engine::Live;
+use engine::compare::Comparison;
+use engine::live::ClusterName;
+use engine::normalize::Desired;
+use engine::render::{Environment, RenderError, Rendered, load_failure};
+use engine::subject::Subject;
+use jiff::Timestamp;
+use manifest::schema::Schema;
+use manifest::{Gvk, Object, ObjectKey};
+use source::{Freshness, Revision};
+use yaml::Str;
+
+use crate::controller::Controller;
+use crate::renders::RenderKey;
+use crate::repositories::{Handle, RepositoryError};
+use crate::settings::Settings;
+use crate::{AppKey, Error};
+
+/// How old an answer about references may be when nobody asked for a new one and nothing polls.
+const WITHOUT_POLLING: Duration = Duration::from_secs(365 * 24 * 3600);
+
+/// Everything that an Application is judged by; it does not change within one reconcile.
+#[derive(Clone)]
+pub(crate) struct Context {
+    pub(crate) key: AppKey,
+    pub(crate) app: Arc<Application>,
+    pub(crate) project: Arc<AppProject>,
+    pub(crate) cluster: ClusterName,
+    pub(crate) settings: Arc<Settings>,
+    pub(crate) instance: Str,
+}
+
+impl Context {
+    pub(crate) fn subject(&self) -> Subject<'_> {
+        Subject {
+            app: &self.app,
+            project: &self.project,
+            cluster: &self.cluster,
+            settings: &self.settings.engine,
+        }
+    }
+}
+
+/// Which state of Git is asked for.
+#[derive(Clone, Debug)]
+pub(crate) struct Wanted {
+    pub(crate) sources: Vec<Source>,
+    /// Resolved commits, one for each source; an empty text is resolved.
+    pub(crate) pinned: Vec<String>,
+    pub(crate) freshness: Freshness,
+}
+
+/// Desired and live state, compared.
+pub(crate) struct Observed {
+    pub(crate) comparison: Comparison,
+    pub(crate) live: Live,
+    /// Commits, one for each source; what was asked for where nothing could be loaded.
+    pub(crate) revisions: Vec<String>,
+    pub(crate) source_types: Vec<SourceType>,
+    /// Why desired state could not be had.
+    pub(crate) failure: Option<Failure>,
+}
+
+/// Why desired state could not be had.
+#[derive(Clone, Debug)]
+pub(crate) struct Failure {
+    pub(crate) condition: Condition,
+    /// Whether it may go away by itself soon.
+    pub(crate) is_retryable: bool,
+}
+
+#[derive(Default)]
+struct Loaded {
+    revisions: Vec<String>,
+    rendered: Vec<Arc<Rendered>>,
+    failure: Option<Failure>,
+}
+
+impl Controller {
+    /// How old an answer about references may be.
+    pub(crate) fn usual_freshness(&self) -> Freshness {
+        let interval = self.poll_interval();
+        if interval.is_zero() {
+            return Freshness::Within(WITHOUT_POLLING);
+        }
+        // A round of polls may be late; who asks in between must not ask the server.
+        Freshness::Within((interval + self.options.poll_jitter) * 2)
+    }
+
+    /// Loads desired state, looks at live state, compares.
+    pub(crate) async fn observe(
+        &self,
+        context: &Context,
+        wanted: &Wanted,
+    ) -> Result<Observed, Error> {
+        let loaded = self.load(context, wanted).await;
+        let Loaded {
+            revisions,
+            rendered,
+            failure,
+        } = loaded;
+        if failure.is_some() {
+            // Without desired state nothing is known about any object.
+            return Ok(Observed {
+                comparison: Comparison::default(),
+                live: self.cluster.live(&context.instance),
+                revisions,
+                source_types: Vec::new(),
+                failure,
+            });
+        }
+        let source_types = rendered.iter().map(|one| one.source_type.clone()).collect();
+        let desired = self.normalize(context, rendered).await?;
+        self.want(context, &desired).await?;
+        let live = self.cluster.live(&context.instance);
+        let schemas = self.schemas(&desired).await?;
+        let comparison = {
+            let (context, live) = (context.clone(), live.clone());
+            self.on_render_thread("comparison", move || {
+                let schema_of = |gvk: &Gvk| schemas.get(gvk).cloned();
+                engine::compare(&desired, &live, &context.subject(), &schema_of)
+            })
+            .await?
+        };
+        Ok(Observed {
+            comparison,
+            live,
+            revisions,
+            source_types,
+            failure,
+        })
+    }
+
+    async fn load(&self, context: &Context, wanted: &Wanted) -> Loaded {
+        let n_sources = wanted.sources.len();
+        let mut loaded = Loaded::default();
+        for (number, source) in wanted.sources.iter().enumerate() {
+            let pinned = wanted
+                .pinned
+                .get(number)
+                .map(String::as_str)
+                .unwrap_or_default();
+            let asked = if source.target_revision.is_empty() {
+                "HEAD"
+            } else {
+                &source.target_revision
+            };
+            let place = (number + 1, n_sources);
+            match self
+                .load_source(context, (number, source), pinned, wanted.freshness)
+                .await
+            {
+                Ok((revision, rendered)) => {
+                    loaded.revisions.push(revision);
+                    loaded.rendered.push(rendered);
+                }
+                Err(problem) => {
+                    loaded.revisions.push(asked.to_owned());
+                    loaded.failure.get_or_insert(problem.into_failure(place));
+                }
+            }
+        }
+        if loaded.failure.is_some() {
+            loaded.rendered.clear();
+        }
+        loaded
+    }
+
+    async fn load_source(
+        &self,
+        context: &Context,
+        (number, source): (usize, &Source),
+        pinned: &str,
+        freshness: Freshness,
+    ) -> Result<(String, Arc<Rendered>), Problem> {
+        if !source.chart.is_empty() {
+            return Err(Problem::Text(
+                "charts of Helm repositories are not supported yet",
+            ));
+        }
+        let handle = self.open(context, &source.repo_url)?;
+        let revision = match Revision::parse(pinned) {
+            Some(revision) => revision,
+            None if pinned.is_empty() => handle.resolve(source, freshness).await?,
+            None => {
+                let pinned = Source {
+                    target_revision: pinned.to_owned(),
+                    ..source.clone()
+                };
+                handle.resolve(&pinned, freshness).await?
+            }
+        };
+        let snapshot = self.repositories.snapshot(&handle, revision).await?;
+        let text = revision.to_string();
+        let input = yaml::json::to_string(&source.to_value());
+        let key = RenderKey {
+            app: context.key.clone(),
+            number,
+            input,
+            revision: text.clone(),
+        };
+        let environment = Environment {
+            instance: context.instance.to_string(),
+        };
+        let (renders, counters) = (self.renders.clone(), self.counters.clone());
+        let source = source.clone();
+        let rendered = self.on_render_thread("render", move || {
+            let tree = &*snapshot.tree;
+            renders.get(&key, tree, &counters, || {
+                engine::render(tree, &source, &environment)
+            })
+        });
+        match rendered.await {
+            Ok(rendered) => Ok((text, rendered?)),
+            Err(error) => Err(Problem::Lost(error.to_string())),
+        }
+    }
+
+    /// The repository of a URL, for the Application's project.
+    pub(crate) fn open(&self, context: &Context, url: &str) -> Result<Handle, RepositoryError> {
+        let credentials = self.inputs.credentials();
+        self.repositories
+            .open(url, &context.app.spec.project, &credentials)
+    }
+
+    async fn normalize(
+        &self,
+        context: &Context,
+        rendered: Vec<Arc<Rendered>>,
+    ) -> Result<Desired, Error> {
+        let (context, cluster) = (context.clone(), self.cluster.clone());
+        self.on_render_thread("normalization", move || {
+            let scope_of = |gvk: &Gvk| cluster.scope_of(gvk);
+            engine::normalize(&rendered, &context.subject(), &scope_of)
+        })
+        .await
+    }
+
+    /// Tells the cluster which objects to hold: the desired ones, and the destination's namespace.
+    async fn want(&self, context: &Context, desired: &Desired) -> Result<(), Error> {
+        let mut keys: BTreeSet<ObjectKey> =
+            desired.objects.iter().map(|one| one.key.clone()).collect();
+        let namespace = &context.app.spec.destination.namespace;
+        if !namespace.is_empty() {
+            keys.insert(ObjectKey {
+                group: "".into(),
+                kind: "Namespace".into(),
+                namespace: "".into(),
+                name: namespace.as_str().into(),
+            });
+        }
+        let wanted = self.cluster.want(&context.instance, keys).await;
+        wanted.map_err(Error::cluster("reading live objects"))
+    }
+
+    /// The schemas of the desired kinds, as far as anybody knows them.
+    async fn schemas(&self, desired: &Desired) -> Result<HashMap<Gvk, Schema>, Error> {
+        let mut schemas = HashMap::new();
+        let kinds: BTreeSet<Gvk> = desired.objects.iter().map(|one| one.object.gvk()).collect();
+        for gvk in kinds {
+            let schema = self.cluster.schema(&gvk).await;
+            if let Some(schema) = schema.map_err(Error::cluster("reading schemas"))? {
+                schemas.insert(gvk, schema);
+            }
+        }
+        Ok(schemas)
+    }
+
+    /// Runs work that needs a processor and no network, a bounded number at a time.
+    pub(crate) async fn on_render_thread<T: Send + 'static>(
+        &self,
+        what: &'static str,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, Error> {
+        let interrupted = |problem: String| Error::Interrupted { what, problem };
+        let permit = self
+            .permits
+            .acquire()
+            .await
+            .map_err(|it| interrupted(it.to_string()))?;
+        let done = tokio::task::spawn_blocking(work).await;
+        drop(permit);
+        done.map_err(|it| interrupted(it.to_string()))
+    }
+
+    /// What the references of the child Applications among `desired` mean now.
+    pub(crate) async fn child_revisions(
+        &self,
+        context: &Context,
+        objects: impl Iterator<Item = &Object>,
+    ) -> HashMap<(String, String), String> {
+        let mut revisions = HashMap::new();
+        let freshness = self.usual_freshness();
+        let is_application = |object: &&Object| {
+            object.kind() == api::names::APPLICATION && object.group() == api::names::GROUP
+        };
+        for object in objects.filter(is_application) {
+            let Ok(child) = Application::from_value(object.value().clone()) else {
+                continue;
+            };
+            for source in child.spec.all_sources() {
+                let place = (source.repo_url.clone(), source.target_revision.clone());
+                if revisions.contains_key(&place) {
+                    continue;
+                }
+                let Ok(handle) = self.open(context, &source.repo_url) else {
+                    continue;
+                };
+                if let Ok(revision) = handle.resolve(&source, freshness).await {
+                    revisions.insert(place, revision.to_string());
+                }
+            }
+        }
+        revisions
+    }
+}
+
+impl Observed {
+    /// The errors that forbid an operation (semantics 77), in Argo CD's form.
+    pub(crate) fn errors(&self) -> Option<String> {
+        let failure = self.failure.iter().map(|failure| &failure.condition);
+        let errors = failure.chain(&self.comparison.conditions).filter(|it| {
+            [reason::COMPARISON_ERROR, reason::INVALID_SPEC_ERROR]
+                .contains(&it.condition_type.as_str())
+        });
+        let texts: Vec<String> = errors
+            .map(|it| format!("{}: {}", it.condition_type, it.message))
+            .collect();
+        (!texts.is_empty()).then(|| texts.join(";"))
+    }
+}
+
+/// The time for statuses.
+pub(crate) fn now() -> Time {
+    Time::new(Timestamp::now())
+}
+
+/// Why one source gives no objects.
+#[derive(Debug)]
+enum Problem {
+    Text(&'static str),
+    Lost(String),
+    Repository(RepositoryError),
+    Render(RenderError),
+}
+
+impl From<RepositoryError> for Problem {
+    fn from(error: RepositoryError) -> Self {
+        Problem::Repository(error)
+    }
+}
+
+impl From<RenderError> for Problem {
+    fn from(error: RenderError) -> Self {
+        Problem::Render(error)
+    }
+}
+
+impl Problem {
+    /// The condition for source `number` of `total`, from 1.
+    fn into_failure(self, (number, total): (usize, usize)) -> Failure {
+        let unknown = |problem: &str| {
+            load_failure(
+                number,
+                total,
+                &format!("rpc error: code = Unknown desc = {problem}"),
+            )
+        };
+        let (message, is_retryable) = match &self {
+            Problem::Text(text) => (unknown(text), false),
+            Problem::Lost(text) => (unknown(text), true),
+            Problem::Repository(error) => (unknown(&error.to_string()), error.is_retryable()),
+            Problem::Render(error) => {
+                (error.condition_message(number, total), error.is_retryable())
+            }
+        };
+        Failure {
+            condition: Condition::new(reason::COMPARISON_ERROR, message),
+            is_retryable,
+        }
+    }
+}

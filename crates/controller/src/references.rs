@@ -1,0 +1,182 @@
+//! Which Applications a moved reference concerns: those that would render differently come first.
+//!
+//! Read [`Controller::poll`] first: one question per repository, however many Applications ask.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use api::{Application, Source};
+use source::{Reference, Repository, Revision, Snapshot, Watcher};
+
+use crate::AppKey;
+use crate::controller::Controller;
+use crate::queue::Urgency;
+use crate::renders::RenderKey;
+use crate::repositories::{self, Handle};
+use crate::trigger::Trigger;
+
+/// One source of an Application, as its place among the sources and itself.
+struct User {
+    key: AppKey,
+    app: Arc<Application>,
+    number: usize,
+    source: Source,
+}
+
+impl User {
+    /// The commit that it was compared with last.
+    fn compared(&self) -> &str {
+        let sync = &self.app.status.sync;
+        if self.app.spec.has_multiple_sources() {
+            sync.revisions.get(self.number).map_or("", String::as_str)
+        } else {
+            &sync.revision
+        }
+    }
+}
+
+impl Controller {
+    /// Asks every remote repository in use once, and puts the Applications of moved references
+    /// into the queue.
+    pub(crate) async fn poll(&self, watcher: &mut Watcher) {
+        let mut wanted: Vec<(Repository, Reference)> = Vec::new();
+        let mut users: HashMap<(String, Reference), Vec<User>> = HashMap::new();
+        for (handle, user) in self.users() {
+            let Handle::Remote(repository) = handle else {
+                continue;
+            };
+            let Ok(reference) = repositories::reference(&user.source) else {
+                continue;
+            };
+            let place = (place(&repository, &user.app), reference.clone());
+            if !users.contains_key(&place) {
+                wanted.push((repository, reference));
+            }
+            users.entry(place).or_default().push(user);
+        }
+        for moved in watcher.poll(&wanted).await {
+            let of_moved = users.iter_mut().filter(|((url, reference), _)| {
+                *reference == moved.reference
+                    && url.starts_with(moved.repository.url().normalized())
+            });
+            let concerned: Vec<User> = of_moved.flat_map(|(_, users)| users.drain(..)).collect();
+            match moved.revision {
+                Ok(revision) => {
+                    self.moved(Handle::Remote(moved.repository), revision, concerned)
+                        .await;
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "a reference cannot be resolved");
+                    for user in concerned {
+                        self.enqueue(user.key, Trigger::Reference, Urgency::Now);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Looks at every local folder, and puts the Applications of changed ones into the queue.
+    pub(crate) async fn look_at_local(&self) {
+        for local in self.repositories.local() {
+            if !local.look().await {
+                continue;
+            }
+            let is_local = |handle: &Handle| matches!(handle, Handle::Local(other) if other.url() == local.url());
+            let users: Vec<User> = self
+                .users()
+                .filter(|(handle, _)| is_local(handle))
+                .map(|(_, user)| user)
+                .collect();
+            let mut by_revision: HashMap<Revision, Vec<User>> = HashMap::new();
+            let handle = Handle::Local(local);
+            for user in users {
+                match handle.resolve(&user.source, self.usual_freshness()).await {
+                    Ok(revision) => by_revision.entry(revision).or_default().push(user),
+                    Err(_) => self.enqueue(user.key, Trigger::Reference, Urgency::Now),
+                }
+            }
+            for (revision, users) in by_revision {
+                self.moved(handle.clone(), revision, users).await;
+            }
+        }
+    }
+
+    /// Every source of every Application with its repository.
+    fn users(&self) -> impl Iterator<Item = (Handle, User)> {
+        let credentials = self.inputs.credentials();
+        self.inputs.apps().into_iter().flat_map(move |(key, app)| {
+            let sources = app.spec.all_sources().into_iter().enumerate();
+            let users: Vec<(Handle, User)> = sources
+                .filter_map(|(number, source)| {
+                    let project = &app.spec.project;
+                    let handle = self
+                        .repositories
+                        .open(&source.repo_url, project, &credentials);
+                    let user = User {
+                        key: key.clone(),
+                        app: app.clone(),
+                        number,
+                        source,
+                    };
+                    Some((handle.ok()?, user))
+                })
+                .collect();
+            users
+        })
+    }
+
+    /// A reference means `revision` now: who would render differently goes first.
+    async fn moved(&self, handle: Handle, revision: Revision, users: Vec<User>) {
+        let text = revision.to_string();
+        let users: Vec<User> = users
+            .into_iter()
+            .filter(|user| user.compared() != text)
+            .collect();
+        if users.is_empty() {
+            return;
+        }
+        let Ok(snapshot) = self.repositories.snapshot(&handle, revision).await else {
+            for user in users {
+                self.enqueue(user.key, Trigger::Reference, Urgency::Now);
+            }
+            return;
+        };
+        for (key, urgency) in self.judge(users, snapshot, text).await {
+            self.enqueue(key, Trigger::Reference, urgency);
+        }
+    }
+
+    async fn judge(
+        &self,
+        users: Vec<User>,
+        snapshot: Snapshot,
+        revision: String,
+    ) -> Vec<(AppKey, Urgency)> {
+        let renders = self.renders.clone();
+        let keys: Vec<AppKey> = users.iter().map(|user| user.key.clone()).collect();
+        let judged = self.on_render_thread("look at a new commit", move || {
+            let judge = |user: User| {
+                let key = RenderKey {
+                    app: user.key,
+                    number: user.number,
+                    input: yaml::json::to_string(&user.source.to_value()),
+                    revision: revision.clone(),
+                };
+                let urgency = if renders.holds(&key, &*snapshot.tree) {
+                    Urgency::Background
+                } else {
+                    Urgency::Now
+                };
+                (key.app, urgency)
+            };
+            users.into_iter().map(judge).collect()
+        });
+        let all_now = || keys.into_iter().map(|key| (key, Urgency::Now)).collect();
+        judged.await.unwrap_or_else(|_| all_now())
+    }
+}
+
+/// Where a repository is, for which project: projects may have credentials of their own.
+fn place(repository: &Repository, app: &Application) -> String {
+    format!("{} {}", repository.url().normalized(), app.spec.project)
+}
