@@ -481,4 +481,29 @@ mod tests {
         assert_eq!(Version::parse("1.0.0+a"), Version::parse("1.0.0+b"));
         assert!(Version::parse("1.0.0-01").is_none());
     }
+
+    proptest::proptest! {
+        #[test]
+        fn no_text_panics(text in "[v0-9xX*.,<>=!~^| a+-]{0,40}", version in "[v0-9a.+-]{0,20}") {
+            let version = Version::parse(&version);
+            if let (Ok(range), Some(version)) = (Constraint::parse(&text), version) {
+                let _ = range.allows(&version);
+            }
+        }
+
+        #[test]
+        fn a_version_is_in_the_range_that_names_it(
+            major in 0_u64..20, minor in 0_u64..20, patch in 0_u64..20
+        ) {
+            let version = Version::parse(&format!("{major}.{minor}.{patch}")).unwrap();
+            for range in ["=", "", "~", "^", ">=", "<="] {
+                let range = Constraint::parse(&format!("{range}{}", version.original())).unwrap();
+                proptest::prop_assert!(range.allows(&version), "{range}");
+            }
+            for range in ["!=", "<", ">"] {
+                let range = Constraint::parse(&format!("{range}{}", version.original())).unwrap();
+                proptest::prop_assert!(!range.allows(&version), "{range}");
+            }
+        }
+    }
 }

@@ -3,13 +3,12 @@
 //! Its layout is Git's own, so real Git can look into it. It must never know credentials.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use gix::ObjectId;
 use sha2::{Digest, Sha256};
 
 use crate::objects::Objects;
-use crate::store::lock;
 use crate::{Problem, RepoUrl, Scheme};
 
 /// The most commits remembered as complete with their history: told to the server at a fetch, so
@@ -19,16 +18,35 @@ const MAX_TIPS: usize = 256;
 /// Where the complete commits are noted.
 const TIPS: &str = "refs/tiphys";
 
+/// Packs after which a database starts over: each fetch adds one, and every lookup asks them all.
+const MAX_PACKS: usize = 400;
+
 /// A bare repository: objects, and which commits are complete.
 pub(crate) struct Database {
     directory: PathBuf,
-    objects: Arc<Objects>,
-    /// Newest last.
-    tips: Mutex<Vec<ObjectId>>,
-    /// Locked as long as the database is open, so that another process does not clean it up.
-    _in_use: std::fs::File,
+    opened: RwLock<Opened>,
     /// Held while a fetch runs, so that two do not bring the same objects.
     pub(crate) fetching: tokio::sync::Mutex<()>,
+}
+
+struct Opened {
+    objects: Arc<Objects>,
+    /// Newest last.
+    tips: Vec<ObjectId>,
+    /// Locked as long as the database is open, so that another process does not clean it up.
+    in_use: std::fs::File,
+}
+
+impl Opened {
+    fn open(directory: &Path) -> std::io::Result<Opened> {
+        lay_out(directory)?;
+        let in_use = take_into_use(directory)?;
+        Ok(Opened {
+            objects: Arc::new(Objects::open(&directory.join("objects"))?),
+            tips: read_tips(&directory.join(TIPS))?,
+            in_use,
+        })
+    }
 }
 
 impl Database {
@@ -49,27 +67,28 @@ impl Database {
 
     /// As [`Database::open`], with nothing but its own objects.
     pub(crate) fn open_plain(directory: &Path, url: &RepoUrl) -> Result<Database, Problem> {
-        let folder = folder_of(directory, url);
-        lay_out(&folder).map_err(|error| Problem::Store(error.to_string()))?;
-        Self::open_directory(folder)
+        Self::open_directory(folder_of(directory, url))
     }
 
     fn open_directory(directory: PathBuf) -> Result<Database, Problem> {
-        let store = |error: std::io::Error| Problem::Store(error.to_string());
-        let in_use = take_into_use(&directory).map_err(store)?;
-        let objects = Objects::open(&directory.join("objects")).map_err(store)?;
-        let tips = read_tips(&directory.join(TIPS)).map_err(store)?;
+        let opened = Opened::open(&directory).map_err(|error| Problem::Store(error.to_string()))?;
         Ok(Database {
             directory,
-            objects: Arc::new(objects),
-            tips: Mutex::new(tips),
-            _in_use: in_use,
+            opened: RwLock::new(opened),
             fetching: tokio::sync::Mutex::default(),
         })
     }
 
-    pub(crate) fn objects(&self) -> &Arc<Objects> {
-        &self.objects
+    fn opened(&self) -> RwLockReadGuard<'_, Opened> {
+        self.opened.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn opened_mut(&self) -> RwLockWriteGuard<'_, Opened> {
+        self.opened.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn objects(&self) -> Arc<Objects> {
+        self.opened().objects.clone()
     }
 
     /// The file in which Git notes where history was cut off.
@@ -79,24 +98,82 @@ impl Database {
 
     /// Commits that are here with everything below them, newest first.
     pub(crate) fn tips(&self) -> Vec<ObjectId> {
-        lock(&self.tips).iter().rev().copied().collect()
+        self.opened().tips.iter().rev().copied().collect()
     }
 
     /// Notes commits that a fetch completed.
     pub(crate) fn add_tips(&self, ids: &[ObjectId]) -> std::io::Result<()> {
-        let mut tips = lock(&self.tips);
+        let mut opened = self.opened_mut();
         for id in ids {
             let file = self.directory.join(TIPS).join(id.to_string());
             std::fs::write(file, format!("{id}\n"))?;
-            tips.push(*id);
+            opened.tips.push(*id);
         }
-        while tips.len() > MAX_TIPS {
-            let oldest = tips.remove(0);
-            if !tips.contains(&oldest) {
+        while opened.tips.len() > MAX_TIPS {
+            let oldest = opened.tips.remove(0);
+            if !opened.tips.contains(&oldest) {
                 std::fs::remove_file(self.directory.join(TIPS).join(oldest.to_string()))?;
             }
         }
         Ok(())
+    }
+
+    /// Runs `fetch`: on this database, or, when that has too many packs, on an empty one that then
+    /// takes its place. Snapshots of the old one that are still read then ask for missing files in
+    /// vain, which their readers may retry with a new snapshot.
+    pub(crate) fn fetch_with(
+        &self,
+        fetch: impl Fn(&Database) -> Result<(), Problem>,
+    ) -> Result<(), Problem> {
+        let store = |error: std::io::Error| Problem::Store(error.to_string());
+        if !self.is_crowded().map_err(store)? {
+            return fetch(self);
+        }
+        let fresh = self.directory.with_extension("new");
+        remove_folder(&fresh).map_err(store)?;
+        let fetched = Database::open_directory(fresh.clone()).and_then(|it| fetch(&it));
+        if let Err(problem) = fetched {
+            remove_folder(&fresh).map_err(store)?;
+            return Err(problem);
+        }
+        self.replace_by(&fresh).map_err(store)
+    }
+
+    /// Whether there are too many packs, and no other process uses them.
+    fn is_crowded(&self) -> std::io::Result<bool> {
+        let packs = std::fs::read_dir(self.directory.join("objects/pack"))?;
+        if packs
+            .flatten()
+            .filter(|it| it.path().extension().is_some_and(|it| it == "pack"))
+            .count()
+            < MAX_PACKS
+        {
+            return Ok(false);
+        }
+        let opened = self.opened();
+        opened.in_use.unlock()?;
+        let is_alone = opened.in_use.try_lock().is_ok();
+        opened.in_use.unlock()?;
+        opened.in_use.lock_shared()?;
+        Ok(is_alone)
+    }
+
+    fn replace_by(&self, fresh: &Path) -> std::io::Result<()> {
+        let old = self.directory.with_extension("old");
+        remove_folder(&old)?;
+        let mut opened = self.opened_mut();
+        std::fs::rename(&self.directory, &old)?;
+        std::fs::rename(fresh, &self.directory)?;
+        *opened = Opened::open(&self.directory)?;
+        drop(opened);
+        remove_folder(&old)
+    }
+}
+
+fn remove_folder(folder: &Path) -> std::io::Result<()> {
+    match std::fs::remove_dir_all(folder) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+        done => done,
     }
 }
 

@@ -242,4 +242,14 @@ mod tests {
         let (known, problems) = KnownHosts::parse(&text);
         assert_eq!((known.lines.len(), problems.len()), (1, 2));
     }
+
+    proptest::proptest! {
+        #[test]
+        fn no_text_panics(text in "[ -~\\n]{0,80}", host in "[a-z.*?]{0,10}", pattern in "[a-z.*?!]{0,10}") {
+            let key = PublicKey::from_openssh(&format!("ssh-ed25519 {KEY}")).unwrap();
+            let (known, _) = KnownHosts::parse(&format!("{text}\n{pattern} ssh-ed25519 {KEY}"));
+            known.judge(&host, 22, &key);
+            proptest::prop_assert!(matches(&host, &host) && matches("*", &host));
+        }
+    }
 }

@@ -505,7 +505,7 @@ impl Repository {
         self.0.n_fetches.fetch_add(1, Ordering::Relaxed);
         let remote = self.0.remote.clone();
         self.run(self.0.options.fetch_timeout, move |budget| {
-            remote.fetch(&budget, &database, &missing)
+            database.fetch_with(|database| remote.fetch(&budget, database, &missing))
         })
         .await
     }

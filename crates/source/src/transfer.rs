@@ -378,7 +378,12 @@ fn fetch_over(
     let done = gix::protocol::fetch(
         &mut question,
         |received, progress, interrupted| {
-            pack = Some(unpack(received, progress, interrupted, database.objects())?);
+            pack = Some(unpack(
+                received,
+                progress,
+                interrupted,
+                &database.objects(),
+            )?);
             Ok(true)
         },
         Discard,

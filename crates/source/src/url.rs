@@ -449,4 +449,15 @@ mod tests {
         let url = RepoUrl::parse("ssh://git@[::1]:2222/a").unwrap();
         assert_eq!((url.host(), url.port()), ("::1", Some(2222)));
     }
+
+    proptest::proptest! {
+        #[test]
+        fn no_text_panics_and_what_is_read_reads_the_same_again(text in "[ -~\\PC]{0,40}") {
+            if let Ok(url) = RepoUrl::parse(&text) {
+                let again = RepoUrl::parse(&url.without_user());
+                // Without a user the form `user@host:path` is none.
+                proptest::prop_assert!(again.is_ok() || url.is_scp);
+            }
+        }
+    }
 }

@@ -162,7 +162,7 @@ impl Inner {
             None => None,
         };
         let objects = self.database.objects();
-        let files = files::read(&self.root, git.as_ref(), objects, &mut state.seen)?;
+        let files = files::read(&self.root, git.as_ref(), &objects, &mut state.seen)?;
         let tree = self.write_tree(&mut state.written, &files, 0)?;
         let head = git.and_then(|git| Some(git.head_id().ok()?.detach()));
         let parent = match head {

@@ -256,3 +256,43 @@ async fn files_of_another_login_are_not_given() {
         "{error}"
     );
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_with_too_many_packs_starts_over() {
+    let fixture = Fixture::with_history();
+    let server = serve(&fixture).await;
+    let repository = open(&server, &fixture.store());
+    read(&repository, "main", "a.yaml").await.unwrap();
+    let folder = fixture.folder.path().join("store");
+    let database = std::fs::read_dir(&folder)
+        .unwrap()
+        .next()
+        .unwrap()
+        .unwrap()
+        .path();
+    let packs = database.join("objects/pack");
+    for n in 0..400 {
+        std::fs::write(packs.join(format!("pack-{n}.pack")), "").unwrap();
+    }
+    fixture.commit("a.yaml", "v: newest\n");
+    assert_eq!(
+        read(&repository, "main", "a.yaml").await.as_deref(),
+        Ok("v: newest\n")
+    );
+    let n_packs = |folder: &std::path::Path| {
+        let files = std::fs::read_dir(folder)
+            .unwrap()
+            .map(|it| it.unwrap().path());
+        files
+            .filter(|it| it.extension().is_some_and(|it| it == "pack"))
+            .count()
+    };
+    assert_eq!(n_packs(&packs), 1);
+    assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 1);
+    // What was here before is fetched again when it is asked for.
+    assert_eq!(
+        read(&repository, "dev", "a.yaml").await.as_deref(),
+        Ok("v: dev\n")
+    );
+    assert_eq!(n_packs(&packs), 2);
+}
