@@ -99,6 +99,7 @@ pub fn settle(
         Then::Finalizers => cycle.run(Entry::AfterFinalizers),
         Then::Wave => cycle.after_wave(),
         Then::HookDeletion => cycle.after_hook_deletion(batch),
+        Then::Failing { message } => cycle.run_sync_fail(message.clone()),
         Then::SyncFail { message } => cycle.after_sync_fail(message),
         Then::Finish { phase, message } => cycle.done(phase.clone(), message.clone()),
         Then::Terminate if is_clean => {
@@ -167,7 +168,7 @@ impl<'p> Cycle<'p, '_> {
                 .into_iter()
                 .filter(|task| self.results.is_sync_failed(task))
                 .collect();
-            return self.fail(&failed, on_failure, TASKS_FAILED);
+            return self.fail(&failed, &on_failure, TASKS_FAILED);
         }
         self.next_wave(tasks)
     }
@@ -408,7 +409,7 @@ impl<'p> Cycle<'p, '_> {
                 .filter(|task| (task.key.phase, task.wave) == step && self.results.is_running(task))
                 .collect();
             if running.is_empty() {
-                return self.fail(&failed, on_failure, APPLY_FAILED);
+                return self.fail(&failed, &on_failure, APPLY_FAILED);
             }
             return self.wait(why_waiting(&running, "", None));
         }
@@ -453,22 +454,36 @@ impl<'p> Cycle<'p, '_> {
             .collect()
     }
 
-    /// Semantics 23-25: the SyncFail hooks run, then the operation has failed.
-    fn fail(mut self, failed: &Tasks<'p>, on_failure: Tasks<'p>, summary: &str) -> Step {
+    /// Semantics 23-25: hooks go whose policy says so, the SyncFail hooks run, then the operation
+    /// has failed.
+    fn fail(mut self, failed: &Tasks<'p>, on_failure: &Tasks<'p>, summary: &str) -> Step {
         let message = self.with_reasons(failed, summary);
-        if on_failure.is_empty()
-            || on_failure
-                .iter()
-                .all(|task| self.results.is_completed(task))
+        if on_failure
+            .iter()
+            .all(|task| self.results.is_completed(task))
         {
             return self.finish(DeletePolicy::HookFailed, OperationPhase::Failed, message);
         }
-        let pending: Tasks<'p> = on_failure
-            .into_iter()
-            .filter(|task| self.results.is_pending(task))
-            .collect();
+        let hooks = self.hooks_to_delete(DeletePolicy::HookFailed);
+        let then = Then::Failing {
+            message: message.clone(),
+        };
+        let deletions = batch::hook_deletions(self.plan, &hooks, self.view.live, then);
         self.results
             .conclude(OperationPhase::Running, message.clone());
+        if deletions.is_empty() {
+            return self.run_sync_fail(message);
+        }
+        self.execute(deletions)
+    }
+
+    fn run_sync_fail(self, message: String) -> Step {
+        let hooks = self
+            .plan
+            .tasks
+            .iter()
+            .filter(|task| task.key.phase == hook::Phase::SyncFail);
+        let pending: Tasks<'p> = hooks.filter(|task| self.results.is_pending(task)).collect();
         self.run_tasks(&pending, Then::SyncFail { message })
     }
 

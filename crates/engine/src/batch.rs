@@ -49,6 +49,9 @@ pub(crate) enum Then {
     Finalizers,
     Wave,
     HookDeletion,
+    Failing {
+        message: String,
+    },
     SyncFail {
         message: String,
     },

@@ -188,11 +188,11 @@ pub fn app_health(comparison: &Comparison, subject: &Subject<'_>) -> (HealthCode
             }
         }
     }
-    let is_any_live = shown().any(|one| one.live.is_some());
-    if shown().next().is_some() && !is_any_live {
+    let mut objects = shown().filter(|one| !one.is_hook).peekable();
+    if objects.peek().is_some() && objects.all(|one| one.live.is_none()) {
         return (HealthCode::Missing, String::new());
     }
-    (worst, caused_by(&mut causes))
+    (worst, caused_by(&causes))
 }
 
 /// The health of an object, as far as it counts for its application (semantics 181).
@@ -235,14 +235,12 @@ fn cause(one: &Compared) -> String {
     format!("{group}{}:{namespace}{}", key.kind, key.name)
 }
 
-fn caused_by(causes: &mut Vec<String>) -> String {
-    causes.sort_unstable();
-    let more = causes.len().saturating_sub(MAX_CAUSES);
-    causes.truncate(MAX_CAUSES);
-    match (causes.is_empty(), more) {
-        (true, _) => String::new(),
-        (false, 0) => format!("Caused by {}", causes.join(", ")),
-        (false, more) => format!("Caused by {} and {more} more", causes.join(", ")),
+fn caused_by(causes: &[String]) -> String {
+    let named = causes.get(..MAX_CAUSES).unwrap_or(causes).join(", ");
+    match causes.len().saturating_sub(MAX_CAUSES) {
+        _ if named.is_empty() => String::new(),
+        0 => format!("Caused by {named}"),
+        more => format!("Caused by {named} and {more} more"),
     }
 }
 

@@ -197,7 +197,7 @@ mod tests {
             let found = id.as_ref().map(|id| (id.instance, id.key.to_string()));
             assert_eq!(found, want.map(|(i, k)| (i, k.to_owned())), "{text}");
         };
-        check("app:/Service:ns/name", Some(("app", "/Service/ns/name")));
+        check("app:/Service:ns/name", Some(("app", "Service/ns/name")));
         check(
             "ns_app:apps/Deployment:ns/d",
             Some(("ns_app", "apps/Deployment/ns/d")),

@@ -129,9 +129,6 @@ fn prepare(value: &Value) -> Value {
         "managedFields",
         "namespace",
         "generation",
-        "uid",
-        "selfLink",
-        "resourceVersion",
     ] {
         metadata.remove(field);
     }
@@ -224,7 +221,8 @@ impl Walk {
 
     fn compare(&mut self, at: Sides<'_>, ty: Option<TypeRef<'_>>, merge: Merge) {
         let Some(live) = at.live else {
-            if !is_dropped(at, ty) {
+            // A custom resource keeps its zero values.
+            if ty.is_none() || !is_dropped(at, ty) {
                 self.differs(Some(at.desired), None);
             }
             return;

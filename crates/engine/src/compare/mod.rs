@@ -150,6 +150,8 @@ fn compare_desired(
     means: &Means<'_>,
 ) -> (Compared, Option<Condition>) {
     let is_hook = one.is_hook();
+    let is_permitted = subject.gate().permits_kind(&one.object.gvk(), &one.key);
+    let live = live.filter(|_| is_permitted);
     let is_own = live.is_none_or(|live| is_own_mark(one, live, subject));
     let mut diff = match live {
         Some(live) if !is_hook => diff::diff(&one.object, live, means),
@@ -160,7 +162,7 @@ fn compare_desired(
         .and_then(|schema| dropped::take(&mut diff, &one.object, &schema));
     let status = if is_hook || hook::is_ignored(&one.object) || !is_own {
         SyncCode::Unset
-    } else if one.verdict.is_err() {
+    } else if !is_permitted {
         SyncCode::Unknown
     } else if live.is_none() || !diff.is_empty() {
         SyncCode::OutOfSync
@@ -281,7 +283,8 @@ fn overall(comparison: &Comparison, subject: &Subject<'_>) -> SyncCode {
     let counts = |one: &Compared| {
         let is_extra_and_ignored =
             one.desired.is_none() && one.live.as_ref().is_some_and(hook::ignores_extraneous);
-        one.status == SyncCode::OutOfSync && !is_extra_and_ignored
+        // What the project forbids is shown as Unknown, and keeps the application OutOfSync.
+        matches!(one.status, SyncCode::OutOfSync | SyncCode::Unknown) && !is_extra_and_ignored
     };
     if comparison.objects.iter().any(counts) || namespace_metadata_changed(subject) {
         SyncCode::OutOfSync

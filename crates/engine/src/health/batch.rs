@@ -49,33 +49,36 @@ pub(super) fn horizontal_pod_autoscaler(object: &Object) -> Checked {
     Ok(autoscaling(conditions.as_list().unwrap_or_default()))
 }
 
-/// The first condition with an opinion decides.
+/// A broken condition decides, then a working one (semantics 173).
 fn autoscaling(conditions: &[Value]) -> Health {
-    for condition in conditions {
-        let (name, message) = (member(condition, "type"), member(condition, "message"));
-        let is_broken = matches!(
-            (name, member(condition, "reason")),
-            ("AbleToScale", "FailedGetScale" | "FailedUpdateScale")
-                | (
-                    "ScalingActive",
-                    "FailedGetResourceMetric"
-                        | "FailedGetObjectMetric"
-                        | "FailedGetPodsMetric"
-                        | "FailedGetExternalMetric"
-                        | "FailedComputeMetricsReplicas"
-                        | "InvalidSelector"
-                )
-        );
-        if is_broken {
-            return health(HealthCode::Degraded, message);
-        }
-        let is_working = matches!(name, "AbleToScale" | "ScalingLimited")
-            && member(condition, "status") == "True";
-        if is_working {
-            return health(HealthCode::Healthy, message);
-        }
+    let message = |condition| member(condition, "message").to_owned();
+    if let Some(broken) = conditions.iter().find(|condition| is_broken(condition)) {
+        return health(HealthCode::Degraded, message(broken));
     }
-    health(HealthCode::Progressing, "Waiting to Autoscale")
+    let is_working = |condition: &&Value| {
+        matches!(member(condition, "type"), "AbleToScale" | "ScalingLimited")
+            && member(condition, "status") == "True"
+    };
+    match conditions.iter().find(is_working) {
+        Some(working) => health(HealthCode::Healthy, message(working)),
+        None => health(HealthCode::Progressing, "Waiting to Autoscale"),
+    }
+}
+
+fn is_broken(condition: &Value) -> bool {
+    matches!(
+        (member(condition, "type"), member(condition, "reason")),
+        ("AbleToScale", "FailedGetScale" | "FailedUpdateScale")
+            | (
+                "ScalingActive",
+                "FailedGetResourceMetric"
+                    | "FailedGetObjectMetric"
+                    | "FailedGetPodsMetric"
+                    | "FailedGetExternalMetric"
+                    | "FailedComputeMetricsReplicas"
+                    | "InvalidSelector"
+            )
+    )
 }
 
 pub(super) fn workflow(object: &Object) -> Checked {
