@@ -11,7 +11,7 @@ use api::status::{HistoryEntry, SyncStatus};
 use api::{Application, ApplicationSpec, ApplicationStatus, Condition, SyncCode, Time, reason};
 use jiff::{SignedDuration, Timestamp};
 
-use crate::compare::Comparison;
+use crate::compare::{Compared, Comparison};
 
 /// How often an automated sync is tried again when the spec says nothing (semantics 88).
 const DEFAULT_RETRIES: i64 = 5;
@@ -235,7 +235,8 @@ pub fn autosync(
             );
             return Auto::Refused(Condition::new(reason::SYNC_ERROR, message));
         }
-        if !automated.self_heal {
+        let drifted = drifted(&shown);
+        if !automated.self_heal || drifted.is_empty() {
             return Auto::Nothing;
         }
         let count = last
@@ -248,15 +249,7 @@ pub fn autosync(
         }
         if let Some(sync) = &mut operation.sync {
             sync.auto_heal_attempts_count = count.saturating_add(1);
-            let drifted = shown.iter().filter(|one| one.status != SyncCode::Synced);
-            sync.resources = drifted
-                .map(|one| SyncResource {
-                    group: one.key.group.to_string(),
-                    kind: one.key.kind.to_string(),
-                    name: one.key.name.to_string(),
-                    ..SyncResource::default()
-                })
-                .collect();
+            sync.resources = drifted;
         }
     }
     if automated.prune && !automated.allow_empty && shown.iter().all(|one| one.requires_pruning) {
@@ -267,6 +260,27 @@ pub fn autosync(
         return Auto::Refused(Condition::new(reason::SYNC_ERROR, message));
     }
     Auto::Sync(Box::new(operation))
+}
+
+/// The objects that a self-heal is for; what is being deleted needs no other operation.
+fn drifted(shown: &[&Compared]) -> Vec<SyncResource> {
+    let is_going = |one: &Compared| {
+        one.desired.is_none()
+            && one
+                .live
+                .as_ref()
+                .is_some_and(manifest::Object::is_terminating)
+    };
+    shown
+        .iter()
+        .filter(|one| one.status != SyncCode::Synced && !is_going(one))
+        .map(|one| SyncResource {
+            group: one.key.group.to_string(),
+            kind: one.key.kind.to_string(),
+            name: one.key.name.to_string(),
+            ..SyncResource::default()
+        })
+        .collect()
 }
 
 /// A Go slice of strings as `%s` prints it.
@@ -304,16 +318,22 @@ fn automated_operation(app: &Application, sync: &SyncStatus) -> Operation {
 }
 
 /// The last operation, when it was about the same revisions and sources (semantics 100, 101).
+/// Revisions that were compared before and found Synced needed no operation: what differs now was
+/// changed in the cluster (recording aoa-basic).
 fn attempted<'a>(app: &'a Application, sync: &SyncStatus) -> Option<&'a OperationState> {
     let last = app.status.operation_state.as_ref()?;
     let Some(result) = &last.sync_result else {
         return last.phase.is_completed().then_some(last);
     };
+    let before = &app.status.sync;
+    let was_synced = before.status == SyncCode::Synced;
     let is_same = if app.spec.has_multiple_sources() {
-        result.revisions == sync.revisions && result.sources == app.spec.sources
+        let was_seen = was_synced && before.revisions == sync.revisions;
+        (was_seen || result.revisions == sync.revisions) && result.sources == app.spec.sources
     } else {
+        let was_seen = was_synced && before.revision == sync.revision;
         let source = app.spec.all_sources().pop().unwrap_or_default();
-        result.revision == sync.revision && result.source == source
+        (was_seen || result.revision == sync.revision) && result.source == source
     };
     is_same.then_some(last)
 }

@@ -4,7 +4,7 @@
 //! `sandbox/pod` asks for, and refuses what the recording says the real server refused.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use engine::action::{Apply, Method, OnConflict, Outcome, Run, Verb};
 use engine::live::Scope;
@@ -14,6 +14,9 @@ use manifest::{Gvk, Object, ObjectKey, patch};
 use yaml::{Map, Value, json};
 
 pub(crate) const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
+
+/// Read once: the table is large.
+static SCHEMAS: LazyLock<Arc<SchemaSet>> = LazyLock::new(SchemaSet::builtin);
 
 /// A write, as the recordings list them.
 #[derive(Clone, Debug, PartialEq)]
@@ -40,7 +43,7 @@ pub(crate) struct Cluster {
 impl Cluster {
     pub(crate) fn new(now: jiff::Timestamp) -> Self {
         Cluster {
-            schemas: SchemaSet::builtin(),
+            schemas: Arc::clone(&SCHEMAS),
             live: Live::default(),
             requests: Vec::new(),
             stage: 0,

@@ -28,6 +28,8 @@ pub(crate) struct World {
     pub(crate) settings: Settings,
     /// The number of commits that an application has seen, and what it was last reconciled for.
     seen: BTreeMap<ObjectKey, (usize, String)>,
+    /// The applications that were automated when they were last looked at.
+    automated: BTreeMap<ObjectKey, bool>,
 }
 
 /// Why a scenario cannot be replayed here.
@@ -41,6 +43,7 @@ impl World {
             commits: Vec::new(),
             settings: Settings::default(),
             seen: BTreeMap::new(),
+            automated: BTreeMap::new(),
         }
     }
 
@@ -120,10 +123,14 @@ impl World {
                     }
                     _ => self.commits.len(),
                 };
-                let n_commits = if app
-                    .operation
-                    .as_ref()
-                    .is_some_and(|it| !it.initiated_by.automated)
+                let is_automated = app.spec.is_automated();
+                let was_automated = self.automated.insert(key.clone(), is_automated);
+                let turned_on = is_automated && was_automated == Some(false);
+                let n_commits = if turned_on
+                    || app
+                        .operation
+                        .as_ref()
+                        .is_some_and(|it| !it.initiated_by.automated)
                 {
                     self.commits.len()
                 } else {
