@@ -4,7 +4,7 @@
 //! cluster or a client is a `Value` until a typed crate (`api`) looks at it.
 //!
 //! [`parse_documents`] reads YAML as `sigs.k8s.io/yaml` does, [`emit`] writes it, [`json`] does the
-//! same for JSON, and [`Events`] gives the parts of a text with their byte ranges.
+//! same for JSON, and [`events::Events`] gives the parts of a text with their byte ranges.
 //!
 //! This crate knows text and data. It must never know what a Kubernetes object is.
 
