@@ -84,7 +84,7 @@ const MANIFEST_WORDS: [&str; 3] = ["apiVersion:", "kind:", "metadata:"];
 /// - An object with a list in `items` stands for the items; one with `items: null`, no `spec` and
 ///   no `status` stands for nothing.
 /// - An object without `apiVersion` fails the file; one without a name is kept with a problem.
-/// - Repeated keys are kept (the last one) with a problem.
+/// - Repeated keys are kept (the last one) with a problem; text behind `...` is left out with one.
 #[must_use]
 pub fn decode(path: &str, bytes: &[u8]) -> Decoded {
     let mut reader = Reader {
@@ -176,8 +176,11 @@ impl Reader<'_> {
             };
         }
         for warning in documents.take_warnings() {
-            let message = format!("key {:?} is repeated, the last one is used", &*warning.key);
-            self.report(warning.position, Consequence::Kept, message);
+            self.report(
+                warning.position,
+                Consequence::Kept,
+                warning.oddity.to_string(),
+            );
         }
         self.decoded
             .problems

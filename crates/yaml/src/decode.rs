@@ -7,7 +7,7 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 
-use crate::error::{Cause, Error, Position, Warning};
+use crate::error::{Cause, Error, Oddity, Position, Warning};
 use crate::events::{Event, Events, Span, Style, Tag};
 use crate::keys::KeyCache;
 use crate::limits::{ALIAS_RANGE_HIGH, ALIAS_RANGE_LOW, MAX_DEPTH, MAX_NODES};
@@ -119,7 +119,19 @@ impl Decoder {
             return Ok(self.root.take().zip(self.start));
         }
         self.warnings.truncate(n_warnings);
-        self.document(&mut Events::of(source))
+        let mut events = Events::of(source);
+        let found = self.document(&mut events)?;
+        if found.is_some() {
+            let position = match events.next_event() {
+                Ok(next) => next.map(|(_, span)| span.position),
+                Err(error) => Some(error.position),
+            };
+            self.warnings.extend(position.map(|position| Warning {
+                position,
+                oddity: Oddity::IgnoredText,
+            }));
+        }
+        Ok(found)
     }
 
     fn reset(&mut self) {
@@ -238,7 +250,7 @@ impl Decoder {
                 Mode::GoYaml2 | Mode::GoYaml3 if merges => {}
                 Mode::GoYaml2 => self.warnings.push(Warning {
                     position: later.position,
-                    key: later.key.clone(),
+                    oddity: Oddity::RepeatedKey(later.key.clone()),
                 }),
                 Mode::GoYaml2Strict | Mode::GoYaml3 => {
                     let cause = Cause::DuplicateKey(later.key.to_string());

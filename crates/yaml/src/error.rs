@@ -83,22 +83,42 @@ pub enum Cause {
     BadSeparator(String),
 }
 
-/// A repeated key of a mapping; the last one was taken.
+/// Something in a text that go-yaml accepts without a word.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Warning {
-    /// Where the later key stands.
+    /// Where it stands.
     pub position: Position,
-    /// The key.
-    pub key: Str,
+    /// What it is.
+    pub oddity: Oddity,
+}
+
+/// What a [`Warning`] is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Oddity {
+    /// A map has this key again; the last one is used.
+    RepeatedKey(Str),
+    /// Text behind the end of the first document of a piece of a stream is not used: a document
+    /// that was ended by `...`, or that the text ended by breaking the grammar.
+    IgnoredText,
+}
+
+impl fmt::Display for Oddity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Oddity::RepeatedKey(key) => {
+                let key = key.as_str();
+                write!(
+                    f,
+                    "key {key:?} appears more than once, the last one is used"
+                )
+            }
+            Oddity::IgnoredText => f.write_str("text behind the end of the document is ignored"),
+        }
+    }
 }
 
 impl fmt::Display for Warning {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{}: key {:?} appears more than once, the last one is used",
-            self.position,
-            self.key.as_str()
-        )
+        write!(f, "{}: {}", self.position, self.oddity)
     }
 }

@@ -25,7 +25,7 @@ mod stream;
 mod value;
 
 pub use emit::{Dialect, emit, emit_in};
-pub use error::{Cause, Error, Position, Warning};
+pub use error::{Cause, Error, Oddity, Position, Warning};
 pub use limits::{MAX_BYTES, MAX_DEPTH, MAX_NODES};
 pub use map::Map;
 pub use resolve::Mode;

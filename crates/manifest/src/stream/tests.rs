@@ -141,7 +141,7 @@ fn odd_objects_are_kept_with_a_problem() {
         "a.yaml",
         &format!("{CONFIG_MAP}  name: b\n"),
         &[("ConfigMap/b", 1)],
-        &["Kept a.yaml:5:3: key \"name\" is repeated, the last one is used"],
+        &["Kept a.yaml:5:3: key \"name\" appears more than once, the last one is used"],
     );
 }
 

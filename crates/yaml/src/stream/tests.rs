@@ -141,6 +141,22 @@ fn streams_are_cut_as_kubernetes_does() {
 }
 
 #[test]
+fn text_that_go_yaml_never_reads_is_a_warning() {
+    for (text, want) in [
+        (
+            "a: 1\n...\nb: 2\n",
+            "line 3, column 1: text behind the end of the document is ignored",
+        ),
+        ("a: 1\n...\n# c\n---\nb: 2\n", ""),
+        ("a: 1\n---\nb: 2\n", ""),
+    ] {
+        let found = parse_documents(text, Mode::GoYaml2).map(|(_, warnings)| warnings);
+        let found: Vec<String> = found.iter().flatten().map(Warning::to_string).collect();
+        assert_eq!(found.join("\n"), want, "{text}");
+    }
+}
+
+#[test]
 fn a_stream_may_begin_as_json() {
     check_documents(
         "{\"a\":1}\n{\"b\":2}\n",
