@@ -118,3 +118,71 @@ fn both_ways_agree_on_all_recorded_texts() {
         "the simple way is hardly taken: {n_simple} of {n}"
     );
 }
+
+mod arbitrary {
+    use proptest::prelude::*;
+
+    /// Lines that often make a document together, and often nearly do.
+    fn text() -> impl Strategy<Value = String> {
+        let content = prop::sample::select(vec![
+            "a:",
+            "b: c",
+            "a: 1 # n",
+            "- ",
+            "-",
+            "- a",
+            "- a: b",
+            "- b:",
+            "- - x",
+            "text",
+            "two words",
+            "# note",
+            "",
+            "a: |",
+            "b: |-",
+            "- |+",
+            "|",
+            "a: >",
+            "'q'",
+            "'q': r",
+            "\"d\": e",
+            "a: 'x'",
+            "a: \"y\" # n",
+            "a: [x, 1, 'z']",
+            "- []",
+            "a: {}",
+            "---",
+            "...",
+            "a:b",
+            "a : b",
+            "x: y: z",
+            "-- z",
+            "a: é",
+            "é: - b",
+            "? k",
+            ": v",
+            "a: &b c",
+            "a: *b",
+            "a: b\tc",
+            "http://h:1/ #x",
+        ]);
+        let line = (0_usize..5, content).prop_map(|(indent, text)| " ".repeat(indent) + text);
+        (prop::collection::vec(line, 0..9), any::<bool>()).prop_map(|(lines, closed)| {
+            let end = if closed { "\n" } else { "" };
+            lines.join("\n") + end
+        })
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig {
+            cases: 6000,
+            failure_persistence: None,
+            ..ProptestConfig::default()
+        })]
+
+        #[test]
+        fn both_ways_agree(text in text()) {
+            super::check(&text);
+        }
+    }
+}
