@@ -70,6 +70,8 @@ struct Parts<'a> {
     whole: &'a str,
     fraction: &'a str,
     suffix: &'a str,
+    /// Whether there is any digit before the suffix.
+    has_digits: bool,
 }
 
 impl Quantity {
@@ -256,8 +258,12 @@ impl FromStr for Quantity {
         }
         let parts = split(text)?;
         let (power, format) = read_suffix(parts.suffix)?;
+        let fast = fast_path(&parts, power, format);
+        if fast.is_none() && !parts.has_digits {
+            return Err(QuantityError::Numeric);
+        }
         let mut quantity = exact(&parts, power, format)?;
-        if let Some(fast) = fast_path(&parts, power, format) {
+        if let Some(fast) = fast {
             if fast.keeps_text {
                 quantity.text = Some(text.into());
             }
@@ -268,36 +274,60 @@ impl FromStr for Quantity {
     }
 }
 
-/// The number as written, before any rounding.
+/// The number as written; binary amounts are rounded up to the smallest step and capped already.
 fn exact(parts: &Parts<'_>, power: i32, format: Format) -> Result<Quantity, QuantityError> {
-    let mut mantissa: i128 = 0;
-    for digit in parts.whole.bytes().chain(parts.fraction.bytes()) {
-        mantissa = mantissa
-            .checked_mul(10)
-            .and_then(|value| value.checked_add(i128::from(digit - b'0')))
-            .ok_or(QuantityError::TooLong)?;
-    }
-    if parts.negative {
-        mantissa = -mantissa;
-    }
-    let n_fraction = i32::try_from(parts.fraction.len()).map_err(|_| QuantityError::TooLong)?;
-    let exponent = match format {
-        Format::BinarySi => {
-            mantissa = mantissa
-                .checked_mul(1_i128 << power.clamp(0, 60))
-                .ok_or(QuantityError::TooLong)?;
-            -n_fraction
-        }
-        Format::DecimalExponent | Format::DecimalSi => power
+    let (mantissa, exponent) = if format == Format::BinarySi {
+        binary(parts, power)?
+    } else {
+        let digits = read_digits(parts.whole.bytes().chain(parts.fraction.bytes()))?;
+        let n_fraction = i32::try_from(parts.fraction.len()).map_err(|_| QuantityError::TooLong)?;
+        let exponent = power
             .checked_sub(n_fraction)
-            .ok_or(QuantityError::TooLong)?,
+            .ok_or(QuantityError::TooLong)?;
+        (digits, exponent)
     };
     Ok(Quantity {
-        mantissa,
+        mantissa: if parts.negative { -mantissa } else { mantissa },
         exponent,
         format,
         text: None,
     })
+}
+
+fn read_digits(mut digits: impl Iterator<Item = u8>) -> Result<i128, QuantityError> {
+    digits
+        .try_fold(0_i128, |value, digit| {
+            value.checked_mul(10)?.checked_add(i128::from(digit - b'0'))
+        })
+        .ok_or(QuantityError::TooLong)
+}
+
+/// The magnitude of a binary amount. The whole part and the fraction are scaled apart, so that a long
+/// fraction of a large unit still fits.
+fn binary(parts: &Parts<'_>, power: i32) -> Result<(i128, i32), QuantityError> {
+    const CAP: i128 = i64::MAX as i128;
+    let unit = 1_i128 << power.clamp(0, 60);
+    let whole = match read_digits(parts.whole.bytes()) {
+        Ok(whole) if whole <= CAP => whole * unit,
+        _ => CAP,
+    };
+    if whole >= CAP {
+        return Ok((CAP, 0));
+    }
+    if parts.fraction.is_empty() {
+        return Ok((whole, 0));
+    }
+    let n_digits = i32::try_from(parts.fraction.len()).map_err(|_| QuantityError::TooLong)?;
+    let fraction = read_digits(parts.fraction.bytes())?
+        .checked_mul(unit)
+        .ok_or(QuantityError::TooLong)?;
+    let steps = if n_digits > -NANO {
+        shrink(fraction, n_digits + NANO)
+    } else {
+        scale_up(fraction, -NANO - n_digits).ok_or(QuantityError::TooLong)?
+    };
+    let whole = scale_up(whole, -NANO).ok_or(QuantityError::TooLong)?;
+    Ok((whole + steps, NANO))
 }
 
 struct FastPath {
@@ -394,6 +424,7 @@ fn split(text: &str) -> Result<Parts<'_>, QuantityError> {
         whole: if whole.is_empty() { "0" } else { whole },
         fraction,
         suffix,
+        has_digits: unsigned.starts_with('0') || !whole.is_empty() || !fraction.is_empty(),
     })
 }
 

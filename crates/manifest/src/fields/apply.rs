@@ -506,7 +506,8 @@ fn updated(
 ) -> ManagedFields {
     let empty = match live {
         Some(_) => Value::Null,
-        None => zero(schema.root(), Some(new)),
+        None if schema.is_custom() => type_meta(new),
+        None => zero_object(schema.root(), new),
     };
     let change = compare(live.unwrap_or(&empty), new, schema).without(writer.ignored);
     // Nobody can refuse here, so nothing is reported.
@@ -533,8 +534,18 @@ fn updated(
     managed
 }
 
-/// A new object as Go's types have it before anything is set: structs, texts and numbers that are
-/// always there, and `null` where `new` has one. It decides what of a create counts as set.
+/// A new object as Go's types have it before anything is set; custom resources have no Go type and
+/// start from nothing.
+fn zero_object(ty: TypeRef<'_>, new: &Value) -> Value {
+    let mut object = zero(ty, Some(new));
+    for (name, value) in type_meta(new).as_map().into_iter().flat_map(Map::iter) {
+        object.map_at_mut(&[]).insert(name.clone(), value.clone());
+    }
+    object
+}
+
+/// The members that are there before anything is set: structs, texts and numbers that are
+/// always there, and `null` where `new` has one. They decide what of a create counts as set.
 fn zero(ty: TypeRef<'_>, new: Option<&Value>) -> Value {
     let Type::Map(map) = ty.ty() else {
         return Value::Null;

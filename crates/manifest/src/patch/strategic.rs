@@ -317,7 +317,11 @@ fn merge_ordered_list(
         current.as_deref().unwrap_or_default(),
         change.as_deref().unwrap_or_default(),
     ]);
-    let merged = match (current.clone(), change) {
+    let live_order = match (&current, &change, &key) {
+        (Some(current), Some(change), Some(key)) => reused_order(current, change, key),
+        _ => current.clone().unwrap_or_default(),
+    };
+    let merged = match (current, change) {
         (Some(current), None) => current,
         (None, Some(change)) => change.into_iter().filter_map(without_directives).collect(),
         (Some(current), Some(change)) => merge_list(current, change, &member, mode)?,
@@ -328,11 +332,56 @@ fn merge_ordered_list(
         items: shape?,
     };
     let (ordered, live_only) = by.partition(merged, &order)?;
-    let live_order = current.unwrap_or_default();
     let merged = by.normalize(ordered, live_only, (&order, &live_order))?;
     original.insert(target.clone(), Value::List(merged));
     patch.remove(target);
     Ok(())
+}
+
+/// The order of the live list that decides where live items go among those of an ordered patch.
+///
+/// The reference deletes and appends in the array that it later reads the order from: an item that is
+/// added while others are deleted stands in their place there, and keeps it.
+fn reused_order(current: &[Value], change: &[Value], key: &str) -> Vec<Value> {
+    let mut order = current.to_vec();
+    let mut n_items = order.len();
+    let directive = |item: &Value| {
+        item.get(DIRECTIVE)
+            .and_then(Value::as_str)
+            .map(str::to_owned)
+    };
+    for gone in change
+        .iter()
+        .filter(|item| directive(item).as_deref() == Some("delete"))
+    {
+        while let Some(at) = order[..n_items]
+            .iter()
+            .position(|item| item.get(key) == gone.get(key))
+        {
+            order[at..n_items].rotate_left(1);
+            n_items -= 1;
+            // What stood last stays there as well.
+            if let Some(last) = n_items.checked_sub(1).filter(|last| *last >= at) {
+                order[n_items] = order[last].clone();
+            }
+        }
+    }
+    if change
+        .iter()
+        .any(|item| directive(item).as_deref() == Some("replace"))
+    {
+        return order;
+    }
+    for added in change.iter().filter(|item| directive(item).is_none()) {
+        let is_there = order[..n_items]
+            .iter()
+            .any(|item| item.get(key) == added.get(key));
+        if !is_there && let Some(slot) = order.get_mut(n_items) {
+            *slot = added.clone();
+            n_items += 1;
+        }
+    }
+    order
 }
 
 /// Items of the patch must stand in the order that the directive lists.
@@ -340,33 +389,38 @@ fn check_order(change: &[Value], order: &[Value], key: Option<&str>) -> Result<(
     if change.is_empty() || order.is_empty() {
         return Ok(());
     }
-    let mut places = order.iter();
+    let mut items = Vec::with_capacity(change.len());
     for item in change {
-        if let Value::Map(map) = item {
-            if map.contains_key(DIRECTIVE) {
-                continue;
-            }
-        } else if key.is_some() {
+        let directive = item.get(DIRECTIVE).and_then(Value::as_str);
+        if key.is_none() {
+            items.push(item);
+        } else if item.as_map().is_none() {
             return Err(PatchError::WrongType {
                 expected: "map[string]interface {}",
                 found: go::type_name(item),
             });
-        }
-        let mut found = false;
-        for place in places.by_ref() {
-            if list::same_item(item, place, key)? {
-                found = true;
-                break;
-            }
-        }
-        if !found {
-            return Err(PatchError::OrderMismatch {
-                patch: go::display(&Value::List(change.to_vec())),
-                order: go::display(&Value::List(order.to_vec())),
-            });
+        } else if directive != Some("delete") {
+            items.push(item);
         }
     }
-    Ok(())
+    let (mut items, mut places) = (items.into_iter().peekable(), order.iter().peekable());
+    while let (Some(item), Some(place)) = (items.peek(), places.peek()) {
+        if item.get(DIRECTIVE).is_some() {
+            items.next();
+            continue;
+        }
+        if list::same_item(item, place, key)? {
+            items.next();
+        }
+        places.next();
+    }
+    if items.peek().is_none() {
+        return Ok(());
+    }
+    Err(PatchError::OrderMismatch {
+        patch: go::display(&Value::List(change.to_vec())),
+        order: go::display(&Value::List(order.to_vec())),
+    })
 }
 
 fn merge_list(

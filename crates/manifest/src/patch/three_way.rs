@@ -306,7 +306,11 @@ impl ListDiff {
         if options.has_deletions() {
             diff.deletions = list::deduplicate(only_before);
         }
-        let changed = options.has_changes() && before != after;
+        // The reference compares with the old items sorted, so an unsorted list that is left alone
+        // gets its order repeated.
+        let mut sorted = before.to_vec();
+        sorted.sort_by_cached_key(go::display);
+        let changed = options.has_changes() && sorted != after;
         if changed || (options.has_deletions() && !diff.deletions.is_empty()) {
             diff.order = after.to_vec();
         }

@@ -7,6 +7,7 @@
     reason = "tests read recordings and print what they judged; the crate itself reads nothing"
 )]
 
+mod oracle;
 mod recorded_ownership;
 mod recorded_patches;
 mod recordings;
