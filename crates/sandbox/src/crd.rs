@@ -114,16 +114,16 @@ pub(crate) fn reconcile(core: &Core, now: Timestamp, name: &str) -> u64 {
     if let Some(stored) = core.store.get(&collection(), "", name) {
         let value = stored.value();
         if !meta::is_terminating(&value) {
-            revision = accept(core, now, &stored, value);
+            revision = accept(core, now, &stored, &value);
         }
     }
     core.set_registry(core.built_in.with(groups(core)));
     revision
 }
 
-fn accept(core: &Core, now: Timestamp, stored: &Stored, old: Value) -> u64 {
+fn accept(core: &Core, now: Timestamp, stored: &Stored, old: &Value) -> u64 {
     let mut new = old.clone();
-    let conflict = conflict(core, &old);
+    let conflict = conflict(core, old);
     let names = old.at(&["spec", "names"]).cloned().unwrap_or_default();
     let now = clock::seconds(now);
     let status = new.map_at_mut(&["status"]);
@@ -153,10 +153,10 @@ fn accept(core: &Core, now: Timestamp, stored: &Stored, old: Value) -> u64 {
             &now,
         );
     }
-    if new == old {
+    if new == *old {
         return 0;
     }
-    crate::ownership::track_system(core, &collection_kind(), &old, &mut new);
+    crate::ownership::track_system(core, &collection_kind(), old, &mut new);
     let expect = Expect::Revision(stored.revision);
     match core.store.put(&collection(), expect, new) {
         Ok(stored) => stored.revision,
@@ -189,10 +189,10 @@ fn set_condition(status: &mut Map, what: (&str, &str), why: (&str, &str), now: &
         .find(|known| text(known, &["type"]) == what.0)
     {
         Some(known) => {
-            if text(known, &["status"]) == what.1 {
-                if let Some(time) = known.get("lastTransitionTime") {
-                    condition.insert("lastTransitionTime", time.clone());
-                }
+            if text(known, &["status"]) == what.1
+                && let Some(time) = known.get("lastTransitionTime")
+            {
+                condition.insert("lastTransitionTime", time.clone());
             }
             *known = condition.into();
         }

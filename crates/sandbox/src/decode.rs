@@ -6,7 +6,7 @@ use crate::codec;
 use crate::core::Call;
 use crate::negotiate::PRODUCED;
 use crate::status_error::ApiError;
-use crate::typing;
+use crate::{protobuf, typing};
 
 /// A decoded body, without `apiVersion` and `kind`.
 pub(crate) struct Decoded {
@@ -20,6 +20,7 @@ pub(crate) struct Decoded {
 enum Text {
     Json,
     Yaml,
+    Protobuf,
 }
 
 fn text(call: &Call<'_>) -> Result<Text, ApiError> {
@@ -27,6 +28,9 @@ fn text(call: &Call<'_>) -> Result<Text, ApiError> {
     match header.split(';').next().unwrap_or_default().trim() {
         "" | "application/json" => Ok(Text::Json),
         "application/yaml" => Ok(Text::Yaml),
+        "application/vnd.kubernetes.protobuf" if call.resource.custom.is_none() => {
+            Ok(Text::Protobuf)
+        }
         _ => Err(ApiError::unsupported_media_type(&PRODUCED)),
     }
 }
@@ -92,6 +96,7 @@ fn parse(call: &Call<'_>, kind: &str) -> Result<Decoded, ApiError> {
     let value = match text(call)? {
         Text::Json => codec::parse_json(body).map_err(|why| unrecognized(&why))?,
         Text::Yaml => codec::parse_yaml(body).map_err(|why| unrecognized(&why))?,
+        Text::Protobuf => protobuf::parse(body).map_err(ApiError::bad_request)?,
     };
     match value {
         Value::Map(_) => Ok(Decoded {

@@ -77,10 +77,12 @@ fn wanted(request: &ApiRequest) -> Result<Wanted, ApiError> {
         let media = parts.next().unwrap_or_default();
         let rest: Vec<&str> = parts.filter(|part| !part.starts_with("q=")).collect();
         match media {
-            "application/json" if rest.contains(&"as=APIGroupDiscoveryList") => {
-                if rest.contains(&"v=v2") && rest.contains(&"g=apidiscovery.k8s.io") {
-                    return Ok(Wanted::Aggregated);
-                }
+            "application/json"
+                if rest.contains(&"as=APIGroupDiscoveryList")
+                    && rest.contains(&"v=v2")
+                    && rest.contains(&"g=apidiscovery.k8s.io") =>
+            {
+                return Ok(Wanted::Aggregated);
             }
             "" | "application/json" | "*/*" | "application/*" | "application/yaml" => {
                 return Ok(Wanted::Plain);
@@ -220,7 +222,7 @@ pub(crate) fn resources(
 }
 
 fn texts(list: &[yaml::Str]) -> Value {
-    list.iter().cloned().collect::<Vec<_>>().into()
+    list.to_vec().into()
 }
 
 fn resource_entry(resource: &Resource) -> Value {

@@ -24,6 +24,7 @@ mod negotiate;
 mod openapi;
 mod options;
 mod ownership;
+mod protobuf;
 mod registry;
 mod render;
 mod reply;

@@ -161,14 +161,6 @@ impl Registry {
             .iter()
             .find(|resource| resource.kind == kind)
     }
-
-    /// All namespaced resources, one version of each: what a namespace can hold.
-    pub(crate) fn resources(&self) -> impl Iterator<Item = &Arc<Resource>> {
-        self.groups
-            .iter()
-            .flat_map(|group| group.versions.first())
-            .flat_map(|version| &version.resources)
-    }
 }
 
 fn list<'a>(value: &'a Value, key: &str) -> &'a [Value] {

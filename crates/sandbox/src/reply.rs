@@ -80,11 +80,11 @@ impl Reply {
 impl From<ApiError> for Reply {
     fn from(error: ApiError) -> Self {
         let mut reply = Reply::value(error.code, &error.status());
-        if let Some(details) = &error.details {
-            if details.retry_after_seconds > 0 {
-                let seconds = details.retry_after_seconds.to_string();
-                reply.headers.push(("retry-after", seconds));
-            }
+        if let Some(details) = &error.details
+            && details.retry_after_seconds > 0
+        {
+            let seconds = details.retry_after_seconds.to_string();
+            reply.headers.push(("retry-after", seconds));
         }
         reply
     }

@@ -55,14 +55,6 @@ impl Selector {
         self.labels.is_empty() && self.fields.is_empty()
     }
 
-    /// The one name that can match, when a field term fixes it.
-    pub(crate) fn name(&self) -> Option<&str> {
-        self.fields
-            .iter()
-            .find(|term| term.equal && term.path == "metadata.name")
-            .map(|term| term.value.as_str())
-    }
-
     /// This selector, of one object only.
     pub(crate) fn with_name(mut self, name: &str) -> Self {
         self.fields.push(FieldTerm {

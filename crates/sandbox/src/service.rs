@@ -107,10 +107,10 @@ impl Service {
 
     async fn answer(&self, request: &ApiRequest) -> Reply {
         let reply = self.core.answer(request, self.clock.now());
-        if reply.revision > 0 {
-            if let Err(error) = self.core.store.settled(reply.revision).await {
-                return ApiError::internal(&error.to_string()).into();
-            }
+        if reply.revision > 0
+            && let Err(error) = self.core.store.settled(reply.revision).await
+        {
+            return ApiError::internal(&error.to_string()).into();
         }
         reply
     }

@@ -126,15 +126,6 @@ impl FieldError {
         )
     }
 
-    /// A list over its limit.
-    pub(crate) fn too_many(field: impl Into<String>, have: usize, limit: usize) -> Self {
-        Self::new(
-            "FieldValueTooMany",
-            field,
-            format!("Too many: {have}: must have at most {limit} items"),
-        )
-    }
-
     /// `path: message`.
     pub(crate) fn text(&self) -> String {
         format!("{}: {}", self.field, self.message)

@@ -184,6 +184,7 @@ impl Place {
     fn mismatch(&self, value: &Value, go_type: &str) -> String {
         let found = match value {
             Value::Float(number) => format!("number {number}"),
+            Value::Int(number) if go_type.starts_with("int") => format!("number {number}"),
             other => other.kind().to_owned(),
         };
         format!(
@@ -268,6 +269,8 @@ impl Reader<'_> {
             return Err(place.mismatch(value, &go_type(ty)));
         };
         let mut failure = None;
+        // Members of members are told before those of the struct itself.
+        let mut own_unknown = Vec::new();
         members.retain(|key, member| {
             if failure.is_some() {
                 return true;
@@ -276,7 +279,7 @@ impl Reader<'_> {
             let Some(field) = map.field(key) else {
                 let implied = place.depth == 0 && matches!(key, "apiVersion" | "kind");
                 if !implied {
-                    self.unknown.push(inner.path);
+                    own_unknown.push(inner.path);
                 }
                 return implied;
             };
@@ -294,6 +297,7 @@ impl Reader<'_> {
                 }
             }
         });
+        self.unknown.extend(own_unknown);
         match failure {
             Some(why) => Err(why),
             None => {
@@ -436,7 +440,11 @@ fn vanishes(field: &Field, owner: TypeRef<'_>, value: &mut Value) -> bool {
             !field.required
         }
         (Type::Map(map), Value::Map(members)) if members.is_empty() && map.fields.is_empty() => {
-            !field.required
+            // A struct without fields is a pointer whose presence counts.
+            let is_map = map
+                .element
+                .is_some_and(|element| !matches!(ty.resolve(element).ty(), Type::Any));
+            !field.required && is_map
         }
         (Type::Scalar(Scalar::String), Value::String(text)) if text.is_empty() => {
             !field.required && !keeps_empty_text(&field.name)

@@ -163,10 +163,10 @@ impl Watcher {
 
     /// What an event is to this watcher depends on which of both states it selects.
     fn queue_event(&mut self, event: &Event) {
-        if let Some(namespace) = &self.plan.namespace {
-            if event.object.namespace != namespace.as_str() {
-                return;
-            }
+        if let Some(namespace) = &self.plan.namespace
+            && event.object.namespace != namespace.as_str()
+        {
+            return;
         }
         let selector = &self.plan.selector;
         let was = event

@@ -194,7 +194,11 @@ fn service(spec: &mut Map) {
         let client = config.map_at_mut(&["clientIP"]);
         client.entry_or_insert("timeoutSeconds", 10800.into());
     }
-    if matches!(kind.as_str(), "NodePort" | "LoadBalancer") {
+    let outside = spec
+        .get("externalIPs")
+        .and_then(Value::as_list)
+        .is_some_and(|list| !list.is_empty());
+    if matches!(kind.as_str(), "NodePort" | "LoadBalancer") || (kind == "ClusterIP" && outside) {
         spec.entry_or_insert("externalTrafficPolicy", "Cluster".into());
     }
     if matches!(kind.as_str(), "ClusterIP" | "NodePort" | "LoadBalancer") {

@@ -114,6 +114,9 @@ pub(crate) fn finish_create(context: &Context<'_>, value: &mut Value) -> Result<
 
 /// What the types themselves set before the ownership is tracked: it becomes the writer's.
 pub(crate) fn convert_create(context: &Context<'_>, value: &mut Value) {
+    if is_definition(context.resource) {
+        crd::default(value);
+    }
     if context.place() == ("apps", "daemonsets") {
         value
             .map_at_mut(&["metadata", "annotations"])
@@ -225,7 +228,6 @@ fn kind_defaults(context: &Context<'_>, value: &mut Value) -> Result<(), ApiErro
         value.map_at_mut(&["status"]).insert("phase", "Active");
     }
     if is_definition(context.resource) {
-        crd::default(value);
         let status = crd::initial_status(value);
         value.map_at_mut(&[]).insert("status", status);
     }
@@ -241,6 +243,15 @@ fn add_finalizer(value: &mut Value, name: &str) {
         finalizers.push(name.to_owned());
     }
     meta::set_finalizers(value, &finalizers);
+}
+
+/// As [`convert_create`], for a change.
+pub(crate) fn convert_update(context: &Context<'_>, new: &mut Value, old: &Value) {
+    if is_namespace(context.resource) {
+        let name = meta::name(old).to_owned();
+        new.map_at_mut(&["metadata", "labels"])
+            .insert("kubernetes.io/metadata.name", name);
+    }
 }
 
 /// Keeps what the written path may not change, and counts the generation.
@@ -268,12 +279,7 @@ pub(crate) fn prepare_update(
             _ => {}
         }
     }
-    if is_namespace(resource) {
-        let name = meta::name(old).to_owned();
-        new.map_at_mut(&["metadata", "labels"])
-            .insert("kubernetes.io/metadata.name", name);
-    }
-    if has_generation(resource) && part != Part::Status && content_changed(new, old) {
+    if has_generation(resource) && part != Part::Status && content_changed(resource, new, old) {
         meta::of(new).insert("generation", meta::generation(old) + 1);
     }
     Ok(())
@@ -329,8 +335,15 @@ fn keep_all_but_status(new: &mut Value, old: &Value) {
     *new = kept;
 }
 
-/// Whether anything but metadata and status differs.
-fn content_changed(new: &Value, old: &Value) -> bool {
+/// Whether anything but metadata and status differs; a Deployment also hands its annotations on.
+fn content_changed(resource: &Resource, new: &Value, old: &Value) -> bool {
+    let annotations = |value: &Value| value.at(&["metadata", "annotations"]).cloned();
+    if resource.group == "apps"
+        && resource.plural == "deployments"
+        && annotations(new) != annotations(old)
+    {
+        return true;
+    }
     let content = |value: &Value| -> Map {
         value
             .as_map()

@@ -150,10 +150,11 @@ pub(super) fn allocate(
             free.to_string()
         }
     } else {
-        if let Ok(address) = given.parse::<Ipv4Addr>().map(u32::from) {
-            if !own.contains(&address) && context.core.allocator.has_address(address) {
-                return Err(taken(context, value, "spec.clusterIPs", &given));
-            }
+        if let Ok(address) = given.parse::<Ipv4Addr>().map(u32::from)
+            && !own.contains(&address)
+            && context.core.allocator.has_address(address)
+        {
+            return Err(taken(context, value, "spec.clusterIPs", &given));
         }
         given
     };

@@ -164,14 +164,14 @@ pub(super) fn claim(value: &Value, old: Option<&Value>, errors: &mut Errors) {
 }
 
 pub(super) fn binding(value: &Value, old: Option<&Value>, errors: &mut Errors) {
-    if let Some(old) = old {
-        if value.get("roleRef") != old.get("roleRef") {
-            let role = value.get("roleRef").cloned().unwrap_or_default();
-            errors.push(FieldError::invalid(
-                "roleRef",
-                &role,
-                "cannot change roleRef",
-            ));
-        }
+    if let Some(old) = old
+        && value.get("roleRef") != old.get("roleRef")
+    {
+        let role = value.get("roleRef").cloned().unwrap_or_default();
+        errors.push(FieldError::invalid(
+            "roleRef",
+            &role,
+            "cannot change roleRef",
+        ));
     }
 }

@@ -25,10 +25,8 @@ pub(crate) fn object(resource: &Resource, value: &Value, old: Option<&Value>) ->
         ("", "secrets") => config::secret(value, old, &mut errors),
         ("", "services") => service::check(value, &mut errors),
         ("", "persistentvolumeclaims") => config::claim(value, old, &mut errors),
-        ("", "pods") => {
-            if old.is_none() {
-                pod::spec(value.get("spec"), "spec", &mut errors);
-            }
+        ("", "pods") if old.is_none() => {
+            pod::spec(value.get("spec"), "spec", &mut errors);
         }
         ("apps", "deployments") => workload::deployment(value, old, &mut errors),
         ("apps", "replicasets") => workload::replica_set(value, old, &mut errors),
@@ -65,13 +63,13 @@ fn map<'a>(
 
 /// A whole number that may not be below zero.
 fn not_negative(value: &Value, path: &[&str], errors: &mut Errors) {
-    if let Some(number) = value.at(path).and_then(Value::as_i64) {
-        if number < 0 {
-            errors.push(FieldError::invalid(
-                path.join("."),
-                &number.into(),
-                "must be greater than or equal to 0",
-            ));
-        }
+    if let Some(number) = value.at(path).and_then(Value::as_i64)
+        && number < 0
+    {
+        errors.push(FieldError::invalid(
+            path.join("."),
+            &number.into(),
+            "must be greater than or equal to 0",
+        ));
     }
 }

@@ -23,7 +23,7 @@ const GENERATED_BASE: usize = 63 - SUFFIX_LENGTH;
 /// Makes the object of the body.
 pub(crate) fn create(call: &Call<'_>) -> Result<Reply, ApiError> {
     let Decoded { value, warnings } = decode::object(call)?;
-    if meta::text(&value, "resourceVersion") != "" {
+    if !meta::text(&value, "resourceVersion").is_empty() {
         return Err(ApiError::unclassified(
             "resourceVersion should not be set on objects to be created",
         ));

@@ -74,14 +74,14 @@ impl Options {
             ));
         }
         let known = ["Foreground", "Background", "Orphan"];
-        if let Some(policy) = &self.policy {
-            if !known.contains(&policy.as_str()) {
-                errors.push(FieldError::not_supported(
-                    "propagationPolicy",
-                    &policy.as_str().into(),
-                    &["Background", "Foreground", "Orphan", "nil"],
-                ));
-            }
+        if let Some(policy) = &self.policy
+            && !known.contains(&policy.as_str())
+        {
+            errors.push(FieldError::not_supported(
+                "propagationPolicy",
+                &policy.as_str().into(),
+                &["Background", "Foreground", "Orphan", "nil"],
+            ));
         }
         if errors.is_empty() {
             return Ok(());

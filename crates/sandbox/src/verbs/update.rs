@@ -102,6 +102,7 @@ fn try_change(
     let pinned = check_preconditions(call, &old, &new, stored)?;
     let context = Context::of(call);
     keep_system_fields(&old, &mut new);
+    strategy::convert_update(&context, &mut new, &old);
     if let Writer::Update(manager) = writer {
         ownership::track_update(&context, part, &old, &mut new, manager);
     }

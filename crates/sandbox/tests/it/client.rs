@@ -6,32 +6,38 @@ use http_body_util::{BodyExt, Full};
 use sandbox::{Options, Server, Service};
 use serde_json::Value;
 
-pub struct Client {
+pub(crate) struct Client {
     pub server: Server,
     service: Service,
 }
 
-pub struct Answer {
+pub(crate) struct Answer {
     pub status: u16,
     pub body: Value,
 }
 
 impl Client {
-    pub async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         Self::with(Options::in_memory()).await
     }
 
-    pub async fn with(options: Options) -> Self {
+    pub(crate) async fn with(options: Options) -> Self {
         let server = Server::start(options).await.unwrap();
         let service = server.service();
         Client { server, service }
     }
 
-    pub async fn send(&self, method: &str, path: &str, body: &str) -> Answer {
+    pub(crate) async fn send(&self, method: &str, path: &str, body: &str) -> Answer {
         self.send_as(method, path, "application/json", body).await
     }
 
-    pub async fn send_as(&self, method: &str, path: &str, media: &str, body: &str) -> Answer {
+    pub(crate) async fn send_as(
+        &self,
+        method: &str,
+        path: &str,
+        media: &str,
+        body: &str,
+    ) -> Answer {
         let request = Request::builder()
             .method(method)
             .uri(path)
@@ -48,16 +54,16 @@ impl Client {
         }
     }
 
-    pub async fn get(&self, path: &str) -> Answer {
+    pub(crate) async fn get(&self, path: &str) -> Answer {
         self.send("GET", path, "").await
     }
 
-    pub async fn post(&self, path: &str, body: &str) -> Answer {
+    pub(crate) async fn post(&self, path: &str, body: &str) -> Answer {
         self.send("POST", path, body).await
     }
 
     /// The events of a watch that ends by itself.
-    pub async fn watch(&self, path: &str) -> Vec<Value> {
+    pub(crate) async fn watch(&self, path: &str) -> Vec<Value> {
         let request = Request::builder()
             .uri(path)
             .body(Full::new(Bytes::new()))

@@ -47,6 +47,19 @@ async fn a_definition_is_established_and_served() {
     assert_eq!(made.status, 201, "{}", made.body);
     assert_eq!(made.body["spec"], json!({"size": 3, "color": "red"}));
     assert_eq!(made.body["metadata"]["generation"], 1);
+    assert!(
+        made.body["status"].is_null(),
+        "the status has a path of its own"
+    );
+    let status = client
+        .send_as(
+            "PATCH",
+            &format!("{WIDGETS}/w/status"),
+            "application/merge-patch+json",
+            r#"{"status":{"a":1}}"#,
+        )
+        .await;
+    assert_eq!(status.body["status"]["a"], 1, "{}", status.body);
     let refused = client
         .post(
             WIDGETS,

@@ -124,6 +124,29 @@ async fn kubectl_reads_and_changes_objects() {
             "condition met",
         ),
         ("explain deployment.spec.replicas", "", "replicas <integer>"),
+        ("create namespace extra", "", "namespace/extra created"),
+        (
+            "create configmap made --from-literal=x=y",
+            "",
+            "configmap/made created",
+        ),
+        (
+            "create secret generic made --from-literal=x=y",
+            "",
+            "secret/made created",
+        ),
+        ("get secret made -o jsonpath={.data.x}", "", "eQ=="),
+        (
+            "create deployment other --image=a:1 --replicas=2",
+            "",
+            "deployment.apps/other created",
+        ),
+        (
+            "get deploy other -o jsonpath={.spec.template.spec.containers[0].name}",
+            "",
+            "a",
+        ),
+        ("auth can-i create pods", "", "yes"),
         ("delete deploy web", "", "deleted"),
     ] {
         session.check(arguments, file, want).await;

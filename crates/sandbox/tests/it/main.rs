@@ -1,5 +1,11 @@
 //! The sandbox from outside: over its tower service, and over TLS with real clients.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a test fails where it unwraps, and says what it skips"
+)]
+
 mod client;
 mod crash;
 mod custom;
