@@ -1,6 +1,6 @@
 //! Who owns which field of an object: sets of fields, `managedFields`, server-side apply.
 //!
-//! Read [`FieldSet`] and [`apply`] first. [`apply`] carries out an apply patch; [`track`] keeps the
+//! Read [`FieldSet`] and [`apply()`] first. [`apply()`] carries out an apply patch; [`track`] keeps the
 //! ownership right after every other write. Both behave as kube-apiserver v1.35 with
 //! structured-merge-diff v6 does, messages included. All versions of a kind are taken to have the
 //! same fields: sets are not converted between versions.

@@ -1,9 +1,9 @@
 //! Changes to an object as the Kubernetes API takes them.
 //!
-//! Read [`json_patch`], [`merge_patch`] and [`strategic_merge`] first: one function for each content
+//! Read [`json_patch()`], [`merge_patch()`] and [`strategic_merge`] first: one function for each content
 //! type of a PATCH request, from the stored object and the patch to the new object. They behave as
 //! kube-apiserver v1.35 does, which is not always what the RFCs say; the differences are told where
-//! they matter. [`three_way`] computes the patch that `kubectl apply` would send.
+//! they matter. [`three_way()`] computes the patch that `kubectl apply` would send.
 //!
 //! This module knows patches. It must never know who asked for one, nor validate its result.
 

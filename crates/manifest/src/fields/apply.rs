@@ -139,7 +139,7 @@ fn write_conflicts(f: &mut fmt::Formatter<'_>, conflicts: &[Conflict]) -> fmt::R
     Ok(())
 }
 
-/// The outcome of [`apply`].
+/// The outcome of [`apply()`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct Applied {
     /// The object, before defaults, with its new `managedFields`.

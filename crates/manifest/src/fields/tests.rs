@@ -211,3 +211,53 @@ fn an_empty_list_of_managed_fields_resets_them() {
         &track(Some(&live), live.clone(), &schema, &writer)
     ));
 }
+
+mod laws {
+    use proptest::prelude::*;
+
+    use super::super::{FieldSet, PathElement};
+
+    fn step() -> impl Strategy<Value = PathElement> {
+        let name = prop::sample::select(vec!["a", "b", "c"]);
+        prop_oneof![
+            name.clone().prop_map(|n| PathElement::Field(n.into())),
+            name.prop_map(|n| PathElement::Key(vec![("name".into(), n.into())])),
+            (0..3_i64).prop_map(|n| PathElement::Value(n.into())),
+        ]
+    }
+
+    fn set() -> impl Strategy<Value = FieldSet> {
+        let path = prop::collection::vec(step(), 1..4);
+        prop::collection::vec(path, 0..8).prop_map(|paths| {
+            let mut set = FieldSet::new();
+            paths.iter().for_each(|path| set.insert(path));
+            set
+        })
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig {
+            rng_seed: proptest::test_runner::RngSeed::Fixed(7),
+            failure_persistence: None,
+            ..ProptestConfig::with_cases(400)
+        })]
+
+        #[test]
+        fn the_algebra_of_sets_holds(a in set(), b in set(), c in set()) {
+            prop_assert_eq!(a.union(&b), b.union(&a));
+            prop_assert_eq!(a.intersection(&b), b.intersection(&a));
+            prop_assert_eq!(a.union(&b).union(&c), a.union(&b.union(&c)));
+            prop_assert_eq!(a.difference(&b).union(&a.intersection(&b)), a.clone());
+            prop_assert!(a.difference(&b).intersection(&b).is_empty());
+            prop_assert!(a.difference(&a).is_empty() && a.recursive_difference(&a).is_empty());
+            for path in a.union(&b).paths() {
+                prop_assert_eq!(a.difference(&b).contains(&path), a.contains(&path) && !b.contains(&path));
+            }
+        }
+
+        #[test]
+        fn a_set_survives_fields_v1(a in set()) {
+            prop_assert_eq!(FieldSet::from_fields_v1(&a.to_fields_v1()), Ok(a));
+        }
+    }
+}

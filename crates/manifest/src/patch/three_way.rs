@@ -1,6 +1,6 @@
 //! The patch between two or three states of an object, as `kubectl apply` computes it.
 //!
-//! Read [`three_way`] first. The patch makes `current` agree with `modified`: what `modified` says is
+//! Read [`three_way()`] first. The patch makes `current` agree with `modified`: what `modified` says is
 //! set, and what `original` said but `modified` no longer says is removed; all else stays. Conflicts
 //! are overwritten, as `kubectl apply` does.
 
@@ -14,7 +14,7 @@ use super::{PatchError, merge_patch, merge_patch_between, strategic_merge};
 use crate::go;
 use crate::schema::{PatchStrategy, Schema, TypeRef};
 
-/// The outcome of [`three_way`].
+/// The outcome of [`three_way()`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct ThreeWay {
     /// The patch to send; empty when nothing has to change.
@@ -62,7 +62,7 @@ pub fn three_way(
 /// The strategic merge patch that turns `original` into `modified`.
 ///
 /// # Errors
-/// As [`three_way`].
+/// As [`three_way()`].
 pub fn two_way(original: &Value, modified: &Value, schema: &Schema) -> Result<Map, PatchError> {
     diff_maps(
         members(original)?,
