@@ -5,6 +5,7 @@
 //! waits for it any more. This module must never know an Application.
 
 use std::collections::{BTreeSet, HashMap};
+use std::fmt;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -114,6 +115,12 @@ pub struct Snapshot {
     pub message: String,
     /// When it was committed, in seconds since 1970.
     pub committed_seconds: i64,
+}
+
+impl fmt::Debug for Snapshot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Snapshot({})", self.revision)
+    }
 }
 
 /// All repositories. Cheap to clone.
@@ -285,6 +292,12 @@ fn login(url: &RepoUrl, credentials: &Credentials) -> [u8; 32] {
 
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl fmt::Debug for Repository {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Repository({})", self.0.url)
+    }
 }
 
 impl Repository {

@@ -6,7 +6,7 @@ use base64::Engine;
 use source::{Problem, Trust};
 
 use crate::fixture::{CANARY, Fixture, credentials, read, url};
-use crate::server::{Authority, Guard, Mood, Server};
+use crate::server::{Authority, Guard, Mood, Protocol, Server};
 
 /// What a login gives: the file's text, or the problem.
 async fn login(
@@ -244,4 +244,36 @@ async fn who_is_not_there_is_told() {
     let no_host = "no..host".to_owned();
     check("http://no..host/a", Problem::Dns(no_host.clone())).await;
     check("ssh://git@no..host/a", Problem::Dns(no_host)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_certificate_that_signs_itself_is_believed_when_it_is_configured() {
+    let fixture = Fixture::with_history();
+    let root = fixture.folder.path().to_path_buf();
+    let server = Server::start(root, Guard::Itself, Mood::Serves).await;
+    assert_eq!(login(&server, &fixture, &[]).await.as_deref(), Ok(TEXT));
+    // For its own name only.
+    let store = fixture.store();
+    let certificates = BTreeMap::from([("127.0.0.1".to_owned(), server.authority.pem.clone())]);
+    store.set_trust(Trust::new(&certificates, "").0);
+    let url = url(&format!(
+        "https://127.0.0.1:{}/work/.git",
+        server.address.port()
+    ));
+    let repository = store.repository(&url, &Default::default()).unwrap();
+    let problem = read(&repository, "main", "a.yaml")
+        .await
+        .unwrap_err()
+        .problem;
+    assert!(matches!(problem, Problem::Certificate(_)), "{problem:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn http_2_is_spoken_where_the_server_offers_it() {
+    let fixture = Fixture::with_history();
+    let root = fixture.folder.path().to_path_buf();
+    let guard = Guard::Header(format!("Bearer {CANARY}"));
+    let server = Server::start_with(root, guard, Mood::Serves, Protocol::Http2).await;
+    let keys = [("bearerToken", CANARY)];
+    assert_eq!(login(&server, &fixture, &keys).await.as_deref(), Ok(TEXT));
 }

@@ -27,6 +27,15 @@ pub(crate) enum Guard {
     Header(String),
     /// A certificate of [`Authority`].
     Certificate,
+    /// Nothing, but its own certificate is that of the authority, as `openssl req -x509` makes it.
+    Itself,
+}
+
+/// Which HTTP the server speaks.
+#[derive(Clone, Copy)]
+pub(crate) enum Protocol {
+    Http1,
+    Http2,
 }
 
 /// What the server does besides serving.
@@ -67,6 +76,18 @@ impl Authority {
         Authority {
             issuer: Issuer::new(params, key),
             pem,
+        }
+    }
+
+    /// The authority's own certificate, now also for a host.
+    fn sign_itself(&mut self, name: &str) -> Identity {
+        let key = KeyPair::generate().unwrap();
+        let mut params = CertificateParams::new(vec![name.to_owned()]).unwrap();
+        params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+        self.pem = params.self_signed(&key).unwrap().pem();
+        Identity {
+            certificate: self.pem.clone(),
+            key: key.serialize_pem(),
         }
     }
 
@@ -128,8 +149,20 @@ struct Shop {
 impl Server {
     /// Serves the repositories below `root` over TLS on a free port of this host.
     pub(crate) async fn start(root: PathBuf, guard: Guard, mood: Mood) -> Server {
-        let authority = Authority::new();
-        let identity = authority.sign("localhost");
+        Self::start_with(root, guard, mood, Protocol::Http1).await
+    }
+
+    pub(crate) async fn start_with(
+        root: PathBuf,
+        guard: Guard,
+        mood: Mood,
+        protocol: Protocol,
+    ) -> Server {
+        let mut authority = Authority::new();
+        let identity = match guard {
+            Guard::Itself => authority.sign_itself("localhost"),
+            Guard::Nobody | Guard::Header(_) | Guard::Certificate => authority.sign("localhost"),
+        };
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let builder = ServerConfig::builder_with_provider(provider.clone())
             .with_safe_default_protocol_versions()
@@ -140,13 +173,18 @@ impl Server {
                 let verifier = WebPkiClientVerifier::builder_with_provider(roots, provider);
                 builder.with_client_cert_verifier(verifier.build().unwrap())
             }
-            Guard::Nobody | Guard::Header(_) => builder.with_no_client_auth(),
+            Guard::Nobody | Guard::Header(_) | Guard::Itself => builder.with_no_client_auth(),
         };
         let key = KeyPair::from_pem(&identity.key).unwrap().serialize_der();
         let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key));
         let config = builder
             .with_single_cert(certificates(&identity.certificate), key)
             .unwrap();
+        let mut config = config;
+        config.alpn_protocols = match protocol {
+            Protocol::Http1 => Vec::new(),
+            Protocol::Http2 => vec![b"h2".to_vec()],
+        };
         let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(config));
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -196,7 +234,8 @@ async fn attend(acceptor: tokio_rustls::TlsAcceptor, socket: tokio::net::TcpStre
     });
     let io = hyper_util::rt::TokioIo::new(stream);
     // A cut answer ends the connection with an error: that is what the test wants.
-    let _ = hyper::server::conn::http1::Builder::new()
+    let runtime = hyper_util::rt::TokioExecutor::new();
+    let _ = hyper_util::server::conn::auto::Builder::new(runtime)
         .serve_connection(io, service)
         .await;
 }

@@ -185,3 +185,31 @@ async fn a_snapshot_of_many_files_is_quick() {
         &times[1..]
     );
 }
+
+#[tokio::test]
+async fn a_repository_cannot_make_us_start_programs() {
+    let fixture = Fixture::with_history();
+    let bait = fixture.folder.path().join("bait");
+    let program = format!("touch '{}'; cat", bait.display());
+    fixture.write(".gitattributes", "* filter=trap diff=trap\n");
+    for key in [
+        "core.fsmonitor",
+        "core.sshCommand",
+        "core.askPass",
+        "credential.helper",
+        "filter.trap.clean",
+        "filter.trap.smudge",
+        "filter.trap.process",
+        "uploadpack.packObjectsHook",
+    ] {
+        fixture.git(&["config", key, &program]);
+    }
+    fixture.git(&["config", "include.path", "/dev/stdin"]);
+    fixture.write("a.yaml", "v: edited\n");
+    let folder = WorkTree::open(&fixture.store(), &fixture.work()).unwrap();
+    let snapshot = folder.snapshot().await.unwrap();
+    assert_eq!(content(&snapshot, "a.yaml"), "v: edited\n");
+    let committed = crate::fixture::read(folder.committed().unwrap(), "dev", "a.yaml").await;
+    assert_eq!(committed.as_deref(), Ok("v: dev\n"));
+    assert!(!bait.exists());
+}
