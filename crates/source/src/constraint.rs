@@ -15,7 +15,7 @@ const MAX_LEN: usize = 256;
 
 /// A version; parts that are left out count as 0. Ordered by precedence (build metadata ignored).
 #[derive(Clone, Debug)]
-pub struct Version {
+pub(crate) struct Version {
     major: u64,
     minor: u64,
     patch: u64,
@@ -26,11 +26,11 @@ pub struct Version {
 /// Why a text is no constraint.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("improper constraint: {0}")]
-pub struct ConstraintError(String);
+pub(crate) struct ConstraintError(String);
 
 /// A range of versions, such as `>=1.2.0 <2.0.0`, `^1.4`, `1.x || 2.x`, `*`.
 #[derive(Clone, Debug)]
-pub struct Constraint {
+pub(crate) struct Constraint {
     groups: Vec<Group>,
     text: String,
 }
@@ -106,8 +106,7 @@ static GROUP: LazyLock<Regex> = LazyLock::new(|| {
 
 impl Version {
     /// Reads `1.2.3`, `v1.2`, `1`, with pre-release and build metadata; `None` for anything else.
-    #[must_use]
-    pub fn parse(text: &str) -> Option<Version> {
+    pub(crate) fn parse(text: &str) -> Option<Version> {
         if text.len() > MAX_LEN {
             return None;
         }
@@ -130,8 +129,7 @@ impl Version {
     }
 
     /// The text it was read from.
-    #[must_use]
-    pub fn original(&self) -> &str {
+    pub(crate) fn original(&self) -> &str {
         &self.original
     }
 
@@ -197,7 +195,7 @@ impl Constraint {
     ///
     /// # Errors
     /// [`ConstraintError`] with the text when it is none.
-    pub fn parse(text: &str) -> Result<Constraint, ConstraintError> {
+    pub(crate) fn parse(text: &str) -> Result<Constraint, ConstraintError> {
         let refuse = || ConstraintError(text.chars().take(MAX_LEN).collect());
         if text.len() > MAX_LEN {
             return Err(refuse());
@@ -216,8 +214,7 @@ impl Constraint {
     }
 
     /// Whether the version is in the range.
-    #[must_use]
-    pub fn allows(&self, version: &Version) -> bool {
+    pub(crate) fn allows(&self, version: &Version) -> bool {
         self.groups.iter().any(|group| {
             group
                 .comparisons
@@ -227,7 +224,10 @@ impl Constraint {
     }
 
     /// The highest version of `versions` in the range; the first of equals.
-    pub fn highest<'v>(&self, versions: impl Iterator<Item = &'v Version>) -> Option<&'v Version> {
+    pub(crate) fn highest<'v>(
+        &self,
+        versions: impl Iterator<Item = &'v Version>,
+    ) -> Option<&'v Version> {
         let mut highest: Option<&Version> = None;
         for version in versions {
             if self.allows(version) && highest.is_none_or(|highest| version > highest) {

@@ -9,7 +9,8 @@ use gix::ObjectId;
 use sha2::{Digest, Sha256};
 
 use crate::objects::Objects;
-use crate::{Problem, RepoUrl, Scheme};
+use crate::url::Scheme;
+use crate::{Problem, RepoUrl};
 
 /// The most commits remembered as complete with their history: told to the server at a fetch, so
 /// that it sends only what is new.

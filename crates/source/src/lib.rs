@@ -30,16 +30,14 @@ mod url;
 mod watcher;
 mod worktree;
 
-pub use constraint::{Constraint, ConstraintError, Version};
 pub use credentials::{
     CredentialError, CredentialStore, Credentials, RepositorySecret, SecretKind, Verification,
 };
 pub use error::{Error, Problem, Retry};
 pub use masked::Masked;
-pub use reference::{RefList, Reference, ReferenceError, RemoteRef, Resolved, Revision};
-pub use store::{Counters, FileUrls, Freshness, Options, Repository, Snapshot, Store};
-pub use tree::GitTree;
+pub use reference::{Reference, ReferenceError, Revision};
+pub use store::{FileUrls, Freshness, Options, Repository, Snapshot, Store};
 pub use trust::{Trust, TrustError};
-pub use url::{RepoUrl, Scheme, UrlError};
-pub use watcher::{Moved, Watcher};
+pub use url::{RepoUrl, UrlError};
+pub use watcher::Watcher;
 pub use worktree::WorkTree;

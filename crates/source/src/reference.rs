@@ -7,7 +7,7 @@ use std::fmt;
 
 use gix::ObjectId;
 
-use crate::{Constraint, Version};
+use crate::constraint::{Constraint, Version};
 
 /// The longest reference taken: Git's own names end at 255 bytes, ranges are shorter.
 const MAX_LEN: usize = 512;

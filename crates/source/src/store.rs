@@ -18,8 +18,10 @@ use tokio::sync::Semaphore;
 use crate::database::Database;
 use crate::error::Error;
 use crate::objects::{Abbreviation, ObjectError};
+use crate::reference::{RefList, Resolved};
 use crate::transfer::{Budget, Remote};
-use crate::{Credentials, Problem, RefList, Reference, RepoUrl, Resolved, Revision, Scheme, Trust};
+use crate::url::Scheme;
+use crate::{Credentials, Problem, Reference, RepoUrl, Revision, Trust};
 
 /// What a whole fetch may bring. A monorepo with its history is below; more is a mistake.
 const MAX_TRANSFER_BYTES: u64 = 4 * 1024 * 1024 * 1024;
@@ -579,7 +581,7 @@ pub(crate) fn snapshot_of(database: &Database, revision: Revision) -> Result<Sna
     let commit = objects.commit(id).map_err(of_object)?;
     Ok(Snapshot {
         revision: Revision::new(id),
-        tree: Arc::new(crate::GitTree::new(objects.clone(), commit.tree)),
+        tree: Arc::new(crate::tree::GitTree::new(objects.clone(), commit.tree)),
         tree_id: ContentId::new(commit.tree.as_bytes()),
         author: commit.author,
         message: commit.message,

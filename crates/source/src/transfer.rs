@@ -25,9 +25,10 @@ use gix::protocol::{Handshake, LsRefsCommand};
 use crate::database::{Database, keep_for_good, open_isolated};
 use crate::http::{self, HttpClients};
 use crate::objects::{MAX_OBJECT_BYTES, Objects};
-use crate::reference::RemoteRef;
+use crate::reference::{RefList, RemoteRef};
 use crate::store::lock;
-use crate::{Credentials, Problem, RefList, RepoUrl, Revision, Scheme, Trust, ssh};
+use crate::url::Scheme;
+use crate::{Credentials, Problem, RepoUrl, Revision, Trust, ssh};
 
 /// The most references read of one repository.
 const MAX_REFS: usize = 1_000_000;

@@ -27,7 +27,7 @@ const LFS_POINTER: &[u8] = b"version https://git-lfs.github.com/spec/v1";
 
 /// The files of one commit. Cheap to clone; a pure function of the commit.
 #[derive(Clone)]
-pub struct GitTree {
+pub(crate) struct GitTree {
     objects: Arc<Objects>,
     root: ObjectId,
 }

@@ -12,7 +12,7 @@ const MAX_LEN: usize = 2048;
 
 /// How a repository is reached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Scheme {
+pub(crate) enum Scheme {
     /// Smart HTTP in clear text.
     Http,
     /// Smart HTTP over TLS.
@@ -93,8 +93,7 @@ impl RepoUrl {
     }
 
     /// How it is reached.
-    #[must_use]
-    pub fn scheme(&self) -> Scheme {
+    pub(crate) fn scheme(&self) -> Scheme {
         self.scheme
     }
 
