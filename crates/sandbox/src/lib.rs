@@ -18,6 +18,7 @@ mod decode;
 mod discovery;
 mod error;
 mod kubeconfig;
+pub mod life;
 mod meta;
 mod names;
 mod negotiate;

@@ -1,0 +1,293 @@
+//! Writes become requests, one after the other, and their answers become effects on the world.
+
+use futures::future::BoxFuture;
+use http::Method;
+use manifest::Object;
+use yaml::{Map, Str, Value};
+
+use super::client::{Api, ApiError, Call};
+use super::fields::{map, text};
+use super::kind::{Kind, Registry};
+use super::logs::Logs;
+use super::time::stamp;
+use super::world::{Ref, stays};
+use super::write::{Deletion, Note, Part, Write};
+
+/// What a write taught us.
+#[derive(Debug)]
+pub(crate) enum Effect {
+    /// An object is now so.
+    Present(Kind, Value),
+    /// An object is gone.
+    Gone(Ref, Str),
+}
+
+/// What the writes of one key led to.
+pub(crate) type Done = (Ref, (Vec<Effect>, Result<(), ApiError>));
+
+/// Turns writes into requests for one controller.
+pub(crate) struct Executor<'a> {
+    /// The server.
+    pub(crate) api: &'a Api,
+    /// Where resources are served.
+    pub(crate) registry: &'a Registry,
+    /// Who writes.
+    pub(crate) agent: &'static str,
+    /// Where simulated containers print.
+    pub(crate) logs: &'a Logs,
+    /// The time of events.
+    pub(crate) now: jiff::Timestamp,
+    /// The last part of an event's name, unique among those of this process.
+    pub(crate) note_number: &'a std::sync::atomic::AtomicU64,
+}
+
+impl Executor<'_> {
+    /// The work of several keys, boxed because the compiler cannot see that it is `Send`.
+    pub(crate) fn all<'a>(&'a self, jobs: Vec<(Ref, Vec<Write>)>) -> Vec<BoxFuture<'a, Done>> {
+        let run = |(target, writes): (Ref, Vec<Write>)| -> BoxFuture<'a, Done> {
+            Box::pin(async move { (target, self.run(writes).await) })
+        };
+        jobs.into_iter().map(run).collect()
+    }
+
+    /// Does the writes of one outcome in order, until one fails.
+    pub(crate) async fn run(&self, writes: Vec<Write>) -> (Vec<Effect>, Result<(), ApiError>) {
+        let mut effects = Vec::new();
+        for write in writes {
+            match self.write(write, &mut effects).await {
+                Ok(()) => {}
+                Err(error) => return (effects, Err(error)),
+            }
+        }
+        (effects, Ok(()))
+    }
+
+    async fn write(&self, write: Write, effects: &mut Vec<Effect>) -> Result<(), ApiError> {
+        match write {
+            Write::Create { kind, object, note } => {
+                let answer = self.create(kind, object).await?;
+                self.record(note, text(&answer, &["metadata", "name"]))
+                    .await;
+                effects.push(Effect::Present(kind, answer));
+            }
+            Write::Patch {
+                target,
+                part,
+                body,
+                note,
+            } => {
+                let path = self.path(&target) + part.suffix();
+                let call = self.call(Method::PATCH, path, Some(body));
+                let call = Call {
+                    content_type: "application/merge-patch+json",
+                    ..call
+                };
+                if let Some(answer) = found(self.api.call(&call).await)? {
+                    self.record(note, &target.name).await;
+                    effects.extend(changed(&target, part, answer));
+                }
+            }
+            Write::Replace { target, part, body } => {
+                let path = self.path(&target) + part.suffix();
+                let call = self.call(Method::PUT, path, Some(body));
+                if let Some(answer) = found(self.api.call(&call).await)? {
+                    effects.extend(changed(&target, part, answer));
+                }
+            }
+            Write::Bind { pod, uid, node } => self.bind(&pod, &uid, &node).await?,
+            Write::Delete {
+                target,
+                uid,
+                how,
+                note,
+            } => {
+                effects.extend(self.delete(&target, &uid, how).await?);
+                self.record(note, &target.name).await;
+            }
+            Write::DeleteAll { kind, namespace } => {
+                let path = self.registry.resource(kind).collection(&namespace);
+                found(self.api.call(&self.call(Method::DELETE, path, None)).await)?;
+            }
+            Write::Collect {
+                target,
+                uid,
+                owners,
+            } => {
+                if !self.any_exists(&owners).await? {
+                    effects.extend(self.delete(&target, &uid, Deletion::Background).await?);
+                }
+            }
+            Write::Note(note) => self.record(Some(note), "").await,
+            Write::Log {
+                pod_uid,
+                container,
+                text,
+            } => {
+                self.logs.append(&pod_uid, &container, &text);
+            }
+        }
+        Ok(())
+    }
+
+    fn call(&self, method: Method, path: String, body: Option<Value>) -> Call {
+        Call {
+            method,
+            path,
+            content_type: "application/json",
+            body,
+            agent: self.agent,
+        }
+    }
+
+    fn path(&self, target: &Ref) -> String {
+        let collection = self
+            .registry
+            .resource(target.kind)
+            .collection(&target.namespace);
+        format!("{collection}/{}", target.name)
+    }
+
+    async fn create(&self, kind: Kind, object: Object) -> Result<Value, ApiError> {
+        let path = self.registry.resource(kind).collection(object.namespace());
+        let call = self.call(Method::POST, path, Some(object.into_value()));
+        self.api.call(&call).await
+    }
+
+    async fn bind(&self, pod: &Ref, uid: &str, node: &str) -> Result<(), ApiError> {
+        let body = map([
+            ("apiVersion", "v1".into()),
+            ("kind", "Binding".into()),
+            (
+                "metadata",
+                map([
+                    ("name", pod.name.clone().into()),
+                    ("namespace", pod.namespace.clone().into()),
+                    ("uid", uid.into()),
+                ]),
+            ),
+            (
+                "target",
+                map([
+                    ("apiVersion", "v1".into()),
+                    ("kind", "Node".into()),
+                    ("name", node.into()),
+                ]),
+            ),
+        ]);
+        let path = self.path(pod) + "/binding";
+        found(
+            self.api
+                .call(&self.call(Method::POST, path, Some(body)))
+                .await,
+        )?;
+        Ok(())
+    }
+
+    async fn delete(
+        &self,
+        target: &Ref,
+        uid: &Str,
+        how: Deletion,
+    ) -> Result<Option<Effect>, ApiError> {
+        let mut body = Map::from([
+            ("apiVersion", "v1".into()),
+            ("kind", "DeleteOptions".into()),
+            ("preconditions", map([("uid", uid.clone().into())])),
+        ]);
+        match how {
+            Deletion::Background => body.insert("propagationPolicy", "Background"),
+            Deletion::Foreground => body.insert("propagationPolicy", "Foreground"),
+            Deletion::Now => body.insert("gracePeriodSeconds", 0),
+        };
+        let call = self.call(Method::DELETE, self.path(target), Some(Value::Map(body)));
+        let answer = match self.api.call(&call).await {
+            // A namesake has taken the place: what was to go is gone.
+            Err(error) if error.code() == Some(409) => return Ok(None),
+            other => found(other)?,
+        };
+        Ok(answer.map(|answer| {
+            if stays(&answer) {
+                Effect::Present(target.kind, answer)
+            } else {
+                Effect::Gone(target.clone(), uid.clone())
+            }
+        }))
+    }
+
+    async fn any_exists(&self, owners: &[(Ref, Str)]) -> Result<bool, ApiError> {
+        for (owner, uid) in owners {
+            let live = found(self.api.get(self.path(owner)).await)?;
+            if live.is_some_and(|live| text(&live, &["metadata", "uid"]) == uid.as_str()) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Events tell people what happened; nothing depends on them, so a failure is let go.
+    async fn record(&self, note: Option<Note>, name: &str) {
+        let Some(note) = note else {
+            return;
+        };
+        let number = self
+            .note_number
+            .fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        let event = event(&note, name, number, &stamp(self.now));
+        let event = Object::new(event).expect("an event has a kind");
+        if let Err(error) = self.create(Kind::EVENT, event).await {
+            tracing::debug!(%error, "an event was not recorded");
+        }
+    }
+}
+
+/// What a patch or a replacement left: an object, or none where it was the last finalizer that
+/// went. A scale says nothing about its object.
+fn changed(target: &Ref, part: Part, answer: Value) -> Option<Effect> {
+    if matches!(part, Part::Scale | Part::Finalize) {
+        return None;
+    }
+    let deleted = answer.at(&["metadata", "deletionTimestamp"]).is_some();
+    if deleted && !stays(&answer) {
+        let uid = Str::from(text(&answer, &["metadata", "uid"]));
+        return Some(Effect::Gone(target.clone(), uid));
+    }
+    Some(Effect::Present(target.kind, answer))
+}
+
+/// An object that is not there needs no change.
+fn found(answer: Result<Value, ApiError>) -> Result<Option<Value>, ApiError> {
+    match answer {
+        Ok(answer) => Ok(Some(answer)),
+        Err(error) if error.code() == Some(404) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+fn event(note: &Note, name: &str, number: u64, time: &Value) -> Value {
+    let about = text(&note.about, &["name"]);
+    let namespace = match text(&note.about, &["namespace"]) {
+        "" => "default",
+        namespace => namespace,
+    };
+    map([
+        ("apiVersion", "v1".into()),
+        ("kind", "Event".into()),
+        (
+            "metadata",
+            map([
+                ("name", format!("{about}.{number:016x}").into()),
+                ("namespace", namespace.into()),
+            ]),
+        ),
+        ("involvedObject", note.about.clone()),
+        ("reason", note.reason.into()),
+        ("message", note.message.replace("{}", name).into()),
+        ("source", map([("component", note.component.into())])),
+        ("reportingComponent", note.component.into()),
+        ("reportingInstance", "".into()),
+        ("firstTimestamp", time.clone()),
+        ("lastTimestamp", time.clone()),
+        ("count", 1.into()),
+        ("type", note.severity.into()),
+    ])
+}

@@ -1,0 +1,109 @@
+//! The pods and claims of a StatefulSet: names, identities, volumes.
+
+use manifest::Object;
+use yaml::{Map, Value};
+
+use super::control::Context;
+use super::fields::{controller_reference, int, items, map, text};
+use super::kind::Kind;
+use super::pod;
+use super::write::Write;
+
+/// The label that tells a pod's revision.
+pub(crate) const REVISION_LABEL: &str = "controller-revision-hash";
+
+/// The lowest ordinal.
+pub(crate) fn start(set: &Object) -> i64 {
+    int(set.value(), &["spec", "ordinals", "start"]).unwrap_or(0)
+}
+
+/// The ordinal in a pod's name, if it is one of the set's.
+pub(crate) fn ordinal(set: &Object, pod: &Object) -> Option<i64> {
+    pod.name()
+        .strip_prefix(set.name())?
+        .strip_prefix('-')?
+        .parse()
+        .ok()
+}
+
+/// The revision that a pod was made from.
+pub(crate) fn revision(pod: &Object) -> &str {
+    pod.label(REVISION_LABEL).unwrap_or_default()
+}
+
+/// A pod with its identity.
+pub(crate) fn make(set: &Object, template: &Value, revision: &str, ordinal: i64) -> Object {
+    let mut made = pod::from_template(set, template);
+    let name = format!("{}-{ordinal}", set.name());
+    made.metadata_mut().insert("name", name.as_str());
+    made.set_label(REVISION_LABEL, revision);
+    made.set_label("statefulset.kubernetes.io/pod-name", &name);
+    made.set_label("apps.kubernetes.io/pod-index", &ordinal.to_string());
+    let spec = made.value_mut().map_at_mut(&["spec"]);
+    spec.insert("hostname", name.as_str());
+    spec.insert("subdomain", text(set.value(), &["spec", "serviceName"]));
+    let claims = items(set.value(), &["spec", "volumeClaimTemplates"]);
+    let names: Vec<&str> = claims
+        .iter()
+        .map(|claim| text(claim, &["metadata", "name"]))
+        .collect();
+    if !names.is_empty() {
+        let volumes = spec.entry_or_insert("volumes", Value::List(Vec::new()));
+        if let Some(volumes) = volumes.as_list_mut() {
+            volumes.retain(|volume| !names.contains(&text(volume, &["name"])));
+            volumes.extend(names.iter().map(|claim| {
+                let source = map([("claimName", format!("{claim}-{name}").into())]);
+                map([("name", (*claim).into()), ("persistentVolumeClaim", source)])
+            }));
+        }
+    }
+    made
+}
+
+/// Creations of the claims that a pod needs and that do not exist.
+pub(crate) fn missing_claims(context: &Context<'_>, set: &Object, ordinal: i64) -> Vec<Write> {
+    let selector = set
+        .value()
+        .at(&["spec", "selector", "matchLabels"])
+        .and_then(Value::as_map);
+    let keep = |when: &str| {
+        text(
+            set.value(),
+            &["spec", "persistentVolumeClaimRetentionPolicy", when],
+        ) != "Delete"
+    };
+    items(set.value(), &["spec", "volumeClaimTemplates"])
+        .iter()
+        .filter_map(|template| {
+            let claim = text(template, &["metadata", "name"]);
+            let name = format!("{claim}-{}-{ordinal}", set.name());
+            if context
+                .world
+                .find(Kind::VOLUME_CLAIM, set.namespace(), &name)
+                .is_some()
+            {
+                return None;
+            }
+            let mut value = template.clone();
+            let map = value.map_at_mut(&[]);
+            map.remove("status");
+            map.insert("apiVersion", "v1");
+            map.insert("kind", "PersistentVolumeClaim");
+            let mut object = Object::new(value).ok()?;
+            for (key, label) in selector.into_iter().flat_map(Map::iter) {
+                object.set_label(key, label.as_str().unwrap_or_default());
+            }
+            let metadata = object.metadata_mut();
+            metadata.insert("name", name);
+            metadata.insert("namespace", set.namespace());
+            if !keep("whenDeleted") {
+                metadata.insert("ownerReferences", vec![controller_reference(set)]);
+            }
+            Some(Write::Create {
+                kind: Kind::VOLUME_CLAIM,
+                object,
+                note: None,
+            })
+        })
+        .collect()
+}

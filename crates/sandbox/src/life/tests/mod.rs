@@ -1,0 +1,4 @@
+//! Tests of the controllers together, over a real sandbox server.
+
+mod matching;
+mod replay;

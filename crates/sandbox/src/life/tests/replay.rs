@@ -1,0 +1,440 @@
+//! Part D of the recordings: what controllers do, replayed against a sandbox with ours.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use http::Method;
+use tokio::task::JoinSet;
+use yaml::{Map, Value};
+
+use super::matching::sets;
+use crate::life::client::{Api, ApiError, Call, Event};
+use crate::life::fields::{int, items, map, text};
+use crate::life::{Options, start};
+use crate::{Clock, Server};
+
+/// What the recording calls settled: nothing happened for 1.5 s there, for this long here, where
+/// everything is in one process.
+const QUIET: Duration = Duration::from_millis(250);
+/// Conditions are waited for this long; far beyond what any takes.
+const PATIENCE: Duration = Duration::from_secs(20);
+/// The rate only goes up.
+const LEAST_PASSED: usize = 9;
+
+struct Seen {
+    path: String,
+    events: Arc<std::sync::Mutex<Vec<(&'static str, Value)>>>,
+}
+
+struct Replay {
+    api: Api,
+    namespace: String,
+    seen: Vec<Seen>,
+    count: Arc<AtomicUsize>,
+    tasks: JoinSet<()>,
+    addresses: u32,
+}
+
+impl Replay {
+    async fn call(
+        &self,
+        method: &str,
+        path: &str,
+        body: Option<Value>,
+        content_type: &str,
+    ) -> Result<Value, ApiError> {
+        let content_type = match content_type {
+            "application/merge-patch+json" => "application/merge-patch+json",
+            "application/strategic-merge-patch+json" => "application/strategic-merge-patch+json",
+            _ => "application/json",
+        };
+        let method = Method::from_bytes(method.as_bytes()).expect("is a method");
+        self.api
+            .call(&Call {
+                method,
+                path: path.to_owned(),
+                content_type,
+                body,
+                agent: "test/1",
+            })
+            .await
+    }
+
+    async fn get(&self, path: &str) -> Result<Value, ApiError> {
+        self.call("GET", path, None, "").await
+    }
+
+    async fn follow(&mut self, path: &str) -> Result<(), String> {
+        let list = self.get(path).await.map_err(|error| error.to_string())?;
+        let version = text(&list, &["metadata", "resourceVersion"]).to_owned();
+        let watch = self
+            .api
+            .watch_path(path, &version, "application/json")
+            .await;
+        let mut watch = watch.map_err(|error| error.to_string())?;
+        let events = Arc::default();
+        let (sink, count) = (Arc::clone(&events), Arc::clone(&self.count));
+        self.seen.push(Seen {
+            path: path.to_owned(),
+            events,
+        });
+        let mut known = std::collections::HashSet::new();
+        for item in items(&list, &["items"]) {
+            known.insert(text(item, &["metadata", "uid"]).to_owned());
+        }
+        self.tasks.spawn(async move {
+            while let Ok(Some(event)) = watch.next().await {
+                let event = match event {
+                    Event::Present(object) => {
+                        let new = known.insert(text(&object, &["metadata", "uid"]).to_owned());
+                        (if new { "ADDED" } else { "MODIFIED" }, object)
+                    }
+                    Event::Gone(object) => ("DELETED", object),
+                    Event::Bookmark(_) | Event::Expired => continue,
+                };
+                sink.lock().expect("nobody panics with it").push(event);
+                count.fetch_add(1, Ordering::Relaxed);
+            }
+        });
+        Ok(())
+    }
+
+    async fn settle(&self) {
+        let (mut last, mut since) = (usize::MAX, Instant::now());
+        while since.elapsed() < QUIET {
+            let now = self.count.load(Ordering::Relaxed);
+            if now != last {
+                (last, since) = (now, Instant::now());
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+
+    async fn act(&mut self, action: &Value) -> Result<(), String> {
+        if let Some(request) = action.get("request") {
+            return self.request(action, request).await;
+        }
+        if let Some(wait) = action.get("wait") {
+            return self.wait(wait).await;
+        }
+        if let Some(pods) = action.get("pods") {
+            return self.pods(pods).await;
+        }
+        self.settle().await;
+        Ok(())
+    }
+
+    async fn request(&self, action: &Value, request: &Value) -> Result<(), String> {
+        let query: Vec<String> = request
+            .get("query")
+            .and_then(Value::as_map)
+            .into_iter()
+            .flat_map(Map::iter)
+            .map(|(key, value)| format!("{key}={}", value.as_str().unwrap_or_default()))
+            .collect();
+        let path = format!("{}?{}", text(request, &["path"]), query.join("&"));
+        let content_type = text(request, &["headers", "content-type"]);
+        let body = request.get("body").cloned();
+        let answer = self
+            .call(text(request, &["method"]), &path, body, content_type)
+            .await;
+        let fine = |code: i64| match action.get("ok").and_then(Value::as_list) {
+            Some(list) => list.contains(&Value::Int(code)),
+            None => code == 404 || code == 409,
+        };
+        match answer {
+            Err(error) if !error.code().is_some_and(|code| fine(code.into())) => {
+                Err(error.to_string())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    async fn wait(&self, wait: &Value) -> Result<(), String> {
+        let end = Instant::now() + PATIENCE;
+        let mut last = String::new();
+        while Instant::now() < end {
+            let answer = self.get(text(wait, &["path"])).await;
+            let met = if let Some(status) = int(wait, &["status"]) {
+                let code = answer
+                    .as_ref()
+                    .err()
+                    .and_then(ApiError::code)
+                    .unwrap_or(200);
+                last = code.to_string();
+                i64::from(code) == status
+            } else if let Some(count) = int(wait, &["count"]) {
+                let found = answer.map_or(0, |list| items(&list, &["items"]).len());
+                last = found.to_string();
+                i64::try_from(found) == Ok(count)
+            } else {
+                let value = answer
+                    .ok()
+                    .and_then(|object| pointer(&object, text(wait, &["pointer"])));
+                last = format!("{value:?}");
+                value.as_ref() == wait.get("equals")
+            };
+            if met {
+                return Ok(());
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        Err(format!("wait ran out: {wait:?}, last {last}"))
+    }
+
+    /// Does what a kubelet would: gives the next pods in order of creation another phase.
+    async fn pods(&mut self, pods: &Value) -> Result<(), String> {
+        let count = usize::try_from(int(pods, &["count"]).unwrap_or(1)).unwrap_or(1);
+        let from = match text(pods, &["from"]) {
+            "" => "Pending",
+            from => from,
+        };
+        let path = format!("/api/v1/namespaces/{}/pods", self.namespace);
+        let end = Instant::now() + PATIENCE;
+        let found = loop {
+            let list = self.get(&path).await.map_err(|error| error.to_string())?;
+            let mut found: Vec<Value> = items(&list, &["items"])
+                .iter()
+                .filter(|pod| text(pod, &["status", "phase"]) == from)
+                .filter(|pod| pod.at(&["metadata", "deletionTimestamp"]).is_none())
+                .cloned()
+                .collect();
+            found.sort_by_key(|pod| {
+                text(pod, &["metadata", "resourceVersion"])
+                    .parse::<u64>()
+                    .ok()
+            });
+            if found.len() >= count {
+                break found;
+            }
+            if Instant::now() > end {
+                return Err(format!("only {} pods", found.len()));
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        };
+        for pod in found.into_iter().take(count) {
+            self.addresses += 1;
+            let status = self.pod_status(&pod, text(pods, &["to"]));
+            let path = format!("{path}/{}/status", text(&pod, &["metadata", "name"]));
+            let body = map([("status", status)]);
+            let kind = "application/strategic-merge-patch+json";
+            self.call("PATCH", &path, Some(body), kind)
+                .await
+                .map_err(|error| error.to_string())?;
+            self.settle().await;
+        }
+        Ok(())
+    }
+
+    fn pod_status(&self, pod: &Value, to: &str) -> Value {
+        let now = crate::life::time::stamp(jiff::Timestamp::now());
+        let running = to == "Running";
+        let containers: Vec<Value> = items(pod, &["spec", "containers"])
+            .iter()
+            .map(|container| {
+                let mut status = Map::from([
+                    ("name", text(container, &["name"]).into()),
+                    ("image", text(container, &["image"]).into()),
+                    ("imageID", "".into()),
+                    ("ready", running.into()),
+                    ("restartCount", 0.into()),
+                ]);
+                if running {
+                    status.insert("started", true);
+                    status.insert(
+                        "state",
+                        map([("running", map([("startedAt", now.clone())]))]),
+                    );
+                } else {
+                    let code = i64::from(to != "Succeeded");
+                    let ended = map([
+                        ("exitCode", code.into()),
+                        ("startedAt", now.clone()),
+                        ("finishedAt", now.clone()),
+                    ]);
+                    status.insert("state", map([("terminated", ended)]));
+                }
+                Value::Map(status)
+            })
+            .collect();
+        let mut status = Map::from([
+            ("phase", to.into()),
+            ("containerStatuses", containers.into()),
+        ]);
+        if running {
+            let address = format!("10.0.0.{}", self.addresses);
+            status.insert("podIP", address.as_str());
+            status.insert("podIPs", vec![map([("ip", address.into())])]);
+            status.insert("startTime", now.clone());
+            let ready = map([
+                ("type", "Ready".into()),
+                ("status", "True".into()),
+                ("lastTransitionTime", now),
+            ]);
+            status.insert("conditions", vec![ready]);
+        }
+        Value::Map(status)
+    }
+
+    async fn run(&mut self, scenario: &Value) -> Result<(), String> {
+        let namespace = map([
+            ("apiVersion", "v1".into()),
+            ("kind", "Namespace".into()),
+            ("metadata", map([("name", self.namespace.as_str().into())])),
+        ]);
+        if scenario.get("namespace").and_then(Value::as_bool) != Some(false) {
+            let made = self
+                .call("POST", "/api/v1/namespaces", Some(namespace), "")
+                .await;
+            made.map_err(|error| error.to_string())?;
+            // Filled by the namespace controller; the watches begin after that.
+            for path in ["serviceaccounts/default", "configmaps/kube-root-ca.crt"] {
+                let path = format!("/api/v1/namespaces/{}/{path}", self.namespace);
+                self.wait(&map([("path", path.into()), ("status", 200.into())]))
+                    .await?;
+            }
+        }
+        for path in items(scenario, &["watch"]) {
+            self.follow(path.as_str().unwrap_or_default()).await?;
+        }
+        for action in items(scenario, &["actions"]) {
+            self.act(action).await?;
+        }
+        self.settle().await;
+        for position in 0..self.seen.len() {
+            self.compare(scenario, position).await?;
+        }
+        Ok(())
+    }
+
+    async fn compare(&self, scenario: &Value, position: usize) -> Result<(), String> {
+        let seen = &self.seen[position];
+        let list = self
+            .get(&seen.path)
+            .await
+            .map_err(|error| error.to_string())?;
+        let kind = text(&list, &["kind"]).trim_end_matches("List").to_owned();
+        let got: Vec<Value> = items(&list, &["items"])
+            .iter()
+            .map(|item| trimmed(item, text(&list, &["apiVersion"]), &kind))
+            .collect();
+        let want: Vec<Value> = items(scenario, &["final", &seen.path])
+            .iter()
+            .map(|item| trimmed(item, text(item, &["apiVersion"]), text(item, &["kind"])))
+            .collect();
+        if let Some(difference) = sets(&want, &got) {
+            return Err(format!("{}: {difference}", seen.path));
+        }
+        if seen.path.ends_with("/events") {
+            return Ok(());
+        }
+        for kind in ["ADDED", "DELETED"] {
+            let want = items(scenario, &["events", &seen.path])
+                .iter()
+                .filter(|event| text(event, &["type"]) == kind)
+                .count();
+            let events = seen.events.lock().expect("nobody panics with it");
+            let got = events.iter().filter(|(known, _)| *known == kind).count();
+            if want != got {
+                return Err(format!("{}: {got} events {kind}, not {want}", seen.path));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// An object without what part D leaves out.
+fn trimmed(item: &Value, api_version: &str, kind: &str) -> Value {
+    let mut item = item.clone();
+    item.map_at_mut(&["metadata"]).remove("managedFields");
+    let root_ca = text(&item, &["metadata", "name"]) == "kube-root-ca.crt";
+    let map = item.map_at_mut(&[]);
+    map.insert("apiVersion", api_version);
+    map.insert("kind", kind);
+    if kind == "Event" {
+        map.remove("count");
+    }
+    if root_ca {
+        map.remove("data");
+    }
+    item
+}
+
+/// A JSON pointer in which `key=value` picks an element of a list.
+fn pointer(value: &Value, pointer: &str) -> Option<Value> {
+    let mut value = value;
+    for step in pointer.split('/').skip(1) {
+        value = match (value, step.split_once('=')) {
+            (Value::List(list), Some((key, wanted))) => {
+                list.iter().find(|item| text(item, &[key]) == wanted)?
+            }
+            _ => value.get(step)?,
+        };
+    }
+    Some(value.clone())
+}
+
+fn scenarios() -> Option<Vec<PathBuf>> {
+    let shared = std::env::var_os("TIPHYS_SHARED").map_or_else(
+        || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared"),
+        PathBuf::from,
+    );
+    let folder = shared.join("corpora/kubernetes-api/controllers");
+    let mut files: Vec<PathBuf> = std::fs::read_dir(folder)
+        .ok()?
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .collect();
+    files.sort();
+    Some(files)
+}
+
+async fn replay(file: PathBuf) -> (String, Result<(), String>) {
+    let bytes = std::fs::read(&file).expect("is readable");
+    let scenario = yaml::json::parse(&bytes).expect("is JSON");
+    let name = text(&scenario, &["name"]).to_owned();
+    let server = Server::start(crate::Options::in_memory())
+        .await
+        .expect("starts in memory");
+    let life = start(server.service(), Options::new(Clock::real()));
+    let mut replay = Replay {
+        api: Api::new(server.service()),
+        namespace: name.clone(),
+        seen: Vec::new(),
+        count: Arc::default(),
+        tasks: JoinSet::new(),
+        addresses: 0,
+    };
+    let result = replay.run(&scenario).await;
+    replay.tasks.shutdown().await;
+    life.stop().await;
+    (name, result)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn controllers_do_what_was_recorded() {
+    let Some(files) = scenarios() else {
+        println!("skipped: the corpus kubernetes-api is not there");
+        return;
+    };
+    let only = std::env::var("SCENARIO").unwrap_or_default();
+    let files = files
+        .into_iter()
+        .filter(|file| file.to_string_lossy().contains(&only));
+    let results: Vec<_> = futures::StreamExt::collect(futures::StreamExt::buffered(
+        futures::stream::iter(files.map(replay)),
+        6,
+    ))
+    .await;
+    let total = results.len();
+    let mut passed = 0;
+    for (name, result) in results {
+        match result {
+            Ok(()) => passed += 1,
+            Err(reason) => println!("{name}: {reason}"),
+        }
+    }
+    println!("controllers: {passed} passed, {} failed", total - passed);
+    assert!(passed >= LEAST_PASSED.min(total), "{passed} of {total}");
+}
