@@ -31,6 +31,8 @@ pub(crate) struct Core {
     pub(crate) defaults: defaults::Table,
     /// Addresses and ports of services.
     pub(crate) allocator: services::Allocator,
+    /// What simulated containers printed.
+    pub(crate) logs: crate::life::Logs,
     /// Ends the watches when the server stops.
     pub(crate) stopping: CancellationToken,
 }
@@ -57,6 +59,7 @@ impl Core {
             schemas: SchemaSet::builtin(),
             defaults: defaults::Table::built_in(),
             allocator,
+            logs: crate::life::Logs::new(),
             stopping,
         }
     }

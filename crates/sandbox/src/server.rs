@@ -15,10 +15,11 @@ use tokio_util::task::TaskTracker;
 
 use crate::auth::Tokens;
 use crate::core::Core;
+use crate::life::{self, Life};
 use crate::service::Service;
 use crate::store::Store;
 use crate::tls::Authority;
-use crate::{Clock, Error, Options, Storage, crd, kubeconfig, seed};
+use crate::{Clock, Controllers, Error, Options, Storage, crd, kubeconfig, seed};
 
 /// Connections that are served at once: a client that opens more waits.
 const CONNECTIONS: usize = 1024;
@@ -37,6 +38,7 @@ pub struct Server {
     authority: Authority,
     tasks: TaskTracker,
     stopping: CancellationToken,
+    life: Option<Life>,
 }
 
 impl std::fmt::Debug for Server {
@@ -70,6 +72,20 @@ impl Server {
         let token = options
             .token
             .unwrap_or_else(|| uuid::Uuid::new_v4().simple().to_string());
+        let life = match options.controllers {
+            Controllers::Off => None,
+            Controllers::On { nodes } => {
+                let service = Service::new(Arc::clone(&core), options.clock.clone());
+                let set_up = life::Options {
+                    nodes,
+                    volumes: life::Switch::On,
+                    root_ca: authority.pem().to_owned(),
+                    logs: core.logs.clone(),
+                    ..life::Options::new(options.clock.clone())
+                };
+                Some(life::start(service, set_up))
+            }
+        };
         Ok(Server {
             core,
             clock: options.clock,
@@ -77,6 +93,7 @@ impl Server {
             authority,
             tasks: TaskTracker::new(),
             stopping,
+            life,
         })
     }
 
@@ -90,6 +107,12 @@ impl Server {
     #[must_use]
     pub fn token(&self) -> &str {
         &self.token
+    }
+
+    /// What simulated containers printed.
+    #[must_use]
+    pub fn logs(&self) -> &life::Logs {
+        &self.core.logs
     }
 
     /// The clock that the server was started with.
@@ -144,6 +167,9 @@ impl Server {
 
     /// Ends watches, lets running requests finish, writes what is queued and closes the store.
     pub async fn stop(self) {
+        if let Some(life) = self.life {
+            life.stop().await;
+        }
         self.stopping.cancel();
         self.tasks.close();
         if tokio::time::timeout(FAREWELL, self.tasks.wait())

@@ -72,9 +72,8 @@ pub(crate) fn claims(context: &Context<'_>, owner: &Object, kind: Kind) -> Vec<W
     if owner.is_terminating() {
         return writes;
     }
-    for object in context.world.list(kind, owner.namespace()) {
-        let free = controller(object).is_none() && !object.is_terminating();
-        if free && selects(selector, labels(object)) {
+    for object in context.world.free(kind, &owner.namespace().into()) {
+        if !object.is_terminating() && selects(selector, labels(object)) {
             let mut list = owners(object).to_vec();
             list.push(controller_reference(owner));
             let list = Value::List(list);

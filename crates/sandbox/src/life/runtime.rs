@@ -25,6 +25,7 @@ use super::execute::{Effect, Executor};
 use super::fields::text;
 use super::kind::{Kind, Resource};
 use super::logs::Logs;
+use super::volume::CLASS;
 use super::watchers::{News, Watchers};
 use super::world::{Change, Ref, World};
 use super::write::Outcome;
@@ -126,10 +127,15 @@ impl Runtime {
                 None => return,
             }
         }
-        for name in self.settings.nodes.clone() {
+        let nodes = self.settings.nodes.clone().into_iter();
+        let wanted = nodes
+            .map(|name| (Kind::NODE, name))
+            .chain([(Kind::STORAGE_CLASS, CLASS.into())]);
+        for (kind, name) in wanted {
+            let namespace = "".into();
             self.enqueue_matching(&Ref {
-                kind: Kind::NODE,
-                namespace: "".into(),
+                kind,
+                namespace,
                 name,
             });
         }

@@ -18,7 +18,7 @@ use crate::clock::Clock;
 pub struct Options {
     /// How many nodes there are, called `node-1` and so on. Without any, pods stay unscheduled, as
     /// beside a kube-controller-manager alone.
-    pub nodes: u16,
+    pub nodes: u32,
     /// The time that controllers go by.
     pub clock: Clock,
     /// Whether Services of type `LoadBalancer` and Ingresses get an address.

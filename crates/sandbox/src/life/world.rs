@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use manifest::Object;
 use yaml::{Map, Str, Value};
 
-use super::fields::{items, owners, text};
+use super::fields::{controller, items, owners, text};
 use super::kind::{Detail, Kind, Registry};
 
 /// How many uids of deleted objects are remembered. It must outlast the events in flight; 65,536
@@ -77,6 +77,7 @@ pub(crate) struct World {
     stores: HashMap<Kind, Store>,
     owned: HashMap<Str, BTreeSet<Ref>>,
     uids: HashMap<Str, Ref>,
+    free: HashMap<(Kind, Str), BTreeSet<Str>>,
     gone: HashSet<Str>,
     gone_order: VecDeque<Str>,
     addresses: HashMap<Str, u32>,
@@ -91,6 +92,7 @@ impl World {
             stores: HashMap::new(),
             owned: HashMap::new(),
             uids: HashMap::new(),
+            free: HashMap::new(),
             gone: HashSet::new(),
             gone_order: VecDeque::new(),
             addresses: HashMap::new(),
@@ -144,6 +146,15 @@ impl World {
         self.dependents(uid)
             .filter(move |target| target.kind == kind)
             .filter_map(|target| self.get(target))
+    }
+
+    /// The objects of a kind in a namespace that no controller owns.
+    pub(crate) fn free(&self, kind: Kind, namespace: &Str) -> impl Iterator<Item = &Object> {
+        self.free
+            .get(&(kind, namespace.clone()))
+            .into_iter()
+            .flatten()
+            .filter_map(move |name| self.find(kind, namespace, name))
     }
 
     /// The object with that uid.
@@ -265,6 +276,13 @@ impl World {
             let owner = Str::from(text(owner, &["uid"]));
             self.owned.entry(owner).or_default().insert(target.clone());
         }
+        if controller(object).is_none() {
+            let key = (target.kind, target.namespace.clone());
+            self.free
+                .entry(key)
+                .or_default()
+                .insert(target.name.clone());
+        }
         if target.kind == Kind::POD {
             let address = text(object.value(), &["status", "podIP"]);
             if !address.is_empty() {
@@ -289,6 +307,13 @@ impl World {
             store.remove(&target.namespace);
         }
         self.uids.remove(object.uid());
+        let key = (target.kind, target.namespace.clone());
+        if let Some(free) = self.free.get_mut(&key) {
+            free.remove(&target.name);
+            if free.is_empty() {
+                self.free.remove(&key);
+            }
+        }
         for owner in owners(&object) {
             let owner = text(owner, &["uid"]);
             if let Some(owned) = self.owned.get_mut(owner) {

@@ -41,10 +41,7 @@ pub(crate) fn answer(call: &Call<'_>, name: &str) -> Result<Reply, ApiError> {
         ("scale", _) => super::scale::answer(call, verb),
         ("binding", "create") => bind(call),
         ("eviction", "create") => evict(call),
-        ("log", "get") => {
-            read::find(call)?;
-            Ok(Reply::typed(200, "text/plain", ""))
-        }
+        ("log", "get") => log(call),
         ("token", "create") => token(call),
         _ => {
             read::find(call)?;
@@ -54,6 +51,20 @@ pub(crate) fn answer(call: &Call<'_>, name: &str) -> Result<Reply, ApiError> {
             )))
         }
     }
+}
+
+/// What a simulated container printed: the asked one, or the first.
+fn log(call: &Call<'_>) -> Result<Reply, ApiError> {
+    let pod = read::find(call)?.value();
+    let first = pod
+        .pointer("/spec/containers/0/name")
+        .and_then(Value::as_str);
+    let container = match call.request.query.get("container") {
+        "" => first.unwrap_or_default(),
+        container => container,
+    };
+    let text = call.core.logs.read(meta::uid(&pod), container);
+    Ok(Reply::typed(200, "text/plain", text.unwrap_or_default()))
 }
 
 /// Assigns a pod to a node, as a scheduler asks for.

@@ -1,4 +1,5 @@
 //! Tests of the controllers together, over a real sandbox server.
 
 mod matching;
+mod nodes;
 mod replay;

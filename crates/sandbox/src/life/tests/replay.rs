@@ -21,7 +21,7 @@ const QUIET: Duration = Duration::from_millis(250);
 /// Conditions are waited for this long; far beyond what any takes.
 const PATIENCE: Duration = Duration::from_secs(20);
 /// The rate only goes up.
-const LEAST_PASSED: usize = 9;
+const LEAST_PASSED: usize = 11;
 
 struct Seen {
     path: String,
