@@ -198,7 +198,7 @@ impl Controller {
                 live: &live,
                 resolve: &resolve,
             };
-            step = engine::settle(&plan, &state, &batch, &answers, &view);
+            step = engine::advance::settle(&plan, &state, &batch, &answers, &view);
         }
         Ok(ended(state, "the sync makes no progress"))
     }

@@ -32,9 +32,9 @@ pub mod summarize;
 pub mod teardown;
 
 pub use action::{Action, ActionResult};
-pub use advance::{advance, settle};
+pub use advance::advance;
 pub use compare::compare;
-pub use gate::{Authorized, authorize};
+pub use gate::Authorized;
 pub use health::assess;
 pub use live::Live;
 pub use normalize::normalize;

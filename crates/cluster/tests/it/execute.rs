@@ -4,8 +4,9 @@ use api::AppProject;
 use cluster::Cluster;
 use engine::action::{Apply, Method, OnConflict, Outcome, Propagation, Run, Validation, Verb};
 use engine::gate::Gate;
+use engine::gate::authorize;
 use engine::live::ClusterName;
-use engine::{Action, ActionResult, authorize};
+use engine::{Action, ActionResult};
 use manifest::{Object, ObjectKey};
 use yaml::Value;
 

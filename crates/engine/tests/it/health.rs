@@ -36,7 +36,7 @@ fn check(case: &Value) -> Option<String> {
 }
 
 #[test]
-#[allow(clippy::disallowed_methods)] // tests read their corpus
+#[allow(clippy::disallowed_methods, reason = "tests read their corpus")]
 fn built_in_checks_agree_with_the_real_ones() {
     let Some(folder) = shared("corpora/health") else {
         return;

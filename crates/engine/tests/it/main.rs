@@ -11,7 +11,11 @@ mod world;
 use std::path::PathBuf;
 
 /// The folder of corpora; `None`, with a line, where it is absent. Under `CI=true` it must be there.
-#[allow(clippy::disallowed_methods, clippy::print_stderr)] // tests read their corpus
+#[allow(
+    clippy::disallowed_methods,
+    clippy::print_stderr,
+    reason = "tests read their corpus"
+)]
 pub(crate) fn shared(part: &str) -> Option<PathBuf> {
     let root = std::env::var("TIPHYS_SHARED").map_or_else(
         |_| PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared")),

@@ -460,7 +460,7 @@ fn set(value: &Value, path: &[&str], keys: &[&str]) -> BTreeSet<String> {
 }
 
 #[test]
-#[allow(clippy::disallowed_methods)] // tests read their corpus
+#[allow(clippy::disallowed_methods, reason = "tests read their corpus")]
 fn recorded_syncs_come_out_the_same() {
     let Some(folder) = shared("corpora/argocd-sync") else {
         return;

@@ -145,12 +145,15 @@ fn steps(cluster: &mut Cluster, plan: &Plan<'_>, state: &OperationState, out: &m
             live: &live,
             resolve: &resolve,
         };
-        step = engine::settle(plan, &state, &batch, &answers, &view);
+        step = engine::advance::settle(plan, &state, &batch, &answers, &view);
     }
     out.push_str("never ends\n");
 }
 
-#[allow(clippy::disallowed_methods)] // tests read and rewrite their own data
+#[allow(
+    clippy::disallowed_methods,
+    reason = "tests read and rewrite their own data"
+)]
 fn check(path: &Path) -> Result<(), String> {
     let content = std::fs::read_to_string(path).expect("a case");
     let (input, want) = content.split_once(MARK).unwrap_or((&content, ""));
@@ -166,7 +169,7 @@ fn check(path: &Path) -> Result<(), String> {
 }
 
 #[test]
-#[allow(clippy::disallowed_methods)] // tests read their own data
+#[allow(clippy::disallowed_methods, reason = "tests read their own data")]
 fn plans_and_steps_are_as_written_in_the_scenarios() {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("testdata");
     let mut paths: Vec<PathBuf> = std::fs::read_dir(folder)

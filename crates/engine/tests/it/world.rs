@@ -466,7 +466,7 @@ impl World {
                 live: &live,
                 resolve: &resolve,
             };
-            step = engine::settle(&plan, &state, &batch, &answers, &view);
+            step = engine::advance::settle(&plan, &state, &batch, &answers, &view);
         }
         Err(Unfit("a cycle never ends".into()))
     }
