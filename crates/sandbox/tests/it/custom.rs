@@ -71,6 +71,12 @@ async fn a_definition_is_established_and_served() {
         refused.body["details"]["causes"].as_array().unwrap().len(),
         2
     );
+    let document = client.get("/openapi/v3/apis/example.com/v1").await.body;
+    let schema = &document["components"]["schemas"]["example.com.v1.Widget"];
+    assert_eq!(
+        schema["properties"]["spec"]["properties"]["size"]["minimum"],
+        1
+    );
     let groups = client.get("/apis/example.com/v1").await.body;
     assert_eq!(groups["resources"][0]["shortNames"], json!(["wd"]));
 }
