@@ -1,10 +1,10 @@
 //! Decides: from what Git says, what is live and what was asked for, to the next actions and the
 //! status.
 //!
-//! The pipeline, in reading order: [`render`] makes objects of files, [`normalize`] makes them an
-//! application's, [`compare`] puts them beside what is live, [`plan`] orders what a sync has to do,
-//! [`mod@advance`] takes one step of it, [`assess`] judges live objects. Everything here is a function
-//! of its arguments: no file, clock, network or randomness, and nothing is remembered.
+//! The pipeline, in reading order: [`render()`] makes objects of files, [`normalize()`] makes them
+//! an application's, [`compare()`] puts them beside what is live, [`plan()`] orders what a sync has
+//! to do, [`advance()`] takes one step of it, [`assess`] judges live objects. Everything here is a
+//! function of its arguments: no file, clock, network or randomness, and nothing is remembered.
 
 mod batch;
 mod child;

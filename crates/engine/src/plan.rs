@@ -2,7 +2,7 @@
 //! (semantics A, B, C).
 //!
 //! Read [`Plan`] first. A plan says what is to be done; how far it is stands in the operation's
-//! state, and [`crate::advance`] puts the two together.
+//! state, and [`crate::advance()`] puts the two together.
 
 use std::collections::{BTreeMap, HashMap};
 

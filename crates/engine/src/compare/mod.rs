@@ -1,7 +1,7 @@
 //! Desired and live state side by side: Synced or OutOfSync for every object, with the difference.
 //!
 //! Read [`Comparison`] first. The rules are semantics 120-128 and 142-157; what a difference is
-//! stands in [`diff`]. It must never know an operation.
+//! stands in `diff`. It must never know an operation.
 
 mod diff;
 mod dropped;
