@@ -12,7 +12,7 @@ use super::replica_set::claims;
 use super::rollout::{COMPONENT, DESIRED, MAXIMUM, Sets, plain_template};
 use super::rollout_status::{Conditions, complete, mark_new_set, mark_pause, progress, report};
 use super::world::{Change, Ref, World};
-use super::write::{Deletion, Note, Outcome, Write, delete, patch, status};
+use super::write::{Deletion, Note, Outcome, Part, Write, delete, patch, status};
 
 const REVISION: &str = "deployment.kubernetes.io/revision";
 const HISTORY: &str = "deployment.kubernetes.io/revision-history";
@@ -226,13 +226,20 @@ fn number_new_set(sets: &mut Sets<'_>, conditions: &mut Conditions) {
     }
 }
 
+/// Through the status, as Kubernetes does it: a change of annotations beside the spec would count as
+/// a new generation.
 fn number(deployment: &Object, revision: i64) -> Write {
     let annotations = map([(REVISION, revision.to_string().into())]);
-    patch(
-        Kind::DEPLOYMENT,
-        deployment,
-        map([("metadata", map([("annotations", annotations)]))]),
-    )
+    let metadata = map([
+        ("uid", deployment.uid().into()),
+        ("annotations", annotations),
+    ]);
+    Write::Patch {
+        target: Ref::of(Kind::DEPLOYMENT, deployment),
+        part: Part::Status,
+        body: map([("metadata", metadata)]),
+        note: None,
+    }
 }
 
 /// Makes the ReplicaSet of a new template. The rest of the step follows when it is there.

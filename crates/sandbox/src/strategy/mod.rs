@@ -267,7 +267,16 @@ pub(crate) fn prepare_update(
             restore(new.map_at_mut(&[]), Some(old), "status");
         }
         Part::Main | Part::Other => {}
-        Part::Status => keep_all_but_status(new, old),
+        Part::Status => {
+            // The deployment controller numbers revisions through the status (recorded).
+            let annotations = (resource.group == "apps" && resource.plural == "deployments")
+                .then(|| new.at(&["metadata", "annotations"]).cloned())
+                .flatten();
+            keep_all_but_status(new, old);
+            if let Some(annotations) = annotations {
+                meta::of(new).insert("annotations", annotations);
+            }
+        }
     }
     if part == Part::Main {
         match context.place() {

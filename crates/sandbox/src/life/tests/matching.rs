@@ -96,6 +96,21 @@ fn maps(want: &Map, got: &Map, path: &str) -> Option<String> {
     })
 }
 
+/// The value without members that are null or empty text. Whether an absent field is written so is
+/// the API server's business, not a controller's.
+pub(super) fn without_zeros(value: &Value) -> Value {
+    match value {
+        Value::Map(map) => map
+            .iter()
+            .filter(|(_, value)| !value.is_null() && value.as_str() != Some(""))
+            .map(|(key, value)| (key.clone(), without_zeros(value)))
+            .collect::<Map>()
+            .into(),
+        Value::List(list) => Value::List(list.iter().map(without_zeros).collect()),
+        other => other.clone(),
+    }
+}
+
 /// Compares lists of objects as sets; gives the first difference of the best partner.
 pub(super) fn sets(want: &[Value], got: &[Value]) -> Option<String> {
     let mut left: Vec<&Value> = got.iter().collect();
