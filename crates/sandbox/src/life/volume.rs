@@ -24,10 +24,16 @@ pub(crate) const CLASS: &str = "standard";
 /// Claims and volumes that changed, waiting claims when something to bind to did, and dying claims
 /// when a pod lets go of them.
 pub(crate) fn affected(world: &World, change: &Change, keys: &mut Vec<Ref>) {
+    // A change that cannot help a claim would only repeat what was said about it.
+    let class = change.latest().map(|object| match change.target.kind {
+        Kind::STORAGE_CLASS => object.name().to_owned(),
+        _ => class_of(object).to_owned(),
+    });
     let waiting = || {
         world
             .all(Kind::VOLUME_CLAIM)
             .filter(|claim| text(claim.value(), &["status", "phase"]) != "Bound")
+            .filter(|claim| class.as_deref() == Some(class_of(claim)))
             .map(|claim| Ref::of(Kind::VOLUME_CLAIM, claim))
     };
     let target = &change.target;
