@@ -17,7 +17,7 @@ pub(super) fn check(resource: &Resource, value: &Value, old: Option<&Value>, err
     labels(value, "metadata.labels", &["metadata", "labels"], errors);
     annotations(value, &["metadata", "annotations"], errors);
     owners(value, errors);
-    finalizers(value, errors);
+    finalizers(resource, value, errors);
     if let Some(old) = old {
         immutable(value, old, errors);
     }
@@ -124,7 +124,7 @@ fn owners(value: &Value, errors: &mut Errors) {
     }
 }
 
-fn finalizers(value: &Value, errors: &mut Errors) {
+fn finalizers(resource: &Resource, value: &Value, errors: &mut Errors) {
     let names = list(value, &["metadata", "finalizers"]);
     for name in names.iter().filter_map(Value::as_str) {
         for problem in names::qualified_name_problems(name) {
@@ -134,6 +134,10 @@ fn finalizers(value: &Value, errors: &mut Errors) {
                 &problem,
             ));
         }
+    }
+    if resource.custom.is_some() {
+        // Only built-in kinds refuse bare names; for others they are discouraged.
+        return;
     }
     for (index, name) in names.iter().filter_map(Value::as_str).enumerate() {
         if !name.contains('/') && !STANDARD.contains(&name) {
