@@ -1,0 +1,204 @@
+//! The Applications of one control namespace, read and written over the Kubernetes API.
+//!
+//! Read [`Apps`] first. Its verbs are those of kubectl: get, list, patch, delete, watch. What an
+//! Application should do is the controller's; this asks for it and looks at the outcome.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use api::{Application, names};
+use cluster::{Client, Discovery, PatchKind, Resource, WatchEvent, Watcher, WriteOptions};
+use engine::action::Propagation;
+use yaml::{Map, Value};
+
+/// How our writes are signed.
+const FIELD_MANAGER: &str = "tiphys-cli";
+
+/// The Applications of a namespace.
+pub(crate) struct Apps {
+    client: Client,
+    resource: Arc<Resource>,
+    namespace: String,
+}
+
+impl Apps {
+    /// Asks the cluster how Applications are addressed.
+    ///
+    /// # Errors
+    /// When the cluster does not answer, or knows no Applications.
+    pub(crate) async fn open(client: Client, namespace: &str) -> Result<Self> {
+        let discovery = Discovery::read(&client).await?;
+        let resource = discovery
+            .preferred(names::GROUP, names::APPLICATION)
+            .context("this cluster knows no Applications: see `tiphys install --crds`")?;
+        let resource = Arc::clone(resource);
+        Ok(Apps {
+            client,
+            resource,
+            namespace: namespace.to_owned(),
+        })
+    }
+
+    /// The same in another namespace.
+    pub(crate) fn in_namespace(&self, namespace: &str) -> Self {
+        Apps {
+            client: self.client.clone(),
+            resource: Arc::clone(&self.resource),
+            namespace: namespace.to_owned(),
+        }
+    }
+
+    /// The namespace.
+    pub(crate) fn namespace(&self) -> &str {
+        &self.namespace
+    }
+
+    /// All Applications, by name.
+    ///
+    /// # Errors
+    /// When the cluster refuses, or one of them cannot be read.
+    pub(crate) async fn list(&self) -> Result<Vec<Application>> {
+        let listing = self.client.list(&self.resource, &self.namespace).await?;
+        let objects = listing.objects.into_iter();
+        let mut apps = objects
+            .map(|it| read(it.into_value()))
+            .collect::<Result<Vec<_>>>()?;
+        apps.sort_by(|a, b| a.metadata.name.cmp(&b.metadata.name));
+        Ok(apps)
+    }
+
+    /// One Application; `None` when there is none of this name.
+    ///
+    /// # Errors
+    /// When the cluster refuses.
+    pub(crate) async fn find(&self, name: &str) -> Result<Option<Application>> {
+        let found = self
+            .client
+            .get(&self.resource, &self.namespace, name)
+            .await?;
+        found.map(|object| read(object.into_value())).transpose()
+    }
+
+    /// One Application.
+    ///
+    /// # Errors
+    /// When there is none of this name, or the cluster refuses.
+    pub(crate) async fn get(&self, name: &str) -> Result<Application> {
+        let found = self.find(name).await?;
+        found.with_context(|| format!("there is no Application {}/{name}", self.namespace))
+    }
+
+    /// Merges a patch into an Application.
+    ///
+    /// # Errors
+    /// When the cluster refuses.
+    pub(crate) async fn patch(&self, name: &str, patch: &Value) -> Result<Application> {
+        let target = (&*self.resource, self.namespace.as_str(), name, "");
+        let options = WriteOptions {
+            field_manager: Some(FIELD_MANAGER),
+            ..WriteOptions::default()
+        };
+        let written = self
+            .client
+            .patch(target, PatchKind::Merge, patch, options)
+            .await?;
+        read(written.object.into_value())
+    }
+
+    /// Asks the controller to look at Git, and waits until it has.
+    ///
+    /// # Errors
+    /// When the cluster refuses.
+    pub(crate) async fn refresh(&self, name: &str, kind: &str) -> Result<Application> {
+        let annotation = Map::from([(names::REFRESH, Value::from(kind))]);
+        let metadata = Map::from([("annotations", Value::Map(annotation))]);
+        self.patch(
+            name,
+            &Value::Map(Map::from([("metadata", Value::Map(metadata))])),
+        )
+        .await?;
+        let refreshed = |app: &Application| app.refresh().is_none();
+        self.wait_for(name, None, |app| app.is_none_or(refreshed))
+            .await?;
+        self.get(name).await
+    }
+
+    /// Deletes an Application object.
+    ///
+    /// # Errors
+    /// When the cluster refuses.
+    pub(crate) async fn delete(&self, name: &str) -> Result<()> {
+        let target = (&*self.resource, self.namespace.as_str(), name);
+        self.client
+            .delete(target, Propagation::Background, "")
+            .await?;
+        Ok(())
+    }
+
+    /// Waits until `is_enough` says so of the Application (`None`: it is not there); gives whether
+    /// it did before the timeout. `None` waits for ever.
+    ///
+    /// # Errors
+    /// When the cluster cannot be watched.
+    pub(crate) async fn wait_for(
+        &self,
+        name: &str,
+        timeout: Option<Duration>,
+        mut is_enough: impl FnMut(Option<&Application>) -> bool,
+    ) -> Result<bool> {
+        let wait = self.watch(|apps| is_enough(apps.get(name)));
+        match timeout {
+            None => wait.await.map(|()| true),
+            Some(timeout) => match tokio::time::timeout(timeout, wait).await {
+                Ok(outcome) => outcome.map(|()| true),
+                Err(_) => Ok(false),
+            },
+        }
+    }
+
+    /// Shows every state of the namespace to `is_enough`, until it says so.
+    ///
+    /// # Errors
+    /// When the cluster refuses to be watched; interruptions are bridged.
+    pub(crate) async fn watch(
+        &self,
+        mut is_enough: impl FnMut(&BTreeMap<String, Application>) -> bool,
+    ) -> Result<()> {
+        let mut watcher = Watcher::new(
+            self.client.clone(),
+            Arc::clone(&self.resource),
+            &self.namespace,
+        );
+        let mut apps = BTreeMap::new();
+        loop {
+            match watcher.next().await {
+                WatchEvent::Listed(objects) => {
+                    let read = objects
+                        .into_iter()
+                        .filter_map(|it| read(it.into_value()).ok());
+                    apps = read.map(|app| (app.metadata.name.clone(), app)).collect();
+                }
+                WatchEvent::Applied(object) => {
+                    if let Ok(app) = read(object.into_value()) {
+                        apps.insert(app.metadata.name.clone(), app);
+                    }
+                }
+                WatchEvent::Deleted(object) => drop(apps.remove(object.name())),
+                WatchEvent::Failed(error) => match error.class() {
+                    cluster::Class::Final => return Err(error.into()),
+                    _ => continue,
+                },
+            }
+            if is_enough(&apps) {
+                return Ok(());
+            }
+        }
+    }
+}
+
+/// An Application of its object.
+fn read(value: Value) -> Result<Application> {
+    Ok(Application::from_value(value)?)
+}

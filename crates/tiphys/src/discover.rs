@@ -1,0 +1,240 @@
+//! The Applications, ApplicationSets and AppProjects of a folder: what `up` has to start with.
+//!
+//! Pure: a tree goes in, objects with their places come out. It must never know a cluster.
+
+use manifest::{Entry, EntryKind, Object, Tree, TreeError, TreePath};
+
+/// The group of our kinds.
+const GROUP: &str = "argoproj.io";
+const KINDS: [&str; 3] = ["Application", "ApplicationSet", "AppProject"];
+/// A manifest over this size was written by a program, and not to declare an Application.
+const MAX_FILE_BYTES: u64 = 2 << 20;
+/// Folders deeper than this are no place for people to write in.
+const MAX_DEPTH: usize = 32;
+
+/// An object and where it is defined.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Found {
+    /// The object.
+    pub(crate) object: Object,
+    /// `FILE:LINE`.
+    pub(crate) place: String,
+}
+
+/// What a folder holds.
+#[derive(Debug, Default)]
+pub(crate) struct Discovery {
+    /// Our objects, in the order of their files.
+    pub(crate) found: Vec<Found>,
+    /// What could not be read, with its place.
+    pub(crate) problems: Vec<String>,
+    /// Whether there are manifests of other kinds.
+    pub(crate) has_manifests: bool,
+}
+
+impl Discovery {
+    /// Looks through all YAML and JSON files below `folder` that are no templates: the templates of
+    /// Helm charts and hidden folders are left out, and links are not followed.
+    ///
+    /// # Errors
+    /// When the tree cannot be read.
+    pub(crate) fn of(tree: &dyn Tree, folder: &TreePath) -> Result<Self, TreeError> {
+        let mut discovery = Discovery::default();
+        if tree.kind(folder)? == EntryKind::File {
+            discovery.read(tree, folder)?;
+        } else {
+            discovery.walk(tree, folder, 0)?;
+        }
+        Ok(discovery)
+    }
+
+    fn walk(&mut self, tree: &dyn Tree, folder: &TreePath, depth: usize) -> Result<(), TreeError> {
+        let entries = tree.list(folder)?;
+        let is_chart = entries.iter().any(|entry| entry.name == "Chart.yaml");
+        for entry in &entries {
+            if entry.name.starts_with('.') || (is_chart && is_part_of_chart(entry)) {
+                continue;
+            }
+            let Ok(path) = folder.join(&entry.name) else {
+                continue;
+            };
+            match entry.kind {
+                EntryKind::Directory if depth < MAX_DEPTH => self.walk(tree, &path, depth + 1)?,
+                EntryKind::File if is_manifest(&entry.name) => self.read(tree, &path)?,
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn read(&mut self, tree: &dyn Tree, path: &TreePath) -> Result<(), TreeError> {
+        if tree.size(path)? > MAX_FILE_BYTES {
+            return Ok(());
+        }
+        let bytes = tree.read(path)?;
+        let text = String::from_utf8_lossy(&bytes);
+        if !text.contains("apiVersion") {
+            return Ok(());
+        }
+        self.has_manifests = true;
+        if !text.contains(GROUP) || !KINDS.iter().any(|kind| text.contains(kind)) {
+            return Ok(());
+        }
+        let decoded = manifest::stream::decode(path.as_str(), &bytes);
+        if let Some(problem) = decoded.failure() {
+            self.problems.push(problem.to_string());
+        }
+        for located in decoded.objects {
+            if located.item.group() == GROUP && KINDS.contains(&located.item.kind()) {
+                let place = format!("{path}:{}", located.line);
+                self.found.push(Found {
+                    object: located.item,
+                    place,
+                });
+            }
+        }
+        Ok(())
+    }
+}
+
+fn is_manifest(name: &str) -> bool {
+    [".yaml", ".yml", ".json"]
+        .iter()
+        .any(|end| name.ends_with(end))
+}
+
+fn is_part_of_chart(entry: &Entry) -> bool {
+    entry.kind == EntryKind::Directory
+        && ["templates", "charts", "crds"].contains(&entry.name.as_str())
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use std::collections::BTreeMap;
+    use std::sync::Arc;
+
+    use manifest::ContentId;
+
+    use super::*;
+
+    /// Files by path.
+    pub(crate) struct Files(pub(crate) BTreeMap<String, String>);
+
+    impl Files {
+        pub(crate) fn new(files: &[(&str, &str)]) -> Self {
+            let owned = |(path, text): &(&str, &str)| ((*path).to_owned(), (*text).to_owned());
+            Files(files.iter().map(owned).collect())
+        }
+
+        fn text(&self, path: &TreePath) -> Result<&String, TreeError> {
+            self.0
+                .get(path.as_str())
+                .ok_or_else(|| TreeError::NotFound(path.clone()))
+        }
+    }
+
+    impl Tree for Files {
+        fn read(&self, path: &TreePath) -> Result<Arc<[u8]>, TreeError> {
+            Ok(self.text(path)?.as_bytes().into())
+        }
+
+        fn list(&self, path: &TreePath) -> Result<Vec<Entry>, TreeError> {
+            let start = if path.is_root() {
+                String::new()
+            } else {
+                format!("{path}/")
+            };
+            let mut names = BTreeMap::new();
+            for rest in self.0.keys().filter_map(|file| file.strip_prefix(&start)) {
+                let (name, kind) = match rest.split_once('/') {
+                    Some((name, _)) => (name, EntryKind::Directory),
+                    None => (rest, EntryKind::File),
+                };
+                names.insert(name.to_owned(), kind);
+            }
+            Ok(names
+                .into_iter()
+                .map(|(name, kind)| Entry { name, kind })
+                .collect())
+        }
+
+        fn kind(&self, path: &TreePath) -> Result<EntryKind, TreeError> {
+            if self.0.contains_key(path.as_str()) {
+                return Ok(EntryKind::File);
+            }
+            if path.is_root() || !self.list(path)?.is_empty() {
+                return Ok(EntryKind::Directory);
+            }
+            Err(TreeError::NotFound(path.clone()))
+        }
+
+        fn size(&self, path: &TreePath) -> Result<u64, TreeError> {
+            Ok(self.text(path)?.len() as u64)
+        }
+
+        fn content_id(&self, path: &TreePath) -> Result<ContentId, TreeError> {
+            Ok(ContentId::of(self.text(path)?.as_bytes()))
+        }
+    }
+
+    /// An Application's manifest.
+    pub(crate) fn application(name: &str, url: &str, path: &str) -> String {
+        format!(
+            "apiVersion: argoproj.io/v1alpha1\nkind: Application\nmetadata:\n  name: {name}\n\
+             spec:\n  project: default\n  source:\n    repoURL: {url}\n    path: {path}\n  \
+             destination:\n    name: in-cluster\n"
+        )
+    }
+
+    fn check(files: &[(&str, &str)], want: &[&str], n_problems: usize) {
+        let discovery = Discovery::of(&Files::new(files), &TreePath::root()).expect("a tree");
+        let name = |found: &Found| format!("{} {}", found.place, found.object.name());
+        let got: Vec<String> = discovery.found.iter().map(name).collect();
+        assert_eq!(got, want);
+        assert_eq!(
+            discovery.problems.len(),
+            n_problems,
+            "{:?}",
+            discovery.problems
+        );
+    }
+
+    #[test]
+    fn applications_are_found_in_any_folder() {
+        let first = application("a", "https://host/r", "x");
+        let second =
+            format!("apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: c}}\n---\n{first}");
+        check(
+            &[("r.yaml", &first), ("b/c/d.yml", &second)],
+            &["b/c/d.yml:5 a", "r.yaml:1 a"],
+            0,
+        );
+    }
+
+    #[test]
+    fn templates_and_hidden_folders_are_left_out() {
+        let text = application("a", "https://host/r", "x");
+        check(
+            &[
+                ("chart/Chart.yaml", "apiVersion: v2\nname: x\n"),
+                ("chart/templates/app.yaml", &text),
+                (".github/app.yaml", &text),
+                ("notes.md", &text),
+            ],
+            &[],
+            0,
+        );
+    }
+
+    #[test]
+    fn a_broken_file_is_a_problem_with_its_place() {
+        let text = application("a", "https://host/r", "x") + "  broken: [\n";
+        let files = [("r.yaml", text.as_str())];
+        let discovery = Discovery::of(&Files::new(&files), &TreePath::root()).expect("a tree");
+        assert!(
+            discovery.problems[0].starts_with("r.yaml:"),
+            "{:?}",
+            discovery.problems
+        );
+    }
+}

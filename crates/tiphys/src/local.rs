@@ -1,0 +1,117 @@
+//! Which repository URLs are read from a local folder (design part 9).
+//!
+//! Pure: URLs of found Applications, remotes and `--map` go in, the mapping comes out.
+
+use std::collections::BTreeSet;
+
+use manifest::{Tree, TreePath};
+use source::RepoUrl;
+use yaml::Value;
+
+use crate::discover::Found;
+
+/// A repository URL and a path in it, as an Application names them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Reads {
+    /// The repository, as written.
+    pub(crate) url: String,
+    /// The path in it.
+    pub(crate) path: String,
+}
+
+/// What a found Application reads from Git repositories; nothing for other kinds.
+pub(crate) fn reads(found: &Found) -> Vec<Reads> {
+    if found.object.kind() != "Application" {
+        return Vec::new();
+    }
+    let spec = found
+        .object
+        .value()
+        .get("spec")
+        .cloned()
+        .unwrap_or_default();
+    let several = spec
+        .get("sources")
+        .and_then(Value::as_list)
+        .unwrap_or_default()
+        .to_vec();
+    let sources = if several.is_empty() {
+        spec.get("source").cloned().into_iter().collect()
+    } else {
+        several
+    };
+    let text = |source: &Value, key: &str| {
+        source
+            .get(key)
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+            .to_owned()
+    };
+    sources
+        .iter()
+        .filter(|source| text(source, "chart").is_empty())
+        .map(|source| Reads {
+            url: text(source, "repoURL"),
+            path: text(source, "path"),
+        })
+        .collect()
+}
+
+/// Whether two texts name one repository, as Argo CD compares them.
+pub(crate) fn same(first: &str, second: &str) -> bool {
+    match (RepoUrl::parse(first), RepoUrl::parse(second)) {
+        (Ok(first), Ok(second)) => first.normalized() == second.normalized(),
+        _ => first == second,
+    }
+}
+
+/// The URLs that could be mapped to a folder when none equals a remote: named by Applications,
+/// each once, in the order of their files, and all paths that are asked of them exist.
+pub(crate) fn candidates(found: &[Found], tree: &dyn Tree) -> Vec<String> {
+    let all: Vec<Reads> = found.iter().flat_map(reads).collect();
+    let mut seen = BTreeSet::new();
+    let exists =
+        |one: &&Reads| TreePath::parse(&one.path).is_ok_and(|path| tree.kind(&path).is_ok());
+    all.iter()
+        .map(|one| one.url.clone())
+        .filter(|url| seen.insert(url.clone()))
+        .filter(|url| {
+            all.iter()
+                .filter(|one| same(&one.url, url))
+                .all(|one| exists(&one))
+        })
+        .collect()
+}
+
+/// Whether every root that reads from Git reads this URL alone.
+pub(crate) fn all_read(roots: &[&Found], url: &str) -> bool {
+    let mut reads = roots.iter().flat_map(|root| reads(root)).peekable();
+    reads.peek().is_some() && reads.all(|one| same(&one.url, url))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::discover::Discovery;
+    use crate::discover::tests::{Files, application};
+
+    #[test]
+    fn only_urls_whose_paths_exist_can_be_mapped() {
+        let here = application("a", "https://host/here.git", "apps");
+        let away = application("b", "https://host/away.git", "elsewhere");
+        let files = [
+            ("a.yaml", here.as_str()),
+            ("b.yaml", &away),
+            ("apps/x.yaml", "a: 1"),
+        ];
+        let tree = Files::new(&files);
+        let discovery = Discovery::of(&tree, &TreePath::root()).expect("a tree");
+        assert_eq!(
+            candidates(&discovery.found, &tree),
+            ["https://host/here.git"]
+        );
+        let roots: Vec<&Found> = discovery.found.iter().collect();
+        assert!(all_read(&roots[..1], "https://HOST/here"));
+        assert!(!all_read(&roots, "https://host/here.git"));
+    }
+}

@@ -1,0 +1,304 @@
+//! How far Applications are, in words: the lines and the live table of `up`, and its verdict.
+//!
+//! Pure: Applications go in, text comes out.
+
+use std::collections::BTreeMap;
+
+use api::operation::{OperationPhase, ResultCode};
+use api::{Application, HealthCode, SyncCode};
+
+use crate::table::Table;
+
+/// Details longer than this are cut on a terminal; `app get` has the whole text.
+const MAX_DETAIL: usize = 110;
+
+/// How far one Application is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Outlook {
+    /// Synced and Healthy.
+    Reached,
+    /// Compared, and it waits for somebody to sync it.
+    WaitsForSync,
+    /// Not there yet, for this reason.
+    Pending(String),
+}
+
+/// How far an Application is. `revision` is what its source should resolve to, when that is known:
+/// a status that speaks of another one is an old answer.
+pub(crate) fn outlook(app: &Application, revision: Option<&str>) -> Outlook {
+    let status = &app.status;
+    let is_old = revision.is_some_and(|wanted| {
+        let several = &status.sync.revisions;
+        status.sync.revision != wanted && !several.iter().any(|one| one == wanted)
+    });
+    if let Some(reason) = error_of(app) {
+        return Outlook::Pending(reason);
+    }
+    if app.operation.is_some() || phase_of(app).is_some_and(|phase| !phase.is_completed()) {
+        return Outlook::Pending(operation_of(app));
+    }
+    if is_old || app.refresh().is_some() || status.sync.status.is_unset() {
+        return Outlook::Pending("reading what Git says".to_owned());
+    }
+    if !app.spec.is_automated() && status.sync.status == SyncCode::OutOfSync {
+        return Outlook::WaitsForSync;
+    }
+    match (&status.sync.status, &status.health.status) {
+        (SyncCode::Synced, HealthCode::Healthy) => Outlook::Reached,
+        (SyncCode::Synced, _) => Outlook::Pending(unhealthy(app)),
+        _ => Outlook::Pending(out_of_sync(app)),
+    }
+}
+
+fn phase_of(app: &Application) -> Option<&OperationPhase> {
+    app.status
+        .operation_state
+        .as_ref()
+        .map(|state| &state.phase)
+}
+
+/// The first error condition.
+fn error_of(app: &Application) -> Option<String> {
+    let condition = app
+        .status
+        .conditions
+        .iter()
+        .find(|condition| condition.is_error())?;
+    Some(format!(
+        "{}: {}",
+        condition.condition_type, condition.message
+    ))
+}
+
+fn operation_of(app: &Application) -> String {
+    let message = app
+        .status
+        .operation_state
+        .as_ref()
+        .map(|state| state.message.as_str());
+    match message {
+        Some(message) if !message.is_empty() => message.to_owned(),
+        _ => "the sync begins".to_owned(),
+    }
+}
+
+fn unhealthy(app: &Application) -> String {
+    let health = &app.status.health;
+    let culprit = app.status.resources.iter().find_map(|resource| {
+        let inner = resource.health.as_ref()?;
+        let is_culprit = inner.status == health.status && inner.status != HealthCode::Healthy;
+        is_culprit.then(|| format!("{}/{}: {}", resource.kind, resource.name, inner.message))
+    });
+    let text = culprit.unwrap_or_else(|| health.message.clone());
+    let text = text.trim_end_matches(": ").to_owned();
+    if text.is_empty() {
+        format!("health is {}", shown(health.status.as_str()))
+    } else {
+        text
+    }
+}
+
+fn out_of_sync(app: &Application) -> String {
+    if let Some(state) = &app.status.operation_state
+        && !state.phase.is_successful()
+    {
+        let failed = state.sync_result.as_ref().and_then(|result| {
+            result
+                .resources
+                .iter()
+                .find(|one| one.status == ResultCode::SyncFailed)
+        });
+        return match failed {
+            Some(one) => format!("{}/{}: {}", one.kind, one.name, one.message),
+            None => format!(
+                "the sync ended with {}: {}",
+                state.phase.as_str(),
+                state.message
+            ),
+        };
+    }
+    let resources = app.status.resources.iter();
+    let differing: Vec<String> = resources
+        .filter(|one| one.status == SyncCode::OutOfSync)
+        .map(|one| format!("{}/{}", one.kind, one.name))
+        .collect();
+    match differing.len() {
+        0 => "not synced yet".to_owned(),
+        1 => format!("{} differs from Git", differing[0]),
+        n => format!("{} and {} more differ from Git", differing[0], n - 1),
+    }
+}
+
+/// What is said of an Application beside its two statuses.
+pub(crate) fn detail(app: &Application, revision: Option<&str>) -> String {
+    let warnings = || {
+        let mut warnings = app.status.conditions.iter().filter(|one| !one.is_error());
+        warnings
+            .next()
+            .map_or_else(String::new, |one| one.message.clone())
+    };
+    match outlook(app, revision) {
+        Outlook::Reached => warnings(),
+        Outlook::WaitsForSync => {
+            format!("waits for its sync: tiphys app sync {}", app.metadata.name)
+        }
+        Outlook::Pending(reason) => reason,
+    }
+}
+
+/// A status or health; a dash while there is none.
+pub(crate) fn shown(text: &str) -> &str {
+    if text.is_empty() { "-" } else { text }
+}
+
+/// The table of all Applications, for a terminal.
+pub(crate) fn table(apps: &BTreeMap<String, Application>, revisions: &Revisions) -> String {
+    let mut table = Table::new(&["APPLICATION", "STATUS", "HEALTH", "DETAIL"]);
+    for (name, app) in apps {
+        let mut detail = detail(app, revisions.of(app)).replace('\n', " ");
+        if let Some((at, _)) = detail.char_indices().nth(MAX_DETAIL) {
+            detail.truncate(at);
+            detail.push('…');
+        }
+        let status = app.status.sync.status.as_str();
+        let health = app.status.health.status.as_str();
+        table.row(vec![
+            name.clone(),
+            shown(status).into(),
+            shown(health).into(),
+            detail,
+        ]);
+    }
+    table.render()
+}
+
+/// One line for an Application, for logs.
+pub(crate) fn line(app: &Application, revisions: &Revisions) -> String {
+    let status = shown(app.status.sync.status.as_str());
+    let health = shown(app.status.health.status.as_str());
+    let detail = detail(app, revisions.of(app));
+    let line = format!("{}: {status}, {health}", app.metadata.name);
+    if detail.is_empty() {
+        line
+    } else {
+        format!("{line} ({})", detail.replace('\n', " "))
+    }
+}
+
+/// What local repositories resolve to now, by the URL that Applications name.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Revisions(pub(crate) Vec<(String, String)>);
+
+impl Revisions {
+    /// The revision that an Application's source resolves to, when it is a local one.
+    pub(crate) fn of(&self, app: &Application) -> Option<&str> {
+        let source = app.spec.all_sources().into_iter().next()?;
+        let known = self
+            .0
+            .iter()
+            .find(|(url, _)| crate::local::same(url, &source.repo_url))?;
+        Some(&known.1)
+    }
+}
+
+/// What is missing until everything is reached; empty when it is. Applications that wait for
+/// somebody to sync them count as reached.
+pub(crate) fn missing(
+    apps: &BTreeMap<String, Application>,
+    roots: &[String],
+    revisions: &Revisions,
+) -> Vec<String> {
+    let absent = roots.iter().filter(|name| !apps.contains_key(*name));
+    let mut missing: Vec<String> = absent
+        .map(|name| format!("{name}: the Application is not there yet"))
+        .collect();
+    for (name, app) in apps {
+        if let Outlook::Pending(reason) = outlook(app, revisions.of(app)) {
+            let status = shown(app.status.sync.status.as_str());
+            let health = shown(app.status.health.status.as_str());
+            missing.push(format!("{name}: {status}, {health}: {reason}"));
+        }
+    }
+    missing
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn app(spec: &str, status: &str) -> Application {
+        let text = format!("metadata: {{name: a}}\nspec: {spec}\nstatus: {status}\n");
+        Application::from_value(yaml::parse_str(&text).expect("YAML")).expect("an Application")
+    }
+
+    const AUTOMATED: &str = "{source: {repoURL: 'https://host/r'}, syncPolicy: {automated: {}}}";
+    const MANUAL: &str = "{source: {repoURL: 'https://host/r'}}";
+
+    fn check(spec: &str, status: &str, want: &str) {
+        let got = match outlook(&app(spec, status), Some("new")) {
+            Outlook::Reached => "reached".to_owned(),
+            Outlook::WaitsForSync => "waits".to_owned(),
+            Outlook::Pending(reason) => reason,
+        };
+        assert_eq!(got, want);
+    }
+
+    #[test]
+    fn synced_and_healthy_at_the_newest_revision_is_reached() {
+        check(
+            AUTOMATED,
+            "{sync: {status: Synced, revision: new}, health: {status: Healthy}}",
+            "reached",
+        );
+        let old = "{sync: {status: Synced, revision: old}, health: {status: Healthy}}";
+        check(AUTOMATED, old, "reading what Git says");
+        check(AUTOMATED, "{}", "reading what Git says");
+    }
+
+    #[test]
+    fn a_manual_application_waits_once_it_is_compared() {
+        check(
+            MANUAL,
+            "{sync: {status: OutOfSync, revision: new}, health: {status: Missing}}",
+            "waits",
+        );
+        check(
+            AUTOMATED,
+            "{sync: {status: OutOfSync, revision: new}, health: {status: Missing}, \
+             resources: [{kind: Service, name: web, status: OutOfSync}]}",
+            "Service/web differs from Git",
+        );
+    }
+
+    #[test]
+    fn the_reason_names_what_is_wrong() {
+        check(
+            AUTOMATED,
+            "{sync: {status: Unknown}, health: {status: Healthy}, \
+             conditions: [{type: ComparisonError, message: 'a.yaml:3: broken'}]}",
+            "ComparisonError: a.yaml:3: broken",
+        );
+        check(
+            AUTOMATED,
+            "{sync: {status: Synced, revision: new}, health: {status: Degraded}, resources: \
+             [{kind: Pod, name: p, health: {status: Degraded, message: crashed}}]}",
+            "Pod/p: crashed",
+        );
+        check(
+            AUTOMATED,
+            "{sync: {status: OutOfSync, revision: new}, health: {status: Missing}, \
+             operationState: {phase: Running, message: waiting for Deployment/web}}",
+            "waiting for Deployment/web",
+        );
+    }
+
+    #[test]
+    fn a_root_that_is_absent_is_missing() {
+        let got = missing(
+            &BTreeMap::new(),
+            &["root".to_owned()],
+            &Revisions::default(),
+        );
+        assert_eq!(got, ["root: the Application is not there yet"]);
+    }
+}

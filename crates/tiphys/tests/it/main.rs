@@ -1,0 +1,11 @@
+//! The program from outside: the binary, real Git repositories, real kubectl where it is installed.
+
+#![allow(
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "a test that fails says what it saw, and one that skips says so"
+)]
+
+mod cli;
+mod harness;
+mod up;

@@ -1,0 +1,179 @@
+//! `up`: the example from start to end, and what people do while it runs.
+
+use crate::harness::{Kubectl, Repository, Up};
+
+const EXAMPLE: &str = "examples/guestbook";
+const REPLICAS: [&str; 6] = [
+    "get",
+    "deployment",
+    "web",
+    "-n",
+    "guestbook-dev",
+    "-ojsonpath={.spec.replicas}",
+];
+
+/// Starts `up` on the example and waits until dev is up.
+fn running(repository: &Repository) -> Up {
+    let mut up = Up::start(repository.up(EXAMPLE, &[]));
+    up.wait_line(|line| line == "guestbook-dev: Synced, Healthy");
+    up
+}
+
+#[test]
+fn the_example_is_reached_and_prod_waits_for_its_sync() {
+    let repository = Repository::with_example();
+    let up = Up::start(repository.up(EXAMPLE, &["--wait", "--timeout", "100s"]));
+    let (status, output) = up.end();
+    assert_eq!(status.code(), Some(0), "{output}");
+    assert!(
+        output.contains("https://git.example.com/tiphys.git is read from this folder"),
+        "{output}"
+    );
+    assert!(
+        output.contains("waits for its sync: tiphys app sync guestbook-prod"),
+        "{output}"
+    );
+    assert!(
+        output.contains("3 of 4 Applications are Synced and Healthy"),
+        "{output}"
+    );
+    let place = |line: &str| {
+        output
+            .find(line)
+            .unwrap_or_else(|| panic!("no {line:?} in {output}"))
+    };
+    assert!(place("guestbook-dev: Synced, Healthy") < place("guestbook-staging: Synced, Healthy"));
+}
+
+#[test]
+fn a_broken_manifest_is_named_with_file_and_line() {
+    let repository = Repository::with_example();
+    repository.edit(
+        "examples/guestbook/dev/web.yaml",
+        "  replicas: 1",
+        "  replicas: [1",
+    );
+    let up = Up::start(repository.up(EXAMPLE, &["--wait", "--timeout", "5s"]));
+    let (status, output) = up.end();
+    assert_eq!(status.code(), Some(1), "{output}");
+    assert!(
+        output.contains("not Synced and Healthy within 5 s"),
+        "{output}"
+    );
+    assert!(
+        output.contains("examples/guestbook/dev/web.yaml:"),
+        "{output}"
+    );
+}
+
+#[test]
+fn a_saved_file_goes_live_and_a_hand_edit_is_healed() {
+    let repository = Repository::with_example();
+    let mut up = running(&repository);
+    let Some(kubectl) = Kubectl::find(repository.data().join("kubeconfig")) else {
+        return;
+    };
+    repository.edit(
+        "examples/guestbook/dev/web.yaml",
+        "  replicas: 1",
+        "  replicas: 3",
+    );
+    let elapsed = kubectl.wait(&REPLICAS, "3");
+    eprintln!("a saved edit was live after {elapsed:?}");
+    kubectl
+        .run(&[
+            "scale",
+            "deployment",
+            "web",
+            "-n",
+            "guestbook-dev",
+            "--replicas=7",
+        ])
+        .expect("kubectl writes to the sandbox");
+    kubectl.wait(&REPLICAS, "3");
+    up.interrupt();
+    up.wait_line(|line| line.starts_with("stopped"));
+    let (status, output) = up.end();
+    assert_eq!(status.code(), Some(0), "{output}");
+}
+
+#[test]
+fn a_file_that_is_deleted_takes_its_object_along() {
+    let repository = Repository::with_example();
+    let _up = running(&repository);
+    let Some(kubectl) = Kubectl::find(repository.data().join("kubeconfig")) else {
+        return;
+    };
+    let maps = [
+        "get",
+        "configmap",
+        "guestbook",
+        "-n",
+        "guestbook-dev",
+        "--ignore-not-found",
+        "-oname",
+    ];
+    assert_eq!(kubectl.run(&maps).as_deref(), Ok("configmap/guestbook"));
+    std::fs::remove_file(repository.path("examples/guestbook/dev/config.yaml")).expect("a file");
+    kubectl.wait(&maps, "");
+}
+
+#[test]
+fn a_crash_in_the_middle_of_a_sync_leaves_one_history_entry() {
+    let repository = Repository::with_example();
+    let mut up = Up::start(repository.up(EXAMPLE, &[]));
+    up.wait_line(|line| line.starts_with("guestbook-dev: "));
+    up.kill();
+    let up = Up::start(repository.up(EXAMPLE, &["--wait", "--timeout", "100s"]));
+    let (status, output) = up.end();
+    assert_eq!(status.code(), Some(0), "{output}");
+    let mut up = running(&repository);
+    let Some(kubectl) = Kubectl::find(repository.data().join("kubeconfig")) else {
+        return;
+    };
+    let history = [
+        "get",
+        "application",
+        "guestbook-dev",
+        "-n",
+        "argocd",
+        "-ojsonpath={.status.history[*].id}",
+    ];
+    assert_eq!(kubectl.run(&history).as_deref(), Ok("0"));
+    up.interrupt();
+    up.wait_line(|line| line.starts_with("stopped"));
+}
+
+#[test]
+fn a_folder_of_manifests_becomes_an_application() {
+    let repository = Repository::empty();
+    repository.write(
+        "a.yaml",
+        "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n",
+    );
+    let up = Up::start(repository.up("", &["--wait", "--timeout", "60s"]));
+    let (status, output) = up.end();
+    assert_eq!(status.code(), Some(0), "{output}");
+    assert!(
+        output.contains("all manifests become one, repository"),
+        "{output}"
+    );
+    assert!(
+        output.contains("1 of 1 Applications are Synced and Healthy"),
+        "{output}"
+    );
+}
+
+#[test]
+fn two_definitions_of_one_application_are_refused() {
+    let repository = Repository::with_example();
+    let root = std::fs::read_to_string(repository.path("examples/guestbook/root.yaml"));
+    repository.write("copy/root.yaml", &root.expect("the example's root"));
+    let (status, output) = Up::start(repository.up("", &[])).end();
+    assert_eq!(status.code(), Some(2), "{output}");
+    assert!(
+        output.contains("Application guestbook is defined in copy/root.yaml:"),
+        "{output}"
+    );
+    assert!(output.contains("--app FILE"), "{output}");
+}
