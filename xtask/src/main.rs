@@ -8,6 +8,7 @@
     reason = "the terminal is this program's only output"
 )]
 
+mod bench;
 mod codegen;
 mod gate;
 mod install;
@@ -43,6 +44,8 @@ enum Command {
     },
     /// Put the real kubectl and helm, which some tests drive, into the cache folder
     InstallTools,
+    /// Measure the budgets of the design and print them as a table (builds the release binary)
+    Bench,
     /// Ask what a corpus of recordings asks, and compare the answers
     Replay(replay::Arguments),
 }
@@ -54,6 +57,7 @@ fn main() -> ExitCode {
         Command::Codegen { check: true } => codegen::check(),
         Command::Codegen { check: false } => codegen::run(),
         Command::InstallTools => install::run(),
+        Command::Bench => bench::run(),
         Command::Replay(arguments) => replay::run(&arguments),
     };
     match outcome {

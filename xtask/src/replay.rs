@@ -5,7 +5,7 @@
 //! compared is its module's, which must never know how a result was reached: it talks to a server,
 //! ours or the real one, in the same way.
 
-mod client;
+pub(crate) mod client;
 mod compare;
 mod kubernetes_api;
 mod placeholders;

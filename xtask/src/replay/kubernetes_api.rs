@@ -6,6 +6,7 @@
 use std::collections::HashMap;
 use std::fs;
 use std::io::{BufRead, BufReader};
+use std::net::Ipv4Addr;
 use std::path::Path;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread;
@@ -14,9 +15,11 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use flate2::read::GzDecoder;
 use reqwest::blocking::Response;
+use sandbox::{Options, Server};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value as Json, json};
+use tokio::net::TcpListener;
 
 use super::client::{Client, Request, body, header, kept_headers};
 use super::compare::{differences, pointed, prepare};
@@ -113,19 +116,36 @@ fn present<'de, D: serde::Deserializer<'de>>(input: D) -> Result<Option<Box<RawV
 /// When the folder cannot be read or no server can be reached; a scenario that fails is no error.
 pub(super) fn replay(folder: &Path, arguments: &Arguments) -> Result<Vec<Case>> {
     let scenarios = load(folder, arguments)?;
-    let Some(server) = &arguments.server else {
-        bail!("name a server: --server URL --token TOKEN");
-    };
-    let client = Client::new(server, arguments.token.as_deref())?;
-    let mut cases = Vec::new();
-    for scenario in scenarios {
-        let differences = run(&client, &scenario)?;
-        cases.push(Case {
-            name: scenario.name,
-            differences,
-        });
+    if let Some(server) = &arguments.server {
+        return run_all(
+            &Client::new(server, arguments.token.as_deref())?,
+            &scenarios,
+        );
     }
-    Ok(cases)
+    // As recorded: no controllers, and everything on one fresh server.
+    let runtime = tokio::runtime::Runtime::new()?;
+    let server = runtime.block_on(Server::start(Options::in_memory()))?;
+    let listener = runtime.block_on(TcpListener::bind((Ipv4Addr::LOCALHOST, 0)))?;
+    let address = listener.local_addr()?;
+    {
+        let _inside = runtime.enter();
+        server.serve(listener)?;
+    }
+    let client = Client::new(&format!("https://{address}"), Some(server.token()))?;
+    let cases = run_all(&client, &scenarios);
+    runtime.block_on(server.stop());
+    cases
+}
+
+fn run_all(client: &Client, scenarios: &[Scenario]) -> Result<Vec<Case>> {
+    let one = |scenario: &Scenario| {
+        let differences = run(client, scenario)?;
+        Ok(Case {
+            name: scenario.name.clone(),
+            differences,
+        })
+    };
+    scenarios.iter().map(one).collect()
 }
 
 fn load(folder: &Path, arguments: &Arguments) -> Result<Vec<Scenario>> {
