@@ -32,7 +32,7 @@ pub(crate) struct Core {
     /// Addresses and ports of services.
     pub(crate) allocator: services::Allocator,
     /// What simulated containers printed.
-    pub(crate) logs: crate::life::Logs,
+    pub(crate) logs: life::Logs,
     /// Ends the watches when the server stops.
     pub(crate) stopping: CancellationToken,
 }
@@ -59,7 +59,7 @@ impl Core {
             schemas: SchemaSet::builtin(),
             defaults: defaults::Table::built_in(),
             allocator,
-            logs: crate::life::Logs::new(),
+            logs: life::Logs::new(),
             stopping,
         }
     }

@@ -9,9 +9,10 @@ use manifest::schema::Schema;
 use yaml::{Map, Str, Value};
 
 use crate::core::Core;
+use crate::meta;
 use crate::registry::{Group, Resource, Subresource, Version};
 use crate::store::{Collection, Expect, Stored};
-use crate::{clock, meta};
+use life::clock;
 
 /// Keeps a definition until its objects are gone.
 const FINALIZER: &str = "customresourcecleanup.apiextensions.k8s.io";

@@ -8,7 +8,6 @@
 //! never know what Tiphys does with it.
 
 mod auth;
-mod clock;
 mod codec;
 mod convert;
 mod core;
@@ -18,7 +17,6 @@ mod decode;
 mod discovery;
 mod error;
 mod kubeconfig;
-pub mod life;
 mod meta;
 mod names;
 mod negotiate;
@@ -44,8 +42,8 @@ mod validate;
 mod verbs;
 mod watch;
 
-pub use clock::Clock;
 pub use error::{Error, StoreError};
+pub use life::Clock;
 pub use options::{Controllers, Options, Storage};
 pub use server::Server;
 pub use service::{ResponseBody, Service};

@@ -8,7 +8,8 @@ use crate::core::Core;
 use crate::request::ApiRequest;
 use crate::strategy::Context;
 use crate::verbs::update::Part;
-use crate::{clock, strategy, typing};
+use crate::{strategy, typing};
+use life::clock;
 
 /// Names longer than this are cut.
 const MANAGER_LENGTH: usize = 128;

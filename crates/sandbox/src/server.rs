@@ -15,11 +15,11 @@ use tokio_util::task::TaskTracker;
 
 use crate::auth::Tokens;
 use crate::core::Core;
-use crate::life::{self, Life};
 use crate::service::Service;
 use crate::store::Store;
 use crate::tls::Authority;
 use crate::{Clock, Controllers, Error, Options, Storage, crd, kubeconfig, seed};
+use life::Life;
 
 /// Connections that are served at once: a client that opens more waits.
 const CONNECTIONS: usize = 1024;

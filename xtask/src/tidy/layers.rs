@@ -68,9 +68,14 @@ const CRATES: &[Crate] = &[
         may_use: &["yaml", "manifest", "api", "engine"],
     },
     Crate {
-        name: "sandbox",
+        name: "life",
         layer: 3,
         may_use: &["yaml", "manifest"],
+    },
+    Crate {
+        name: "sandbox",
+        layer: 3,
+        may_use: &["yaml", "manifest", "life"],
     },
     Crate {
         name: "controller",

@@ -16,7 +16,8 @@ use crate::registry::Resource;
 use crate::status_error::{About, ApiError, FieldError};
 use crate::store::Stored;
 use crate::verbs::update::Part;
-use crate::{clock, crd, meta};
+use crate::{crd, meta};
+use life::clock;
 
 /// What the rules of a kind may look at besides the object.
 pub(crate) struct Context<'a> {

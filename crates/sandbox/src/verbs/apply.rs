@@ -7,7 +7,8 @@ use crate::core::Call;
 use crate::reply::Reply;
 use crate::status_error::{About, ApiError, Cause, Details, FieldError};
 use crate::strategy::Context;
-use crate::{clock, convert, meta, ownership, render, typing};
+use crate::{convert, meta, ownership, render, typing};
+use life::clock;
 
 use super::create::{self, Writer};
 use super::update::{self, Part};

@@ -6,11 +6,12 @@ use yaml::Value;
 
 use crate::core::Call;
 use crate::decode;
+use crate::meta;
 use crate::reply::Reply;
 use crate::status_error::{ApiError, Details, FieldError, success};
 use crate::store::{Expect, Stored};
 use crate::strategy::{self, Context};
-use crate::{clock, meta};
+use life::clock;
 
 use super::{object_reply, read, value_reply};
 

@@ -6,7 +6,8 @@ use crate::core::Call;
 use crate::decode::{self, Decoded};
 use crate::reply::Reply;
 use crate::status_error::ApiError;
-use crate::{clock, meta, ownership, render};
+use crate::{meta, ownership, render};
+use life::clock;
 
 /// Answers a review; `None` for resources that are stored.
 pub(crate) fn answer(call: &Call<'_>) -> Option<Result<Reply, ApiError>> {

@@ -75,7 +75,7 @@ fn bind(call: &Call<'_>) -> Result<Reply, ApiError> {
         .and_then(Value::as_str)
         .unwrap_or_default()
         .to_owned();
-    let now = crate::clock::seconds(call.now);
+    let now = life::clock::seconds(call.now);
     let reply = update::change_object(call, Part::Other, &Writer::Apply, |old| {
         let bound = old.at(&["spec", "nodeName"]).and_then(Value::as_str);
         if let Some(bound) = bound.filter(|bound| !bound.is_empty()) {
@@ -140,7 +140,7 @@ fn token(call: &Call<'_>) -> Result<Reply, ApiError> {
         ("token", Value::from(token)),
         (
             "expirationTimestamp",
-            Value::from(crate::clock::seconds(expires)),
+            Value::from(life::clock::seconds(expires)),
         ),
     ]);
     let map = value.map_at_mut(&[]);
@@ -152,6 +152,6 @@ fn token(call: &Call<'_>) -> Result<Reply, ApiError> {
     let metadata = meta::of(&mut value);
     metadata.insert("name", account.name.clone());
     metadata.insert("namespace", account.namespace.clone());
-    metadata.insert("creationTimestamp", crate::clock::seconds(call.now));
+    metadata.insert("creationTimestamp", life::clock::seconds(call.now));
     Ok(Reply::value(201, &value))
 }

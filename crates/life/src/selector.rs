@@ -65,7 +65,7 @@ pub(crate) fn meets(requirement: &Value, value: Option<&str>) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::life::fields::map;
+    use crate::fields::map;
 
     fn check(selector: &Value, pairs: [(&str, Value); 2], want: bool) {
         assert_eq!(

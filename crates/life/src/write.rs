@@ -304,7 +304,7 @@ pub(crate) fn difference(old: &Value, new: &Value) -> Option<Value> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::life::world::tests::json;
+    use crate::world::tests::json;
 
     fn check(old: &str, new: &str, want: Option<&str>) {
         assert_eq!(

@@ -5,10 +5,10 @@ use std::time::{Duration, Instant};
 use http::Method;
 use yaml::Value;
 
-use crate::life::client::{Api, Call};
-use crate::life::fields::{items, text};
-use crate::life::world::tests::json;
-use crate::{Controllers, Options, Server};
+use crate::client::{Api, Call};
+use crate::fields::{items, text};
+use crate::world::tests::json;
+use sandbox::{Controllers, Options, Server};
 
 /// Conditions are waited for this long; far beyond what any takes.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -80,7 +80,7 @@ async fn a_deployment_gets_ready_and_a_crashing_one_says_why() {
     )
     .await;
     until(&api, &format!("{DEPLOYMENTS}/web"), |web| {
-        crate::life::fields::int(web, &["status", "availableReplicas"]) == Some(1)
+        crate::fields::int(web, &["status", "availableReplicas"]) == Some(1)
     })
     .await;
     let reason = |pods: &Value| {
@@ -139,7 +139,7 @@ async fn a_hundred_deployments_get_ready_together() {
     let created = began.elapsed();
     for number in 0..100 {
         until(&api, &format!("{DEPLOYMENTS}/web-{number}"), |web| {
-            crate::life::fields::int(web, &["status", "availableReplicas"]) == Some(1)
+            crate::fields::int(web, &["status", "availableReplicas"]) == Some(1)
         })
         .await;
     }

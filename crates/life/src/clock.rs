@@ -75,7 +75,7 @@ impl Clock {
 }
 
 /// Whole seconds, as `metadata.creationTimestamp` is written.
-pub(crate) fn seconds(time: Timestamp) -> String {
+pub fn seconds(time: Timestamp) -> String {
     time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
 

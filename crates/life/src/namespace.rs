@@ -227,7 +227,12 @@ fn conditions(
         .iter()
         .map(|(kind, reason, message)| condition(kind, false, reason, (*message).to_owned()))
         .chain([
-            condition("NamespaceContentRemaining", true, "SomeResourcesRemain", remaining),
+            condition(
+                "NamespaceContentRemaining",
+                true,
+                "SomeResourcesRemain",
+                remaining,
+            ),
             condition("NamespaceFinalizersRemaining", held, reason, message),
         ])
         .collect()

@@ -115,8 +115,7 @@ pub(super) fn without_zeros(value: &Value) -> Value {
 pub(super) fn sets(want: &[Value], got: &[Value]) -> Option<String> {
     let mut left: Vec<&Value> = got.iter().collect();
     for want in want {
-        let name =
-            |value: &Value| crate::life::fields::text(value, &["metadata", "name"]).to_owned();
+        let name = |value: &Value| crate::fields::text(value, &["metadata", "name"]).to_owned();
         match left
             .iter()
             .position(|got| difference(want, got, "").is_none())

@@ -243,7 +243,7 @@ fn split_words(text: &str) -> Option<Vec<String>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::life::world::tests::json;
+    use crate::world::tests::json;
 
     fn check(command: &str, want: Option<(i64, u64, &str)>) {
         let container = json(&format!(r#"{{"command": {command}}}"#));

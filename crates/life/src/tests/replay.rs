@@ -9,11 +9,12 @@ use http::Method;
 use tokio::task::JoinSet;
 use yaml::{Map, Value};
 
+use sandbox::Server;
+
 use super::matching::{sets, without_zeros};
-use crate::life::client::{Api, ApiError, Call, Event};
-use crate::life::fields::{int, items, map, text};
-use crate::life::{Options, start};
-use crate::{Clock, Server};
+use crate::client::{Api, ApiError, Call, Event};
+use crate::fields::{int, items, map, text};
+use crate::{Clock, Options, start};
 
 /// What the recording calls settled: nothing happened for 1.5 s there, for this long here, where
 /// everything is in one process.
@@ -232,7 +233,7 @@ impl Replay {
     }
 
     fn pod_status(&self, pod: &Value, to: &str) -> Value {
-        let now = crate::life::time::stamp(jiff::Timestamp::now());
+        let now = crate::time::stamp(jiff::Timestamp::now());
         let running = to == "Running";
         let containers: Vec<Value> = items(pod, &["spec", "containers"])
             .iter()
@@ -401,7 +402,7 @@ async fn replay(file: PathBuf) -> (String, Result<bool, String>) {
     let bytes = std::fs::read(&file).expect("is readable");
     let scenario = yaml::json::parse(&bytes).expect("is JSON");
     let name = text(&scenario, &["name"]).to_owned();
-    let server = Server::start(crate::Options::in_memory())
+    let server = Server::start(sandbox::Options::in_memory())
         .await
         .expect("starts in memory");
     let life = start(server.service(), Options::new(Clock::real()));

@@ -1,4 +1,5 @@
-//! Life: the controllers and the kubelet that a cluster has beside its API server, simulated.
+//! The controllers and the kubelet that a cluster has beside its API server, simulated: they give
+//! objects a life.
 //!
 //! Everything here talks to an API server through a tower service, with the requests and watches
 //! that any client may send; it would run on any API server, and it must never look into the
@@ -7,6 +8,7 @@
 
 mod autoscaler;
 mod client;
+pub mod clock;
 mod control;
 mod cron_job;
 mod cron_schedule;
@@ -53,6 +55,7 @@ mod write;
 #[cfg(test)]
 mod tests;
 
+pub use clock::Clock;
 pub use control::Switch;
 pub use logs::Logs;
 pub use start::{Life, Options, start};

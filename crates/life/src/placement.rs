@@ -82,7 +82,7 @@ fn tolerated(spec: &Value, taint: &Value) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::life::world::tests::json;
+    use crate::world::tests::json;
 
     fn check(spec: &str, node: &str, want: Result<(), Refusal>) {
         let mut value = json(node);

@@ -414,7 +414,7 @@ enum Which {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::life::world::tests::json;
+    use crate::world::tests::json;
 
     fn deployment(replicas: i64, strategy: &str) -> Object {
         Object::new(json(&format!(
