@@ -18,12 +18,8 @@ pub(super) async fn run(arguments: &DiffArguments) -> Result<u8> {
         n_differing += 1;
         let (group, kind, namespace, name) = (&one.group, &one.kind, &one.namespace, &one.name);
         terminal::line(&format!("===== {group}/{kind} {namespace}/{name} ======"));
-        let health = one.health.as_ref().map(|health| health.status.as_str());
-        terminal::line(match health {
-            Some("Missing") => "in Git, not in the cluster",
-            _ if one.requires_pruning => "in the cluster, no longer in Git",
-            _ => "in the cluster, but not as Git says",
-        });
+        let is_left = one.requires_pruning;
+        terminal::line(if is_left { "in the cluster, no longer in Git" } else { "not as Git says" });
     }
     Ok(if n_differing == 0 {
         0
