@@ -19,7 +19,11 @@ pub(super) async fn run(arguments: &DiffArguments) -> Result<u8> {
         let (group, kind, namespace, name) = (&one.group, &one.kind, &one.namespace, &one.name);
         terminal::line(&format!("===== {group}/{kind} {namespace}/{name} ======"));
         let is_left = one.requires_pruning;
-        terminal::line(if is_left { "in the cluster, no longer in Git" } else { "not as Git says" });
+        terminal::line(if is_left {
+            "in the cluster, no longer in Git"
+        } else {
+            "not as Git says"
+        });
     }
     Ok(if n_differing == 0 {
         0
