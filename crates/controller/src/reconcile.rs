@@ -63,7 +63,14 @@ impl Controller {
             &observed,
             is_looked_at(&stored, &observed),
         );
-        let operated = self.operate(&context, &mut app, &mut stored).await?;
+        let newest = if observed.failure.is_some() {
+            &[][..]
+        } else {
+            &observed.revisions
+        };
+        let operated = self
+            .operate(&context, &mut app, &mut stored, newest)
+            .await?;
         if operated != Operated::Idle {
             let context = context.with(&app);
             let observed = self.observe(&context, &wanted).await?;

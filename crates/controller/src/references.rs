@@ -57,7 +57,7 @@ impl Controller {
         for moved in watcher.poll(&wanted).await {
             let of_moved = users.iter_mut().filter(|((url, reference), _)| {
                 *reference == moved.reference
-                    && url.starts_with(moved.repository.url().normalized())
+                    && url.split(' ').next() == Some(moved.repository.url().normalized())
             });
             let concerned: Vec<User> = of_moved.flat_map(|(_, users)| users.drain(..)).collect();
             match moved.revision {
@@ -75,12 +75,11 @@ impl Controller {
         }
     }
 
-    /// Looks at every local folder, and puts the Applications of changed ones into the queue.
+    /// Looks at every local folder, and puts the Applications that were compared with an older state
+    /// of it into the queue.
     pub(crate) async fn look_at_local(&self) {
         for local in self.repositories.local() {
-            if !local.look().await {
-                continue;
-            }
+            local.look().await;
             let is_local = |handle: &Handle| matches!(handle, Handle::Local(other) if other.url() == local.url());
             let users: Vec<User> = self
                 .users()

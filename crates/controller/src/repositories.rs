@@ -189,13 +189,10 @@ impl LocalHandle {
         self.0.repository.url.normalized()
     }
 
-    /// Looks at the folder again; gives whether it differs from what was seen before.
-    pub(crate) async fn look(&self) -> bool {
-        let before = self.seen().map(|seen| seen.map(|it| it.revision));
+    /// Looks at the folder again.
+    pub(crate) async fn look(&self) {
         let now = self.0.repository.tree.snapshot().await;
-        let revision = now.as_ref().map(|it| it.revision).map_err(Clone::clone);
         *lock(&self.0.seen) = Some(now);
-        before != Some(revision)
     }
 
     fn seen(&self) -> Option<Result<Snapshot, Error>> {

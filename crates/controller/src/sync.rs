@@ -46,16 +46,21 @@ pub(crate) enum Operated {
 
 impl Controller {
     /// Runs the operation of `app`, whose state in the cluster is `stored`; changes `app` and
-    /// writes it in between.
+    /// writes it in between. `newest` is what Git says now, empty where that is not known.
     pub(crate) async fn operate(
         &self,
         context: &Context,
         app: &mut Application,
         stored: &mut Application,
+        newest: &[String],
     ) -> Result<Operated, Error> {
         let state = match standing(app, Timestamp::now()) {
             Standing::Idle => return Ok(Operated::Idle),
             Standing::WaitForRetry(delay) => {
+                let failed = app.status.operation_state.as_ref();
+                if let Some(state) = failed.and_then(|state| superseded(state, newest)) {
+                    return Ok(self.conclude(context, app, state, Ending::Terminated));
+                }
                 self.queue.add_after(context.key.clone(), delay);
                 return Ok(Operated::Idle);
             }
@@ -66,12 +71,14 @@ impl Controller {
         } else {
             Ending::Ran
         };
-        let state = if state.phase.is_completed() {
-            state
-        } else {
-            self.step(context, app, stored, state).await?
-        };
-        Ok(self.conclude(context, app, state, ending))
+        if state.phase.is_completed() {
+            return Ok(self.conclude(context, app, state, ending));
+        }
+        let state = self.step(context, app, stored, state).await?;
+        match superseded(&state, newest) {
+            Some(state) => Ok(self.conclude(context, app, state, Ending::Terminated)),
+            None => Ok(self.conclude(context, app, state, ending)),
+        }
     }
 
     /// Puts the state that a step has reached into `app`.
@@ -229,6 +236,30 @@ impl Controller {
         }
         answers
     }
+}
+
+/// The end of an automated operation that waits while there is a newer revision: the newer one is
+/// synced rather than wait behind it (docs/differences.md). A running hook is let come to its end.
+fn superseded(state: &OperationState, newest: &[String]) -> Option<OperationState> {
+    let result = state.sync_result.as_ref()?;
+    let pinned = if result.revisions.is_empty() {
+        std::slice::from_ref(&result.revision)
+    } else {
+        &result.revisions
+    };
+    let is_hook_running = result
+        .resources
+        .iter()
+        .any(|it| !it.hook_type.is_unset() && it.hook_phase == OperationPhase::Running);
+    let is_outdated = state.phase == OperationPhase::Running
+        && state.operation.initiated_by.automated
+        && !newest.is_empty()
+        && pinned != newest;
+    (is_outdated && !is_hook_running).then(|| OperationState {
+        phase: OperationPhase::Failed,
+        message: format!("superseded by revision {}", newest.join(", ")),
+        ..state.clone()
+    })
 }
 
 /// The operation could not run.

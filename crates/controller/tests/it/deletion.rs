@@ -28,7 +28,7 @@ async fn gone(world: &World) {
 
 #[tokio::test]
 async fn with_the_finalizer_the_objects_go_first() {
-    let finalizer = "  finalizers: [resources-finalizer.argocd.argoproj.io]\n";
+    let finalizer = "  finalizers: [resources-finalizer.argocd.argoproj.io/background]\n";
     let world = deployed(finalizer).await;
     world
         .delete("argoproj.io/v1alpha1", "Application", "demo")

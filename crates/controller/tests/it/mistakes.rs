@@ -87,6 +87,8 @@ async fn what_runs_keeps_running_while_its_path_is_missing() {
 async fn a_project_that_forbids_a_kind_stops_the_sync() {
     let world = World::start().await;
     world.put("app/a.yaml", Some(&config_map("a", "1")));
+    let allowed = "apiVersion: v1\nkind: ServiceAccount\nmetadata: {name: b}\n";
+    world.put("app/b.yaml", Some(allowed));
     let project = "
 apiVersion: argoproj.io/v1alpha1
 kind: AppProject
@@ -113,4 +115,8 @@ spec:
         "{message}"
     );
     assert_eq!(world.value("a").await, None);
+    assert!(
+        world.get("v1", "ServiceAccount", "b").await.is_none(),
+        "nothing is applied"
+    );
 }

@@ -6,7 +6,9 @@ use api::{HealthCode, SyncCode};
 use crate::world::{config_map, is_synced};
 use crate::{World, application};
 
-const AUTOMATED: &str = "{automated: {prune: true, selfHeal: true}}";
+/// Nothing here depends on a garbage collector: what is pruned goes at once.
+const AUTOMATED: &str =
+    "{automated: {prune: true, selfHeal: true}, syncOptions: [PrunePropagationPolicy=background]}";
 
 #[tokio::test]
 async fn a_commit_is_deployed_and_a_deletion_in_git_prunes() {

@@ -60,3 +60,30 @@ async fn staging_waits_until_dev_is_healthy() {
     let root = world.until_synced("root").await;
     assert_eq!(root.status.summary.is_app_of_apps, Some(true));
 }
+
+#[tokio::test]
+async fn a_newer_commit_supersedes_an_automated_sync_that_waits() {
+    let world = World::start().await;
+    let late = "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: late\n  annotations: {argocd.argoproj.io/sync-wave: '1'}\ndata: {k: '1'}\n";
+    world.put("app/late.yaml", Some(late));
+    world.put("app/pod.yaml", Some(POD));
+    world
+        .create(&application("demo", "app", "{automated: {prune: true}}"))
+        .await;
+    world
+        .until("demo", "waiting for the pod", |app| {
+            app.status
+                .operation_state
+                .as_ref()
+                .is_some_and(|state| state.message.contains("/gate"))
+        })
+        .await;
+    world.commit("app/pod.yaml", None);
+    world.until_value("late", Some("1")).await;
+    let app = world.until_synced("demo").await;
+    assert_eq!(
+        app.status.history.len(),
+        1,
+        "only what succeeded is remembered"
+    );
+}

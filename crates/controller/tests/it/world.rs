@@ -1,5 +1,6 @@
 //! A sandbox, a controller and a folder that stands in for a repository.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -199,6 +200,60 @@ spec:
             .patch(target, PatchKind::Merge, &patch, options)
             .await
             .expect("patched");
+    }
+
+    /// Patches an object where it says it is.
+    pub(crate) async fn patch_object(
+        &self,
+        object: &Object,
+        subresource: &str,
+        kind: PatchKind,
+        patch: &Value,
+    ) {
+        let resource = self
+            .cluster
+            .resource(&object.gvk())
+            .await
+            .expect("a served kind");
+        let target = (&*resource, object.namespace(), object.name(), subresource);
+        let client = self.cluster.client();
+        // A recorded patch may be one that the server refuses.
+        let _ = client
+            .patch(target, kind, patch, WriteOptions::default())
+            .await;
+    }
+
+    /// Deletes an object where it says it is.
+    pub(crate) async fn delete_object(&self, object: &Object) {
+        let resource = self
+            .cluster
+            .resource(&object.gvk())
+            .await
+            .expect("a served kind");
+        let target = (&*resource, object.namespace(), object.name());
+        let deleted = self
+            .cluster
+            .client()
+            .delete(target, Propagation::Background, "")
+            .await;
+        deleted.expect("deleted");
+    }
+
+    /// Every Application, by name.
+    pub(crate) async fn applications(&self) -> BTreeMap<String, Value> {
+        let gvk = Gvk::new("argoproj.io/v1alpha1", "Application");
+        let resource = self.cluster.resource(&gvk).await.expect("a served kind");
+        let found = self
+            .cluster
+            .client()
+            .list(&resource, "")
+            .await
+            .expect("a list");
+        found
+            .objects
+            .into_iter()
+            .map(|object| (object.name().to_owned(), object.into_value()))
+            .collect()
     }
 
     /// The folder that stands in for the repository.
