@@ -252,10 +252,19 @@ impl LocalHandle {
         {
             return Ok(seen);
         }
-        match self.0.repository.tree.committed() {
-            Some(repository) => repository.snapshot(&revision).await,
-            None => self.files(Freshness::Now).await,
+        if let Some(repository) = self.0.repository.tree.committed() {
+            return repository.snapshot(&revision).await;
         }
+        // A folder without history has its present state only.
+        let files = self.files(Freshness::Now).await?;
+        if files.revision == revision {
+            return Ok(files);
+        }
+        Err(Error {
+            repository: self.url().to_owned(),
+            reference: None,
+            problem: source::Problem::UnknownCommit(revision.to_string()),
+        })
     }
 }
 

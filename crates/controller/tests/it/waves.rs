@@ -78,7 +78,10 @@ async fn a_newer_commit_supersedes_an_automated_sync_that_waits() {
                 .is_some_and(|state| state.message.contains("/gate"))
         })
         .await;
-    world.commit("app/pod.yaml", None);
+    world.commit(
+        "app/late.yaml",
+        Some(&late.replace("'1'}\ndata", "'-1'}\ndata")),
+    );
     world.until_value("late", Some("1")).await;
     let app = world.until_synced("demo").await;
     assert_eq!(
