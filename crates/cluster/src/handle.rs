@@ -10,7 +10,7 @@ use manifest::schema::{Schema, SchemaSet};
 use manifest::{Gvk, Object, ObjectKey};
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
-use yaml::{Str, Value};
+use yaml::Str;
 
 use crate::cache::Cache;
 use crate::{Changes, Class, Client, Discovery, Error, Resource, observe};
@@ -222,16 +222,8 @@ impl Cluster {
         let Some(definition) = self.client().get(&definitions, "", &name).await? else {
             return Ok(None); // served by an aggregated API
         };
-        let versions = definition
-            .value()
-            .at(&["spec", "versions"])
-            .and_then(Value::as_list);
-        let schema = versions
-            .unwrap_or_default()
-            .iter()
-            .find(|version| version.get("name").and_then(Value::as_str) == Some(&gvk.version))
-            .and_then(|version| version.at(&["schema", "openAPIV3Schema"]))
-            .and_then(|openapi| self.shared.builtin.custom(openapi).ok());
+        let schemas = &self.shared.builtin;
+        let schema = schemas.of_definition(definition.value(), &gvk.version);
         Ok(schema)
     }
 

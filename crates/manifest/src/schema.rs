@@ -9,6 +9,7 @@
 
 mod openapi;
 mod table;
+mod undeclared;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -216,6 +217,23 @@ impl SchemaSet {
     /// [`SchemaError::OpenApi`] with the path of what cannot be understood.
     pub fn custom(self: &Arc<Self>, openapi: &Value) -> Result<Schema, SchemaError> {
         openapi::build(self, openapi)
+    }
+
+    /// The schema of one version of a whole `CustomResourceDefinition`; `None` when the version is
+    /// not there, or its schema cannot be understood.
+    #[must_use]
+    pub fn of_definition(self: &Arc<Self>, definition: &Value, version: &str) -> Option<Schema> {
+        let versions = definition.at(&["spec", "versions"])?.as_list()?;
+        let name = |version: &Value| {
+            version
+                .get("name")
+                .and_then(Value::as_str)
+                .map(str::to_owned)
+        };
+        let found = versions
+            .iter()
+            .find(|one| name(one).as_deref() == Some(version))?;
+        self.custom(found.at(&["schema", "openAPIV3Schema"])?).ok()
     }
 
     /// A schema for objects of which nothing is known: maps merge, lists are replaced.

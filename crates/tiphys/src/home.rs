@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use api::names;
-use cluster::{Class, Client, Connection, Discovery, PatchKind, WriteOptions};
+use cluster::{Class, Client, Connection, Discovery, PatchKind, Resource, WriteOptions};
+use manifest::schema::{Schema, SchemaSet};
 use manifest::{Gvk, Object};
 use sandbox::{Controllers, Server};
 use tokio::net::TcpListener;
@@ -179,11 +180,12 @@ impl Home {
         }
     }
 
-    /// Applies an object as ours, by server-side apply.
+    /// Applies an object as ours, by server-side apply. Gives the fields that the cluster has no
+    /// place for, which were left out.
     ///
     /// # Errors
     /// When the cluster refuses it.
-    pub(crate) async fn apply(&self, object: &Object) -> Result<()> {
+    pub(crate) async fn apply(&self, object: &Object) -> Result<Vec<String>> {
         let resource = self.resource(&object.gvk()).await?;
         let namespace = if resource.namespaced && object.namespace().is_empty() {
             NAMESPACE
@@ -196,13 +198,33 @@ impl Home {
             ..WriteOptions::default()
         };
         let target = (&*resource, namespace, object.name(), "");
+        let mut value = object.value().clone();
+        let left_out = match self.definition_of(&resource).await? {
+            Some(schema) => schema.take_undeclared(&mut value),
+            None => Vec::new(),
+        };
         self.client
-            .patch(target, PatchKind::Apply, object.value(), options)
+            .patch(target, PatchKind::Apply, &value, options)
             .await?;
-        Ok(())
+        Ok(left_out)
     }
 
-    async fn resource(&self, gvk: &Gvk) -> Result<std::sync::Arc<cluster::Resource>> {
+    /// The schema that a real cluster has for a custom kind. The sandbox has ours, which know every
+    /// field, and whose refusals are right.
+    async fn definition_of(&self, resource: &Resource) -> Result<Option<Schema>> {
+        if self.server.is_some() || &*resource.gvk.group != names::GROUP {
+            return Ok(None);
+        }
+        let definitions = Gvk::new("apiextensions.k8s.io/v1", "CustomResourceDefinition");
+        let definitions = self.resource(&definitions).await?;
+        let name = format!("{}.{}", resource.plural, resource.gvk.group);
+        let definition = self.client.get(&definitions, "", &name).await?;
+        Ok(definition.and_then(|definition| {
+            SchemaSet::builtin().of_definition(definition.value(), &resource.gvk.version)
+        }))
+    }
+
+    async fn resource(&self, gvk: &Gvk) -> Result<std::sync::Arc<Resource>> {
         let discovery = Discovery::read(&self.client).await?;
         let resource = discovery.resource(gvk).cloned();
         resource

@@ -193,7 +193,14 @@ impl Session<'_> {
             let (kind, name) = (root.object.kind(), root.object.name());
             terminal::line(&format!("applying {kind} {name} ({})", root.place));
             let applied = self.home.apply(&root.object).await;
-            applied.with_context(|| format!("{}: {kind} {name} is refused", root.place))?;
+            let left_out =
+                applied.with_context(|| format!("{}: {kind} {name} is refused", root.place))?;
+            for field in left_out {
+                terminal::complain(&format!(
+                    "warning: {}: the cluster's definition of {kind} does not know {field}, so it is left out",
+                    root.place
+                ));
+            }
         }
         self.applied.replace(intent.roots.clone());
         Ok(())

@@ -211,6 +211,11 @@ impl Up {
         self.child.wait().expect("it has ended");
     }
 
+    /// Waits for its end.
+    pub(crate) fn wait(&mut self) {
+        self.child.wait().expect("a child of ours");
+    }
+
     /// Asks it to stop, as Ctrl-C does.
     pub(crate) fn interrupt(&self) {
         let status = Command::new("kill")

@@ -8,4 +8,5 @@
 
 mod cli;
 mod harness;
+mod real_cluster;
 mod up;

@@ -145,6 +145,31 @@ fn a_crash_in_the_middle_of_a_sync_leaves_one_history_entry() {
 }
 
 #[test]
+fn what_is_as_desired_is_left_alone_by_a_crash_and_a_restart() {
+    let repository = Repository::with_example();
+    let Some(kubectl) = Kubectl::find(repository.data().join("kubeconfig")) else {
+        return;
+    };
+    let identities = |kubectl: &Kubectl| {
+        let columns =
+            "{.items[*]['metadata.uid','metadata.generation','metadata.resourceVersion']}";
+        let output = format!("-ojsonpath={columns}");
+        let kinds = "configmap,service,deployment,job";
+        kubectl
+            .run(&["get", kinds, "-n", "guestbook-dev", &output])
+            .expect("they are there")
+    };
+    let mut up = Up::start(repository.up(EXAMPLE, &[]));
+    up.wait_line(|line| line == "guestbook: Synced, Healthy");
+    let before = identities(&kubectl);
+    up.kill();
+    let mut up = running(&repository);
+    assert_eq!(identities(&kubectl), before);
+    up.interrupt();
+    up.wait_line(|line| line.starts_with("stopped"));
+}
+
+#[test]
 fn a_folder_of_manifests_becomes_an_application() {
     let repository = Repository::empty();
     repository.write(
