@@ -38,6 +38,10 @@ const NEWS: usize = 4096;
 const BATCH: usize = 64;
 /// Requests under way at once.
 const CONCURRENCY: usize = 32;
+/// How long news are gathered before something is decided, and how often at most: a stream without
+/// end must not keep the controllers from their work.
+const GATHERING: Duration = Duration::from_millis(2);
+const GATHERINGS: usize = 5;
 /// The wait after a failure doubles from the first up to the last.
 const FIRST_RETRY: Duration = Duration::from_millis(5);
 const LAST_RETRY: Duration = Duration::from_secs(10);
@@ -172,9 +176,7 @@ impl Runtime {
     }
 
     async fn step(&mut self, stop: &CancellationToken) {
-        while let Ok(news) = self.news.try_recv() {
-            self.take_in(news);
-        }
+        self.gather().await;
         self.ring();
         if let Some(index) = self.queues.iter().position(|queue| !queue.is_empty()) {
             self.work(index).await;
@@ -201,8 +203,26 @@ impl Runtime {
             news = self.news.recv() => {
                 if let Some(news) = news {
                     self.take_in(news);
+                    tokio::time::sleep(GATHERING).await;
                 }
             }
+        }
+    }
+
+    /// Takes in all news, and those that follow closely. Every kind is watched apart, so what was
+    /// written first may be told last: a ReplicaSet before the pod that it is to adopt. Deciding
+    /// between the two would be right, and corrected later, but more work for all.
+    async fn gather(&mut self) {
+        for _ in 0..GATHERINGS {
+            let mut any = false;
+            while let Ok(news) = self.news.try_recv() {
+                self.take_in(news);
+                any = true;
+            }
+            if !any {
+                return;
+            }
+            tokio::time::sleep(GATHERING).await;
         }
     }
 

@@ -18,7 +18,7 @@ use crate::{Clock, Options, start};
 
 /// What the recording calls settled: nothing happened for 1.5 s there, for this long here, where
 /// everything is in one process.
-const QUIET: Duration = Duration::from_millis(250);
+const QUIET: Duration = Duration::from_millis(500);
 /// Conditions are waited for this long; far beyond what any takes.
 const PATIENCE: Duration = Duration::from_secs(20);
 /// The rates only go up: scenarios that agree but for zero values that the server leaves out, and those
