@@ -3,6 +3,7 @@
 //!
 //! Read [`Checkout`], then [`Intent`]. It must never know a cluster.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -226,6 +227,10 @@ impl Checkout {
             Some(places) => places,
             None => choose(&found, &locals)?,
         };
+        notes.extend(read_elsewhere(
+            places.iter().map(|place| &found[*place]),
+            &locals,
+        ));
         let mut folders = Vec::new();
         folders_of(tree, &TreePath::root(), self.tree.root(), &mut folders)?;
         Ok(Intent {
@@ -349,6 +354,21 @@ struct Local {
     url: String,
     tree: WorkTree,
     files: Snapshot,
+}
+
+/// A note for each repository of `roots` that no local folder stands for.
+fn read_elsewhere<'a>(roots: impl Iterator<Item = &'a Found>, locals: &[Local]) -> Vec<String> {
+    let urls: BTreeSet<String> = roots.flat_map(local::reads).map(|one| one.url).collect();
+    let is_local = |url: &String| locals.iter().any(|local| local::same(&local.url, url));
+    urls.into_iter()
+        .filter(|url| !is_local(url))
+        .map(|url| {
+            format!(
+                "{url} is not this folder and is fetched from there; to read files from here \
+                 instead: --map {url}=PATH"
+            )
+        })
+        .collect()
 }
 
 fn revisions(locals: &[Local]) -> Revisions {
