@@ -3,7 +3,7 @@
 //!
 //! Read [`Application`] first. Every type reads itself from a [`yaml::Value`] and writes itself
 //! into one as Argo CD's Go types do (absent where Go's `omitempty` leaves it out); members that a
-//! type does not know stay in its `rest`. The same definition gives the schemas of [`crds`].
+//! type does not know stay in its `rest`. The same definition gives the schemas of [`crds()`].
 //!
 //! This crate knows data and its meaning alone. It must never decide about a sync, compare objects
 //! or know a cluster; matching a project's rules is `engine`'s.

@@ -3,8 +3,8 @@
 //!
 //! Everything here talks to an API server through a tower service, with the requests and watches
 //! that any client may send; it would run on any API server, and it must never look into the
-//! sandbox's storage. Read [`start`] first, then `control`: each controller is a pure function from
-//! the indexed [`world`] to the writes it wants, and one `runtime` does the rest.
+//! sandbox's storage. Read [`start()`] first, then `control`: each controller is a pure function from
+//! the indexed `world` to the writes it wants, and one `runtime` does the rest.
 
 mod autoscaler;
 mod client;

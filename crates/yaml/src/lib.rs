@@ -3,7 +3,7 @@
 //! Read [`Value`] first: it is the only data tree of Tiphys. Everything that comes from a commit, a
 //! cluster or a client is a `Value` until a typed crate (`api`) looks at it.
 //!
-//! [`parse_documents`] reads YAML as `sigs.k8s.io/yaml` does, [`emit`] writes it, [`json`] does the
+//! [`parse_documents`] reads YAML as `sigs.k8s.io/yaml` does, [`emit()`] writes it, [`json`] does the
 //! same for JSON, and [`events::Events`] gives the parts of a text with their byte ranges.
 //!
 //! This crate knows text and data. It must never know what a Kubernetes object is.

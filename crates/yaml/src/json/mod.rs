@@ -1,6 +1,6 @@
 //! JSON as Kubernetes' Go programs read and write it.
 //!
-//! [`parse`] keeps whole numbers and floats apart as `sigs.k8s.io/json` does; the writers give the
+//! [`parse()`] keeps whole numbers and floats apart as `sigs.k8s.io/json` does; the writers give the
 //! bytes of Go's `encoding/json`. This module must never know YAML.
 
 mod parse;
