@@ -312,19 +312,8 @@ impl Client {
         let what = format!("GET {path}");
         let request = Request::get(path)
             .header(http::header::ACCEPT, "application/json")
-            .body(Body::empty())
-            .map_err(|error| Error::Answer {
-                what: what.clone(),
-                problem: error.to_string(),
-            })?;
-        let response = self
-            .watches
-            .send(request)
-            .await
-            .map_err(|source| Error::Transport {
-                what: what.clone(),
-                source: Box::new(source),
-            })?;
+            .body(Body::empty());
+        let response = send(&self.watches, request, &what).await?;
         if response.status().is_success() {
             return Ok(response);
         }
@@ -374,20 +363,26 @@ impl Client {
         request: Result<Request<Body>, http::Error>,
         what: String,
     ) -> Result<Answer, Error> {
-        let request = request.map_err(|error| Error::Answer {
-            what: what.clone(),
-            problem: error.to_string(),
-        })?;
-        let response = self
-            .kube
-            .send(request)
-            .await
-            .map_err(|source| Error::Transport {
-                what: what.clone(),
-                source: Box::new(source),
-            })?;
+        let response = send(&self.kube, request, &what).await?;
         read_answer(response, &what).await
     }
+}
+
+/// Sends a request over one of the transports; `what` names it in errors.
+async fn send(
+    transport: &kube::Client,
+    request: Result<Request<Body>, http::Error>,
+    what: &str,
+) -> Result<Response<Body>, Error> {
+    let request = request.map_err(|error| Error::Answer {
+        what: what.to_owned(),
+        problem: error.to_string(),
+    })?;
+    let sent = transport.send(request).await;
+    sent.map_err(|source| Error::Transport {
+        what: what.to_owned(),
+        source: Box::new(source),
+    })
 }
 
 async fn read_answer(response: Response<Body>, what: &str) -> Result<Answer, Error> {
