@@ -111,8 +111,24 @@ pub struct Field {
     pub required: bool,
     /// The default that the OpenAPI document declares.
     pub default: Option<Value>,
+    /// What the Go type writes when nothing was given.
+    pub presence: Presence,
     /// How strategic merge patches treat it.
     pub patch: PatchRule,
+}
+
+/// How a member of a Go struct is written; OpenAPI documents do not tell all of it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Presence {
+    /// A pointer that may be absent: what was given stays, zero values too.
+    #[default]
+    Pointer,
+    /// A pointer that is written as `null` when it is absent.
+    Null,
+    /// Written always, with the zero value when nothing was given; empty lists and maps are `null`.
+    Always,
+    /// Left out when it has its zero value or is empty.
+    Vanishes,
 }
 
 /// The `patchStrategy` and `patchMergeKey` tags of a field.
@@ -198,7 +214,10 @@ impl SchemaSet {
     /// Never: a test reads the same table.
     #[must_use]
     pub fn builtin() -> Arc<SchemaSet> {
-        let set = table::parse(include_str!("../data/schema.txt"));
+        let set = table::parse(concat!(
+            include_str!("../data/schema.txt"),
+            include_str!("../data/presence.txt")
+        ));
         Arc::new(set.expect("the table is part of the program and checked by a test"))
     }
 

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use yaml::{Str, Value};
 
 use super::{
-    Field, ListRelation, ListType, MapType, PatchRule, Scalar, Schema, SchemaError, SchemaSet,
-    Type, TypeId,
+    Field, ListRelation, ListType, MapType, PatchRule, Presence, Scalar, Schema, SchemaError,
+    SchemaSet, Type, TypeId,
 };
 
 /// Schemas nest no deeper than this; deeper ones are refused, as recursion costs stack.
@@ -125,6 +125,7 @@ impl Builder {
                 ty,
                 required: is_required(schema, name),
                 default: property.get("default").cloned(),
+                presence: Presence::default(),
                 patch: PatchRule::default(),
             });
         }
@@ -172,6 +173,7 @@ impl Builder {
                     ty,
                     required: false,
                     default: None,
+                    presence: Presence::default(),
                     patch: PatchRule::default(),
                 });
             }

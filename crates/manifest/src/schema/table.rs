@@ -8,6 +8,7 @@
 //!  ports [=containerPort,protocol]@core.v1.ContainerPort +merge:containerPort
 //! type core.v1.Thing = string               another name of a type
 //! kind apps/v1 Deployment deployments namespaced @apps.v1.Deployment
+//! presence core.v1.Container tty vanishes   how Go writes a member, where the field tells it wrong
 //! ```
 //!
 //! Types: a scalar's word, `any`, `opaque`, `@name` (`@name!` one value, `@name~` granular), `{}T` map
@@ -18,8 +19,8 @@ use std::collections::HashMap;
 use yaml::{Map, Str, Value};
 
 use super::{
-    Field, Kind, ListRelation, ListType, MapType, PatchRule, PatchStrategy, Scalar, SchemaError,
-    SchemaSet, Scope, Type, TypeId,
+    Field, Kind, ListRelation, ListType, MapType, PatchRule, PatchStrategy, Presence, Scalar,
+    SchemaError, SchemaSet, Scope, Type, TypeId,
 };
 use crate::Gvk;
 
@@ -66,10 +67,12 @@ impl<'a> Reader<'a> {
             self.type_line(rest)
         } else if let Some(rest) = line.strip_prefix("kind ") {
             self.kind(rest)
+        } else if let Some(rest) = line.strip_prefix("presence ") {
+            self.presence(rest)
         } else if line.is_empty() || line.starts_with('#') {
             Ok(())
         } else {
-            Err("is neither a type, a field, a kind nor a comment".to_owned())
+            Err("is neither a type, a field, a kind, a presence nor a comment".to_owned())
         }
     }
 
@@ -111,10 +114,12 @@ impl<'a> Reader<'a> {
         let mut words = head.split(' ');
         let name = words.next().unwrap_or_default();
         let ty = words.next().ok_or("a field needs a type")?;
+        let required = name.ends_with('*');
         let field = Field {
             name: name.trim_end_matches('*').into(),
+            presence: usual_presence(ty, required || default == Some(Map::new().into())),
             ty: self.type_of(ty)?,
-            required: name.ends_with('*'),
+            required,
             default,
             patch: words.next().map_or(Ok(PatchRule::default()), patch_rule)?,
         };
@@ -123,6 +128,28 @@ impl<'a> Reader<'a> {
             Some(Type::Map(map)) => map.fields.push(field),
             _ => return Err("a field needs a struct".to_owned()),
         }
+        Ok(())
+    }
+
+    fn presence(&mut self, rest: &'a str) -> Result<(), String> {
+        let words: Vec<&str> = rest.split(' ').collect();
+        let [owner, name, presence] = words[..] else {
+            return Err("a presence has three words".to_owned());
+        };
+        let presence = match presence {
+            "pointer" => Presence::Pointer,
+            "null" => Presence::Null,
+            "always" => Presence::Always,
+            "vanishes" => Presence::Vanishes,
+            other => return Err(format!("unknown presence {other}")),
+        };
+        let owner_id = self.named(owner)?;
+        let field = match self.set.types.get_mut(owner_id.0 as usize) {
+            Some(Type::Map(map)) => map.fields.iter_mut().find(|field| field.name == name),
+            _ => None,
+        };
+        let field = field.ok_or_else(|| format!("{owner} has no {name}"))?;
+        field.presence = presence;
         Ok(())
     }
 
@@ -220,6 +247,16 @@ impl<'a> Reader<'a> {
             self.set.types[copy.0 as usize] = ty;
         }
         Ok(self.set)
+    }
+}
+
+/// How most members of a type are written, by whether the schema says that they are always there.
+fn usual_presence(ty: &str, always: bool) -> Presence {
+    match ty.as_bytes().first() {
+        _ if always => Presence::Always,
+        Some(b'[' | b'{') => Presence::Vanishes,
+        _ if matches!(ty, "string" | "bytes" | "untyped") => Presence::Vanishes,
+        _ => Presence::Pointer,
     }
 }
 

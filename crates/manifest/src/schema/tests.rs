@@ -153,6 +153,44 @@ fn a_table_with_a_malformed_line_says_which() {
     );
     check(
         "junk",
-        "schema table line 1: is neither a type, a field, a kind nor a comment",
+        "schema table line 1: is neither a type, a field, a kind, a presence nor a comment",
+    );
+    check(
+        "type A\npresence A b always",
+        "schema table line 2: A has no b",
+    );
+}
+
+#[test]
+fn members_are_written_as_their_go_types_do() {
+    let check = |api_version, kind, path: &[&str], member: &str, want| {
+        let schema = builtin(api_version, kind).at(path).unwrap();
+        let found = schema.root().field(member).unwrap().presence;
+        assert_eq!(found, want, "{kind} {path:?} {member}");
+    };
+    check("v1", "Pod", &["spec"], "hostNetwork", Presence::Vanishes);
+    check("v1", "Pod", &["spec"], "priority", Presence::Pointer);
+    check("v1", "Pod", &["spec"], "containers", Presence::Always);
+    check("v1", "Event", &[], "eventTime", Presence::Always);
+    check(
+        "v1",
+        "PersistentVolumeClaim",
+        &["spec"],
+        "storageClassName",
+        Presence::Pointer,
+    );
+    check(
+        "apps/v1",
+        "Deployment",
+        &["spec"],
+        "selector",
+        Presence::Null,
+    );
+    check(
+        "apps/v1",
+        "Deployment",
+        &["spec"],
+        "strategy",
+        Presence::Always,
     );
 }
