@@ -15,7 +15,7 @@ use crate::reply::Reply;
 use crate::request::{ApiRequest, ResourcePath, Route};
 use crate::status_error::{About, ApiError};
 use crate::store::Store;
-use crate::strategy::{defaults, services};
+use crate::strategy::services;
 use crate::{discovery, openapi, verbs};
 
 /// The state of one server.
@@ -28,7 +28,6 @@ pub(crate) struct Core {
     /// Shapes of the built-in kinds.
     pub(crate) schemas: Arc<SchemaSet>,
     /// Defaults of the built-in kinds.
-    pub(crate) defaults: defaults::Table,
     /// Addresses and ports of services.
     pub(crate) allocator: services::Allocator,
     /// What simulated containers printed.
@@ -57,7 +56,6 @@ impl Core {
             built_in,
             openapi: openapi::Documents::default(),
             schemas: SchemaSet::builtin(),
-            defaults: defaults::Table::built_in(),
             allocator,
             logs: life::Logs::new(),
             stopping,

@@ -5,7 +5,8 @@
 use yaml::{Map, Value};
 
 use crate::core::Call;
-use crate::status_error::{ApiError, FieldError, quoted};
+use crate::status_error::{ApiError, quoted};
+use kinds::FieldError;
 
 /// Trees deeper than this are not looked into.
 const MAX_DEPTH: usize = 128;

@@ -18,7 +18,6 @@ mod discovery;
 mod error;
 mod kubeconfig;
 mod meta;
-mod names;
 mod negotiate;
 mod openapi;
 mod options;
@@ -38,7 +37,6 @@ mod strategy;
 mod table;
 mod tls;
 mod typing;
-mod validate;
 mod verbs;
 mod watch;
 

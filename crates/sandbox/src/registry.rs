@@ -52,6 +52,18 @@ impl Resource {
         api_version(&self.group, &self.version)
     }
 
+    /// The handle under which `kinds` knows it.
+    pub(crate) fn handle(&self) -> kinds::Kind<'_> {
+        kinds::Kind {
+            group: &self.group,
+            version: &self.version,
+            kind: &self.kind,
+            plural: &self.plural,
+            custom: self.custom.is_some(),
+            has_status: crate::strategy::has_status(self),
+        }
+    }
+
     /// Whether the verb is served on the resource itself.
     pub(crate) fn allows(&self, verb: &str) -> bool {
         self.verbs.iter().any(|known| known == verb)

@@ -228,7 +228,7 @@ fn parse_requirement(parser: &mut Parser) -> Result<Requirement, String> {
     let Token::Word(key) = parser.take() else {
         return Err("found '', expected: identifier".to_owned());
     };
-    if let Some(problem) = crate::names::label_key_problem(&key) {
+    if let Some(problem) = kinds::names::label_key_problem(&key) {
         return Err(format!("<nil>: Invalid value: {}: {problem}", quoted(&key)));
     }
     if absent {
@@ -286,7 +286,7 @@ fn exact_value(parser: &mut Parser, key: &str) -> Result<String, String> {
 }
 
 fn checked_value(key: &str, index: usize, value: String) -> Result<String, String> {
-    match crate::names::label_value_problem(&value) {
+    match kinds::names::label_value_problem(&value) {
         Some(problem) => Err(format!(
             "values[{index}][{key}]: Invalid value: {}: {problem}",
             quoted(&value)

@@ -53,6 +53,11 @@ const CRATES: &[Crate] = &[
         may_use: &["yaml", "manifest"],
     },
     Crate {
+        name: "kinds",
+        layer: 1,
+        may_use: &["yaml", "manifest"],
+    },
+    Crate {
         name: "engine",
         layer: 2,
         may_use: &["yaml", "gotmpl", "manifest", "api", "helm", "kustomize"],
@@ -75,7 +80,7 @@ const CRATES: &[Crate] = &[
     Crate {
         name: "sandbox",
         layer: 3,
-        may_use: &["yaml", "manifest", "life"],
+        may_use: &["yaml", "manifest", "kinds", "life"],
     },
     Crate {
         name: "controller",

@@ -1,21 +1,20 @@
-//! What is special about each kind: defaults, what a client may set, what is valid.
+//! What is special about each kind and needs the store: admission, addresses, deletion.
 //!
-//! [`prepare_create`] and [`prepare_update`] are the doors; the modules below hold the kinds.
+//! [`prepare_create`] and [`prepare_update`] are the doors; what needs only the object is in `kinds`.
 
-pub(crate) mod defaults;
 mod pods;
 pub(crate) mod services;
 
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use yaml::{Map, Value};
+use kinds::{FieldError, Part};
+use yaml::Value;
 
 use crate::core::{Call, Core};
 use crate::registry::Resource;
-use crate::status_error::{About, ApiError, FieldError};
+use crate::status_error::{About, ApiError};
 use crate::store::Stored;
-use crate::verbs::update::Part;
 use crate::{crd, meta};
 use life::clock;
 
@@ -64,169 +63,14 @@ pub(crate) fn has_status(resource: &Resource) -> bool {
     }
 }
 
-/// Whether the kind counts changes of its spec.
-fn has_generation(resource: &Resource) -> bool {
-    if resource.custom.is_some() {
-        return true;
-    }
-    match (resource.group.as_str(), resource.plural.as_str()) {
-        ("", "pods" | "replicationcontrollers") => true,
-        ("", _) | ("coordination.k8s.io" | "rbac.authorization.k8s.io" | "autoscaling", _) => false,
-        ("events.k8s.io" | "certificates.k8s.io" | "storage.k8s.io", _) => false,
-        ("apps", "controllerrevisions") => false,
-        _ => true,
-    }
-}
-
 /// Sets what a client cannot set on a new object, and the defaults.
 pub(crate) fn prepare_create(context: &Context<'_>, value: &mut Value) -> Result<(), ApiError> {
-    let resource = context.resource;
-    let metadata = meta::of(value);
-    for key in [
-        "uid",
-        "creationTimestamp",
-        "deletionTimestamp",
-        "deletionGracePeriodSeconds",
-        "selfLink",
-        "resourceVersion",
-    ] {
-        metadata.remove(key);
-    }
-    metadata.retain(|_, value| !value.is_null());
-    if has_generation(resource) {
-        metadata.insert("generation", 1);
-    }
-    if has_status(resource) {
-        reset_status(context, value);
-    }
-    kind_defaults(context, value)
-}
-
-/// Sets what depends on the final name: the identity.
-pub(crate) fn finish_create(context: &Context<'_>, value: &mut Value) -> Result<(), ApiError> {
-    let metadata = meta::of(value);
-    metadata.insert("uid", uuid::Uuid::new_v4().to_string());
-    metadata.insert("creationTimestamp", clock::seconds(context.now));
-    if context.place() == ("batch", "jobs") {
-        job_selector(value);
-    }
-    Ok(())
-}
-
-/// What the types themselves set before the ownership is tracked: it becomes the writer's.
-pub(crate) fn convert_create(context: &Context<'_>, value: &mut Value) {
-    if is_definition(context.resource) {
-        crd::default(value);
-    }
-    if context.place() == ("apps", "daemonsets") {
-        value
-            .map_at_mut(&["metadata", "annotations"])
-            .insert(TEMPLATE_GENERATION, "1");
-    }
-    if is_namespace(context.resource) {
-        let name = meta::name(value).to_owned();
-        if !name.is_empty() {
-            value
-                .map_at_mut(&["metadata", "labels"])
-                .insert("kubernetes.io/metadata.name", name);
-        }
-    }
-}
-
-/// A Job finds its pods by its own uid, unless the selector is given by hand.
-fn job_selector(value: &mut Value) {
-    let manual = value
-        .at(&["spec", "manualSelector"])
-        .and_then(Value::as_bool)
-        .unwrap_or(false);
-    if manual {
-        return;
-    }
-    let uid = meta::uid(value).to_owned();
-    let name = meta::name(value).to_owned();
-    let bare = value.at(&["metadata", "labels"]).is_none();
-    let labels = value.map_at_mut(&["spec", "template", "metadata", "labels"]);
-    for (key, text) in [
-        ("batch.kubernetes.io/controller-uid", &uid),
-        ("batch.kubernetes.io/job-name", &name),
-        ("controller-uid", &uid),
-        ("job-name", &name),
-    ] {
-        labels.insert(key, text.as_str());
-    }
-    let labels = labels.clone();
-    if bare {
-        meta::of(value).insert("labels", labels);
-    }
-    value
-        .map_at_mut(&["spec", "selector", "matchLabels"])
-        .insert("batch.kubernetes.io/controller-uid", uid);
-}
-
-/// A new object has the status of one that nobody has looked at.
-fn reset_status(context: &Context<'_>, value: &mut Value) {
-    let status = match (context.resource.custom.is_some(), context.place()) {
-        (true, _) => None,
-        (false, ("", "nodes")) => return,
-        (false, place) => initial_status(place),
-    };
-    let map = value.map_at_mut(&[]);
-    match status {
-        Some(json) => {
-            let status = crate::codec::parse(json.as_bytes()).expect("the table holds JSON");
-            map.insert("status", status);
-        }
-        None => {
-            map.remove("status");
-        }
-    }
-}
-
-/// The status that a new object of a kind has; most have none or an empty one.
-fn initial_status(place: (&str, &str)) -> Option<&'static str> {
-    Some(match place {
-        ("apps", "daemonsets") => {
-            r#"{"currentNumberScheduled":0,"desiredNumberScheduled":0,"numberMisscheduled":0,
-            "numberReady":0}"#
-        }
-        ("apps", "statefulsets") => r#"{"availableReplicas":0,"replicas":0}"#,
-        ("apps", "replicasets") | ("", "replicationcontrollers") => r#"{"replicas":0}"#,
-        ("apps", "deployments") | ("batch", _) | ("", "resourcequotas") => "{}",
-        ("networking.k8s.io", "ingresses") | ("", "services") => r#"{"loadBalancer":{}}"#,
-        ("", "persistentvolumeclaims" | "persistentvolumes") => r#"{"phase":"Pending"}"#,
-        ("policy", "poddisruptionbudgets") => {
-            r#"{"currentHealthy":0,"desiredHealthy":0,"disruptionsAllowed":0,"expectedPods":0}"#
-        }
-        ("autoscaling", "horizontalpodautoscalers") => {
-            r#"{"currentMetrics":null,"desiredReplicas":0}"#
-        }
-        ("storage.k8s.io", "volumeattachments") => r#"{"attached":false}"#,
-        ("certificates.k8s.io", _) | ("admissionregistration.k8s.io", _) => "{}",
-        _ => return None,
-    })
-}
-
-fn kind_defaults(context: &Context<'_>, value: &mut Value) -> Result<(), ApiError> {
+    let kind = context.resource.handle();
+    kind.prepare_create(value, context.now);
     match context.place() {
         ("", "pods") => pods::admit(context, value),
         ("", "services") => services::allocate(context, value, None)?,
-        ("", "persistentvolumeclaims") => {
-            add_finalizer(value, "kubernetes.io/pvc-protection");
-        }
-        ("", "persistentvolumes") => {
-            add_finalizer(value, "kubernetes.io/pv-protection");
-            value
-                .map_at_mut(&["status"])
-                .insert("lastPhaseTransitionTime", clock::seconds(context.now));
-        }
         _ => {}
-    }
-    if is_namespace(context.resource) {
-        let finalizers: Vec<Value> = vec!["kubernetes".into()];
-        value
-            .map_at_mut(&["spec"])
-            .entry_or_insert("finalizers", finalizers.into());
-        value.map_at_mut(&["status"]).insert("phase", "Active");
     }
     if is_definition(context.resource) {
         let status = crd::initial_status(value);
@@ -235,24 +79,26 @@ fn kind_defaults(context: &Context<'_>, value: &mut Value) -> Result<(), ApiErro
     Ok(())
 }
 
-fn add_finalizer(value: &mut Value, name: &str) {
-    let mut finalizers: Vec<String> = meta::finalizers(value)
-        .into_iter()
-        .map(str::to_owned)
-        .collect();
-    if !finalizers.iter().any(|known| known == name) {
-        finalizers.push(name.to_owned());
+/// Sets what depends on the final name: the identity.
+pub(crate) fn finish_create(context: &Context<'_>, value: &mut Value) -> Result<(), ApiError> {
+    let metadata = meta::of(value);
+    metadata.insert("uid", uuid::Uuid::new_v4().to_string());
+    metadata.insert("creationTimestamp", clock::seconds(context.now));
+    context.resource.handle().identify(value);
+    Ok(())
+}
+
+/// What the types themselves set before the ownership is tracked: it becomes the writer's.
+pub(crate) fn convert_create(context: &Context<'_>, value: &mut Value) {
+    if is_definition(context.resource) {
+        crd::default(value);
     }
-    meta::set_finalizers(value, &finalizers);
+    context.resource.handle().convert_create(value);
 }
 
 /// As [`convert_create`], for a change.
-pub(crate) fn convert_update(context: &Context<'_>, new: &mut Value, old: &Value) {
-    if is_namespace(context.resource) {
-        let name = meta::name(old).to_owned();
-        new.map_at_mut(&["metadata", "labels"])
-            .insert("kubernetes.io/metadata.name", name);
-    }
+pub(crate) fn convert_update(context: &Context<'_>, new: &mut Value) {
+    context.resource.handle().convert_update(new);
 }
 
 /// Keeps what the written path may not change, and counts the generation.
@@ -262,117 +108,26 @@ pub(crate) fn prepare_update(
     new: &mut Value,
     old: &Value,
 ) -> Result<(), ApiError> {
-    let resource = context.resource;
-    match part {
-        Part::Main if has_status(resource) => {
-            restore(new.map_at_mut(&[]), Some(old), "status");
-        }
-        Part::Main | Part::Other => {}
-        Part::Status => {
-            // The deployment controller numbers revisions through the status (recorded).
-            let annotations = (resource.group == "apps" && resource.plural == "deployments")
-                .then(|| new.at(&["metadata", "annotations"]).cloned())
-                .flatten();
-            keep_all_but_status(new, old);
-            if let Some(annotations) = annotations {
-                meta::of(new).insert("annotations", annotations);
-            }
-        }
+    let kind = context.resource.handle();
+    kind.prepare_update(part, new, old);
+    if part == Part::Main && context.place() == ("", "services") {
+        services::allocate(context, new, Some(old))?;
     }
-    if part == Part::Main {
-        match context.place() {
-            ("", "services") => services::allocate(context, new, Some(old))?,
-            ("", "namespaces") => {
-                restore(new.map_at_mut(&["spec"]), old.get("spec"), "finalizers");
-            }
-            ("apps", "daemonsets") => template_generation(new, old),
-            _ => {}
-        }
-    }
-    if has_generation(resource) && part != Part::Status && content_changed(resource, new, old) {
-        meta::of(new).insert("generation", meta::generation(old) + 1);
-    }
+    kind.count_generation(part, new, old);
     Ok(())
 }
 
-/// Makes a map have what the old state has at a key.
-fn restore(map: &mut Map, old: Option<&Value>, key: &str) {
-    match old.and_then(|old| old.get(key)) {
-        Some(value) => {
-            map.insert(key, value.clone());
-        }
-        None => {
-            map.remove(key);
-        }
-    }
-}
-
-const TEMPLATE_GENERATION: &str = "deprecated.daemonset.template.generation";
-
-/// A DaemonSet counts the changes of its template in an annotation.
-fn template_generation(new: &mut Value, old: &Value) {
-    let before = old
-        .at(&["metadata", "annotations", TEMPLATE_GENERATION])
-        .and_then(Value::as_str)
-        .and_then(|text| text.parse::<i64>().ok())
-        .unwrap_or(0);
-    let changed = new.at(&["spec", "template"]) != old.at(&["spec", "template"]);
-    let now = before + i64::from(changed);
-    new.map_at_mut(&["metadata", "annotations"])
-        .insert(TEMPLATE_GENERATION, now.to_string());
-}
-
-fn keep_all_but_status(new: &mut Value, old: &Value) {
-    let status = new.get("status").cloned();
-    let managed = new.at(&["metadata", "managedFields"]).cloned();
-    let mut kept = old.clone();
-    match status {
-        Some(status) => {
-            kept.map_at_mut(&[]).insert("status", status);
-        }
-        None => {
-            kept.map_at_mut(&[]).remove("status");
-        }
-    }
-    match managed {
-        Some(managed) => {
-            meta::of(&mut kept).insert("managedFields", managed);
-        }
-        None => {
-            meta::of(&mut kept).remove("managedFields");
-        }
-    }
-    *new = kept;
-}
-
-/// Whether anything but metadata and status differs; a Deployment also hands its annotations on.
-fn content_changed(resource: &Resource, new: &Value, old: &Value) -> bool {
-    let annotations = |value: &Value| value.at(&["metadata", "annotations"]).cloned();
-    if resource.group == "apps"
-        && resource.plural == "deployments"
-        && annotations(new) != annotations(old)
-    {
-        return true;
-    }
-    let content = |value: &Value| -> Map {
-        value
-            .as_map()
-            .into_iter()
-            .flat_map(Map::iter)
-            .filter(|(key, _)| !matches!(key.as_str(), "metadata" | "status"))
-            .map(|(key, value)| (key.clone(), value.clone()))
-            .collect()
-    };
-    content(new) != content(old)
-}
-
-/// What is wrong with an object; `old` is the state that an update replaces.
+/// What is wrong with an object; `old` is the state that an update of a part replaces.
 pub(crate) fn validate(
     context: &Context<'_>,
     value: &Value,
-    old: Option<&Value>,
+    old: Option<(Part, &Value)>,
 ) -> Vec<FieldError> {
-    crate::validate::object(context.resource, value, old)
+    let mut errors = context.resource.handle().validate(value, old);
+    if let Some(custom) = &context.resource.custom {
+        errors.extend(crate::custom::validate(&custom.openapi, value));
+    }
+    errors
 }
 
 /// Follows a write that went through: a CustomResourceDefinition changes what is served.

@@ -6,8 +6,9 @@ use std::sync::{Mutex, PoisonError};
 
 use yaml::{Map, Value};
 
-use crate::status_error::{ApiError, FieldError};
+use crate::status_error::ApiError;
 use crate::store::{Collection, Store};
+use kinds::FieldError;
 
 use super::Context;
 

@@ -1,12 +1,10 @@
 //! Objects as rows: what `kubectl get` prints.
 //!
-//! Columns are data, recorded from the real server; [`cells`] computes what stands in them.
+//! What stands in the rows of built-in kinds says `kinds`; `path` reads it for custom ones.
 
-mod cells;
 mod path;
 
-use std::collections::HashMap;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use yaml::{Map, Value};
@@ -94,7 +92,7 @@ fn row(resource: &Resource, rows: Rows, columns: &[Value], stored: &Stored) -> V
     let object = render::value(resource, stored);
     let cells = match &resource.custom {
         Some(custom) => path::cells(&custom.columns, &object, rows.now),
-        None => cells::cells(resource, &object, rows.now),
+        None => resource.handle().cells(&object, rows.now),
     };
     let object = match rows.include {
         Include::None => Value::Null,
@@ -105,30 +103,12 @@ fn row(resource: &Resource, rows: Rows, columns: &[Value], stored: &Stored) -> V
     Value::Map(Map::from([("cells", cells.into()), ("object", object)]))
 }
 
-/// The columns of the built-in resources: `group/plural` to definitions.
-fn recorded() -> &'static HashMap<String, Vec<Value>> {
-    static RECORDED: OnceLock<HashMap<String, Vec<Value>>> = OnceLock::new();
-    RECORDED.get_or_init(|| {
-        let text = include_bytes!("../../data/columns.json");
-        let Ok(Value::Map(map)) = codec::parse(text) else {
-            return HashMap::new();
-        };
-        map.into_iter()
-            .map(|(key, list)| {
-                let columns = list.as_list().unwrap_or_default().to_vec();
-                (key.to_string(), columns)
-            })
-            .collect()
-    })
-}
-
 fn columns(resource: &Resource) -> Vec<Value> {
-    let of = |key: &str| recorded().get(key).cloned();
-    let any = || of("*").unwrap_or_default();
+    let known = resource.handle().columns();
     let Some(custom) = &resource.custom else {
-        return of(&format!("{}/{}", resource.group, resource.plural)).unwrap_or_else(any);
+        return known.to_vec();
     };
-    let mut columns: Vec<Value> = any().into_iter().take(1).collect();
+    let mut columns: Vec<Value> = known.iter().take(1).cloned().collect();
     columns.extend(path::definitions(&custom.columns));
     columns
 }

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use yaml::{Map, Value};
 
-use super::cells::age_of;
+use kinds::age_of;
 
 fn text<'a>(value: &'a Value, key: &str) -> &'a str {
     value.get(key).and_then(Value::as_str).unwrap_or_default()
@@ -76,7 +76,7 @@ fn cell(kind: &str, first: Option<&Value>, all: &[&Value], now: Timestamp) -> Va
         ("integer", Value::Float(number)) if number.fract() == 0.0 => first.clone(),
         ("number", Value::Int(_) | Value::Float(_)) => first.clone(),
         ("date", Value::String(time)) => match time.parse::<Timestamp>() {
-            Ok(time) => super::cells::since(time, now).into(),
+            Ok(time) => kinds::since(time, now).into(),
             Err(_) => "<invalid>".into(),
         },
         ("string", _) => {

@@ -5,9 +5,10 @@ use yaml::Value;
 
 use crate::core::Call;
 use crate::reply::Reply;
-use crate::status_error::{About, ApiError, Cause, Details, FieldError};
+use crate::status_error::{About, ApiError, Cause, Details};
 use crate::strategy::Context;
 use crate::{convert, meta, ownership, render, typing};
+use kinds::FieldError;
 use life::clock;
 
 use super::create::{self, Writer};

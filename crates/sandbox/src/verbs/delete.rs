@@ -8,9 +8,10 @@ use crate::core::Call;
 use crate::decode;
 use crate::meta;
 use crate::reply::Reply;
-use crate::status_error::{ApiError, Details, FieldError, success};
+use crate::status_error::{ApiError, Details, success};
 use crate::store::{Expect, Stored};
 use crate::strategy::{self, Context};
+use kinds::FieldError;
 use life::clock;
 
 use super::{object_reply, read, value_reply};

@@ -12,10 +12,11 @@ use crate::negotiate::Shape;
 use crate::render::{self, ListMeta};
 use crate::reply::Reply;
 use crate::selector::Selector;
-use crate::status_error::{About, ApiError, FieldError};
+use crate::status_error::{About, ApiError};
 use crate::store::{Listing, Stored};
 use crate::table;
 use crate::watch::{Initial, WatchPlan};
+use kinds::FieldError;
 
 use super::read::parse_revision;
 

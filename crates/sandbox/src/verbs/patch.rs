@@ -6,8 +6,9 @@ use yaml::Value;
 
 use crate::core::Call;
 use crate::reply::Reply;
-use crate::status_error::{About, ApiError, Details, FieldError};
+use crate::status_error::{About, ApiError, Details};
 use crate::{codec, convert, decode, render, typing};
+use kinds::FieldError;
 
 use super::create::Writer;
 use super::update::{self, Part};

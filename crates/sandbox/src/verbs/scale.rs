@@ -90,7 +90,7 @@ fn scale_of(call: &Call<'_>, object: &Value) -> Result<Value, ApiError> {
     let selector = match &paths.selector {
         Some(path) => at(object, path).and_then(Value::as_str).map(str::to_owned),
         None if call.resource.custom.is_some() => None,
-        None => Some(selector_text(object.at(&["spec", "selector"]))),
+        None => Some(kinds::selector_text(object.at(&["spec", "selector"]))),
     };
     if let Some(selector) = selector.filter(|text| !text.is_empty()) {
         status.insert("selector", selector);
@@ -102,53 +102,6 @@ fn scale_of(call: &Call<'_>, object: &Value) -> Result<Value, ApiError> {
         ("spec", spec.into()),
         ("status", status.into()),
     ])))
-}
-
-/// A label selector in the form of a query.
-pub(crate) fn selector_text(selector: Option<&Value>) -> String {
-    let Some(selector) = selector.and_then(Value::as_map) else {
-        return String::new();
-    };
-    let structured =
-        selector.contains_key("matchLabels") || selector.contains_key("matchExpressions");
-    let labels = if structured {
-        selector.get("matchLabels").and_then(Value::as_map)
-    } else {
-        Some(selector)
-    };
-    let mut parts: Vec<String> = Vec::new();
-    for (key, value) in labels.into_iter().flat_map(Map::iter) {
-        parts.push(format!("{key}={}", value.as_str().unwrap_or_default()));
-    }
-    let expressions = structured
-        .then(|| selector.get("matchExpressions").and_then(Value::as_list))
-        .flatten()
-        .unwrap_or_default();
-    for expression in expressions {
-        let text = |key| {
-            expression
-                .get(key)
-                .and_then(Value::as_str)
-                .unwrap_or_default()
-        };
-        let mut values: Vec<&str> = expression
-            .get("values")
-            .and_then(Value::as_list)
-            .unwrap_or_default()
-            .iter()
-            .filter_map(Value::as_str)
-            .collect();
-        values.sort_unstable();
-        let (key, values) = (text("key"), values.join(","));
-        parts.push(match text("operator") {
-            "In" => format!("{key} in ({values})"),
-            "NotIn" => format!("{key} notin ({values})"),
-            "DoesNotExist" => format!("!{key}"),
-            _ => key.to_owned(),
-        });
-    }
-    parts.sort();
-    parts.join(",")
 }
 
 fn write(
@@ -169,7 +122,7 @@ fn write(
                 kind: "Scale",
                 name: call.name(),
             };
-            let error = crate::status_error::FieldError::invalid(
+            let error = kinds::FieldError::invalid(
                 "spec.replicas",
                 &replicas.into(),
                 "must be greater than or equal to 0",

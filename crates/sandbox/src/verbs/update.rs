@@ -12,19 +12,10 @@ use crate::store::{Expect, Stored};
 use crate::strategy::{self, Context};
 use crate::{meta, ownership};
 
+pub(crate) use kinds::Part;
+
 use super::create::Writer;
 use super::{object_reply, read, value_reply};
-
-/// Which part of an object a path may change.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Part {
-    /// Everything but the status, where that has a path of its own.
-    Main,
-    /// The status.
-    Status,
-    /// Another subresource, which has limited what changes itself.
-    Other,
-}
 
 /// How often a change without a resource version is tried on the newest object.
 const ATTEMPTS: usize = 32;
@@ -102,12 +93,12 @@ fn try_change(
     let pinned = check_preconditions(call, &old, &new, stored)?;
     let context = Context::of(call);
     keep_system_fields(&old, &mut new);
-    strategy::convert_update(&context, &mut new, &old);
+    strategy::convert_update(&context, &mut new);
     if let Writer::Update(manager) = writer {
         ownership::track_update(&context, part, &old, &mut new, manager);
     }
     strategy::prepare_update(&context, part, &mut new, &old)?;
-    let errors = strategy::validate(&context, &new, Some(&old));
+    let errors = strategy::validate(&context, &new, Some((part, &old)));
     if !errors.is_empty() {
         return Err(ApiError::invalid(call.about_kind(call.name()), &errors));
     }

@@ -36,7 +36,8 @@ fn is_name(text: &str) -> bool {
 }
 
 /// What is wrong with a DNS subdomain, each in a sentence.
-pub(crate) fn subdomain_problems(text: &str) -> Vec<String> {
+#[must_use]
+pub fn subdomain_problems(text: &str) -> Vec<String> {
     let mut problems = Vec::new();
     if text.len() > 253 {
         problems.push("must be no more than 253 bytes".to_owned());
@@ -48,7 +49,8 @@ pub(crate) fn subdomain_problems(text: &str) -> Vec<String> {
 }
 
 /// What is wrong with a DNS label (RFC 1123).
-pub(crate) fn label_problems(text: &str) -> Vec<String> {
+#[must_use]
+pub fn label_problems(text: &str) -> Vec<String> {
     let mut problems = Vec::new();
     if text.len() > 63 {
         problems.push("must be no more than 63 bytes".to_owned());
@@ -60,7 +62,8 @@ pub(crate) fn label_problems(text: &str) -> Vec<String> {
 }
 
 /// What is wrong with a DNS label (RFC 1035): as Services are called.
-pub(crate) fn label_1035_problems(text: &str) -> Vec<String> {
+#[must_use]
+pub fn label_1035_problems(text: &str) -> Vec<String> {
     let mut problems = Vec::new();
     if text.len() > 63 {
         problems.push("must be no more than 63 bytes".to_owned());
@@ -72,7 +75,8 @@ pub(crate) fn label_1035_problems(text: &str) -> Vec<String> {
 }
 
 /// What is wrong with a part of a path: as RBAC objects and some names are checked.
-pub(crate) fn path_segment_problems(text: &str) -> Vec<String> {
+#[must_use]
+pub fn path_segment_problems(text: &str) -> Vec<String> {
     if text == "." || text == ".." {
         return vec![format!("may not be '{text}'")];
     }
@@ -83,8 +87,34 @@ pub(crate) fn path_segment_problems(text: &str) -> Vec<String> {
         .collect()
 }
 
+/// What is wrong with a key of a ConfigMap or a Secret.
+#[must_use]
+pub fn config_key_problems(key: &str) -> Vec<String> {
+    let mut problems = Vec::new();
+    if key.len() > 253 {
+        problems.push("must be no more than 253 bytes".to_owned());
+    }
+    let known = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+    if key.is_empty() || !key.bytes().all(known) {
+        problems.push(
+            "a valid config key must consist of alphanumeric characters, '-', '_' or '.' (e.g. \
+             'key.name',  or 'KEY_NAME',  or 'key-name', regex used for validation is \
+             '[-._a-zA-Z0-9]+')"
+                .to_owned(),
+        );
+    }
+    match key {
+        "." => problems.push("must not be '.'".to_owned()),
+        ".." => problems.push("must not be '..'".to_owned()),
+        _ if key.starts_with("..") => problems.push("must not start with '..'".to_owned()),
+        _ => {}
+    }
+    problems
+}
+
 /// What is wrong with a qualified name: `[prefix/]name`, each in a sentence.
-pub(crate) fn qualified_name_problems(key: &str) -> Vec<String> {
+#[must_use]
+pub fn qualified_name_problems(key: &str) -> Vec<String> {
     let parts: Vec<&str> = key.split('/').collect();
     let mut problems = Vec::new();
     let name = match parts.as_slice() {
@@ -127,7 +157,8 @@ pub(crate) fn qualified_name_problems(key: &str) -> Vec<String> {
 }
 
 /// What is wrong with the key of a label in a selector.
-pub(crate) fn label_key_problem(key: &str) -> Option<String> {
+#[must_use]
+pub fn label_key_problem(key: &str) -> Option<String> {
     let problems = qualified_name_problems(key);
     if problems.is_empty() {
         return None;
@@ -140,7 +171,8 @@ pub(crate) fn label_key_problem(key: &str) -> Option<String> {
 }
 
 /// What is wrong with the value of a label.
-pub(crate) fn label_value_problem(value: &str) -> Option<String> {
+#[must_use]
+pub fn label_value_problem(value: &str) -> Option<String> {
     let mut problems = Vec::new();
     if value.len() > 63 {
         problems.push("must be no more than 63 bytes".to_owned());

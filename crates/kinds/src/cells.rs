@@ -1,13 +1,47 @@
 //! What stands in the cells of the built-in kinds.
 
-use jiff::Timestamp;
-use yaml::{Map, Value};
+use std::sync::OnceLock;
 
-use crate::registry::Resource;
+use jiff::Timestamp;
+use yaml::{Map, Value, json};
+
+use crate::Kind;
 
 const NONE: &str = "<none>";
 const UNKNOWN: &str = "<unknown>";
 const UNSET: &str = "<unset>";
+
+impl Kind<'_> {
+    /// The columns of a table of objects of this kind; those of all kinds where it has none of its
+    /// own.
+    #[must_use]
+    pub fn columns(&self) -> &'static [Value] {
+        let known = recorded();
+        let (group, plural) = self.place();
+        known
+            .get(format!("{group}/{plural}").as_str())
+            .or_else(|| known.get("*"))
+            .and_then(Value::as_list)
+            .unwrap_or_default()
+    }
+
+    /// The cells of an object's row; as many as there are columns.
+    #[must_use]
+    pub fn cells(&self, object: &Value, now: Timestamp) -> Vec<Value> {
+        cells(*self, object, now)
+    }
+}
+
+/// The columns of the built-in resources: `group/plural` to definitions.
+fn recorded() -> &'static Map {
+    static RECORDED: OnceLock<Map> = OnceLock::new();
+    RECORDED.get_or_init(
+        || match json::parse(include_bytes!("../data/columns.json")) {
+            Ok(Value::Map(map)) => map,
+            _ => Map::new(),
+        },
+    )
+}
 
 /// Access to an object in the words of this module.
 struct Of<'a>(&'a Value);
@@ -43,7 +77,8 @@ fn join<'a>(items: impl Iterator<Item = &'a str>) -> String {
 }
 
 /// The age of an object.
-pub(super) fn age_of(object: &Value, now: Timestamp) -> Value {
+#[must_use]
+pub fn age_of(object: &Value, now: Timestamp) -> Value {
     time_since(Of(object).text("metadata.creationTimestamp"), now).into()
 }
 
@@ -53,7 +88,8 @@ fn time_since(time: &str, now: Timestamp) -> String {
 }
 
 /// The time between two moments as kubectl prints it: two units at most.
-pub(super) fn since(time: Timestamp, now: Timestamp) -> String {
+#[must_use]
+pub fn since(time: Timestamp, now: Timestamp) -> String {
     human(now.as_second() - time.as_second())
 }
 
@@ -99,7 +135,7 @@ fn labels(map: Option<&Value>) -> String {
 }
 
 fn selector(selector: Option<&Value>) -> String {
-    match crate::verbs::scale::selector_text(selector) {
+    match crate::selector_text(selector) {
         text if text.is_empty() => NONE.to_owned(),
         text => text,
     }
@@ -115,13 +151,12 @@ fn containers(of: &Of<'_>, path: &str, key: &str) -> Value {
     join(names).into()
 }
 
-/// The cells of a row; as many as there are columns.
-pub(super) fn cells(resource: &Resource, object: &Value, now: Timestamp) -> Vec<Value> {
+fn cells(kind: Kind<'_>, object: &Value, now: Timestamp) -> Vec<Value> {
     let of = Of(object);
     let name = Value::from(of.text("metadata.name"));
     let age = age_of(object, now);
     let mut cells = vec![name.clone()];
-    let rest: Vec<Value> = match (resource.group.as_str(), resource.plural.as_str()) {
+    let rest: Vec<Value> = match kind.place() {
         ("", "configmaps") => {
             vec![(of.size("data") + of.size("binaryData")).into(), age]
         }

@@ -1,20 +1,20 @@
 //! Defaults that depend on more than one member: of structs, then of whole objects.
 
 use std::collections::HashMap;
+use std::sync::OnceLock;
 
-use yaml::{Map, Value};
+use yaml::{Map, Value, json};
 
-use crate::codec;
-use crate::registry::Resource;
+use crate::Kind;
 
 /// The plain defaults: struct name to members and values.
-pub(crate) struct Table(HashMap<&'static str, Vec<(&'static str, Value)>>);
+type Table = HashMap<&'static str, Vec<(&'static str, Value)>>;
 
-impl Table {
-    /// Reads the embedded table.
-    pub(crate) fn built_in() -> Self {
-        let mut table: HashMap<&str, Vec<(&str, Value)>> = HashMap::new();
-        for line in include_str!("../../data/defaults.txt").lines() {
+fn table() -> &'static Table {
+    static TABLE: OnceLock<Table> = OnceLock::new();
+    TABLE.get_or_init(|| {
+        let mut table = Table::new();
+        for line in include_str!("../data/defaults.txt").lines() {
             let mut parts = line.splitn(3, ' ');
             let (Some(owner), Some(member), Some(json)) =
                 (parts.next(), parts.next(), parts.next())
@@ -22,42 +22,42 @@ impl Table {
                 continue;
             };
             if owner != "#" {
-                let value = codec::parse(json.as_bytes()).expect("the table holds JSON");
+                let value = json::parse(json.as_bytes()).expect("the table holds JSON");
                 table.entry(owner).or_default().push((member, value));
             }
         }
-        Table(table)
-    }
+        table
+    })
+}
 
-    /// Fills in what a struct leaves out.
-    pub(crate) fn fill(&self, owner: &str, members: &mut Map) {
-        for (member, value) in self.0.get(owner).into_iter().flatten() {
-            if !members.contains_key(member) {
-                members.insert(*member, value.clone());
-            }
+/// Fills in what a struct leaves out.
+pub(crate) fn fill(owner: &str, members: &mut Map) {
+    for (member, value) in table().get(owner).into_iter().flatten() {
+        if !members.contains_key(member) {
+            members.insert(*member, value.clone());
         }
-        match owner {
-            "Container" | "EphemeralContainer" => container(members),
-            "ServicePort" => service_port(members),
-            "Subject" => subject(members),
-            "ResourceRequirements" => requests(members),
-            "LimitRangeItem" => limits(members),
-            "NetworkPolicySpec" => policy_types(members),
-            "StatefulSetSpec" => {
-                rolling(members, "updateStrategy", &[("partition", 0.into())]);
-            }
-            "DaemonSetSpec" => rolling(
-                members,
-                "updateStrategy",
-                &[("maxSurge", 0.into()), ("maxUnavailable", 1.into())],
-            ),
-            "DeploymentSpec" => rolling(
-                members,
-                "strategy",
-                &[("maxSurge", "25%".into()), ("maxUnavailable", "25%".into())],
-            ),
-            _ => {}
+    }
+    match owner {
+        "Container" | "EphemeralContainer" => container(members),
+        "ServicePort" => service_port(members),
+        "Subject" => subject(members),
+        "ResourceRequirements" => requests(members),
+        "LimitRangeItem" => limits(members),
+        "NetworkPolicySpec" => policy_types(members),
+        "StatefulSetSpec" => {
+            rolling(members, "updateStrategy", &[("partition", 0.into())]);
         }
+        "DaemonSetSpec" => rolling(
+            members,
+            "updateStrategy",
+            &[("maxSurge", 0.into()), ("maxUnavailable", 1.into())],
+        ),
+        "DeploymentSpec" => rolling(
+            members,
+            "strategy",
+            &[("maxSurge", "25%".into()), ("maxUnavailable", "25%".into())],
+        ),
+        _ => {}
     }
 }
 
@@ -167,8 +167,8 @@ fn rolling(members: &mut Map, key: &str, parameters: &[(&str, Value)]) {
 }
 
 /// Fills in what depends on the kind of the whole object.
-pub(crate) fn object(resource: &Resource, value: &mut Value) {
-    match (resource.group.as_str(), resource.plural.as_str()) {
+pub(crate) fn object(kind: Kind<'_>, value: &mut Value) {
+    match kind.place() {
         ("", "pods") => {
             value
                 .map_at_mut(&["spec"])
@@ -178,10 +178,10 @@ pub(crate) fn object(resource: &Resource, value: &mut Value) {
         ("", "secrets") => secret(value),
         ("", "replicationcontrollers") => replication_controller(value),
         ("apps", "deployments" | "replicasets" | "statefulsets" | "daemonsets") => {
-            status_zeros(resource, value);
+            status_zeros(kind, value);
         }
         ("batch", "jobs") => job(value.map_at_mut(&["spec"])),
-        ("autoscaling", "horizontalpodautoscalers") => autoscaler(resource, value),
+        ("autoscaling", "horizontalpodautoscalers") => autoscaler(kind, value),
         ("admissionregistration.k8s.io", "validatingadmissionpolicies") => {}
         _ => {}
     }
@@ -234,12 +234,14 @@ fn replication_controller(value: &mut Value) {
     };
     let spec = value.map_at_mut(&["spec"]);
     spec.entry_or_insert("selector", labels.clone());
-    crate::meta::of(value).entry_or_insert("labels", labels);
+    value
+        .map_at_mut(&["metadata"])
+        .entry_or_insert("labels", labels);
 }
 
 /// Counters of a status that are written even when they are zero.
-fn status_zeros(resource: &Resource, value: &mut Value) {
-    if resource.plural == "statefulsets" {
+fn status_zeros(kind: Kind<'_>, value: &mut Value) {
+    if kind.plural == "statefulsets" {
         let status = value.map_at_mut(&["status"]);
         status.entry_or_insert("availableReplicas", 0.into());
     }
@@ -264,8 +266,8 @@ fn job(spec: &mut Map) {
     spec.entry_or_insert("podReplacementPolicy", replacement.into());
 }
 
-fn autoscaler(resource: &Resource, value: &mut Value) {
-    if resource.version != "v2" {
+fn autoscaler(kind: Kind<'_>, value: &mut Value) {
+    if kind.version != "v2" {
         return;
     }
     let spec = value.map_at_mut(&["spec"]);

@@ -1,0 +1,418 @@
+//! Objects as the real server's types read and write them.
+//!
+//! Decoding into Go types and encoding again changes an object: unknown members vanish, `null`
+//! means absent, required members appear with their zero value, empty optional lists and maps
+//! disappear, quantities get their canonical text. [`decode`] does the same by schema, and fills in
+//! the defaults on its way.
+
+use manifest::quantity::Quantity;
+use manifest::schema::{Field, MapType, Scalar, Schema, Type, TypeRef};
+use yaml::{Map, Value};
+
+use crate::Kind;
+use crate::defaults;
+use crate::field_error::quoted;
+
+/// Trees deeper than this are refused while they are walked.
+const MAX_DEPTH: usize = 128;
+
+/// Gives `value` the form that the real types of `kind` give it, defaults included; gives the paths
+/// of the members that the schema does not have, which are gone.
+///
+/// # Errors
+/// What the real decoder says of a value of the wrong type.
+pub fn decode(kind: Kind<'_>, schema: &Schema, value: &mut Value) -> Result<Vec<String>, String> {
+    let mut reader = Reader {
+        unknown: Vec::new(),
+    };
+    reader.node(schema.root(), value, &Place::root(kind.kind))?;
+    defaults::object(kind, value);
+    Ok(reader.unknown)
+}
+
+/// Where the walk is: the path, and the Go struct that holds the field.
+#[derive(Clone)]
+struct Place {
+    /// With indices, as unknown fields are told.
+    path: String,
+    /// Without indices, as Go's decoder tells it.
+    bare: String,
+    owner: String,
+    depth: usize,
+}
+
+impl Place {
+    fn root(kind: &str) -> Self {
+        Place {
+            path: String::new(),
+            bare: String::new(),
+            owner: kind.to_owned(),
+            depth: 0,
+        }
+    }
+
+    fn member(&self, name: &str, owner: &str) -> Self {
+        let join = |path: &str| {
+            if path.is_empty() {
+                name.to_owned()
+            } else {
+                format!("{path}.{name}")
+            }
+        };
+        Place {
+            path: join(&self.path),
+            bare: join(&self.bare),
+            owner: owner.to_owned(),
+            depth: self.depth + 1,
+        }
+    }
+
+    fn index(&self, index: usize) -> Self {
+        Place {
+            path: format!("{}[{index}]", self.path),
+            depth: self.depth + 1,
+            ..self.clone()
+        }
+    }
+
+    fn mismatch(&self, value: &Value, go_type: &str) -> String {
+        let found = match value {
+            Value::Float(number) => format!("number {number}"),
+            Value::Int(number) if go_type.starts_with("int") => format!("number {number}"),
+            other => other.kind().to_owned(),
+        };
+        format!(
+            "json: cannot unmarshal {found} into Go struct field {}.{} of type {go_type}",
+            self.owner, self.bare
+        )
+    }
+}
+
+struct Reader {
+    unknown: Vec<String>,
+}
+
+impl Reader {
+    fn node(&mut self, ty: TypeRef<'_>, value: &mut Value, place: &Place) -> Result<(), String> {
+        if place.depth > MAX_DEPTH {
+            return Err("exceeded max depth".to_owned());
+        }
+        match ty.ty() {
+            Type::Any | Type::Opaque => Ok(()),
+            Type::Scalar(scalar) => self.scalar(*scalar, value, place),
+            Type::List(list) => match value {
+                Value::List(items) => {
+                    let element = ty.resolve(list.element);
+                    for (index, item) in items.iter_mut().enumerate() {
+                        self.node(element, item, &place.index(index))?;
+                    }
+                    Ok(())
+                }
+                other => Err(place.mismatch(other, &go_type(ty))),
+            },
+            Type::Map(map) if map.fields.is_empty() => self.map(ty, map, value, place),
+            Type::Map(map) => self.structure(ty, map, value, place),
+        }
+    }
+
+    fn map(
+        &mut self,
+        ty: TypeRef<'_>,
+        map: &MapType,
+        value: &mut Value,
+        place: &Place,
+    ) -> Result<(), String> {
+        let Value::Map(members) = value else {
+            return Err(place.mismatch(value, &go_type(ty)));
+        };
+        let Some(element) = map.element else {
+            return Ok(());
+        };
+        let element = ty.resolve(element);
+        for (key, member) in members.iter_mut() {
+            if member.is_null() {
+                *member = zero(element);
+                continue;
+            }
+            // Go names the map, not the key, when a value is of the wrong type.
+            let inner = Place {
+                path: format!("{}.{key}", place.path),
+                depth: place.depth + 1,
+                ..place.clone()
+            };
+            self.node(element, member, &inner)?;
+        }
+        Ok(())
+    }
+
+    fn structure(
+        &mut self,
+        ty: TypeRef<'_>,
+        map: &MapType,
+        value: &mut Value,
+        place: &Place,
+    ) -> Result<(), String> {
+        let owner: &str = if map.name.is_empty() || place.depth == 0 {
+            &place.owner
+        } else {
+            &map.name
+        };
+        let owner = owner.to_owned();
+        let Value::Map(members) = value else {
+            return Err(place.mismatch(value, &go_type(ty)));
+        };
+        let mut failure = None;
+        // Members of members are told before those of the struct itself.
+        let mut own_unknown = Vec::new();
+        members.retain(|key, member| {
+            if failure.is_some() {
+                return true;
+            }
+            let inner = place.member(key, &owner);
+            let Some(field) = map.field(key) else {
+                let implied = place.depth == 0 && matches!(key, "apiVersion" | "kind");
+                if !implied {
+                    own_unknown.push(inner.path);
+                }
+                return implied;
+            };
+            if member.is_null() {
+                return false;
+            }
+            if key == "managedFields" || key == "fieldsV1" {
+                return true;
+            }
+            match self.node(ty.resolve(field.ty), member, &inner) {
+                Ok(()) => !vanishes(field, ty, member),
+                Err(why) => {
+                    failure = Some(why);
+                    true
+                }
+            }
+        });
+        self.unknown.extend(own_unknown);
+        match failure {
+            Some(why) => Err(why),
+            None => {
+                defaults::fill(&map.name, members);
+                self.complete(ty, map, members, place);
+                Ok(())
+            }
+        }
+    }
+
+    /// Adds what Go always writes: required members, and structs that are no pointers.
+    fn complete(&mut self, ty: TypeRef<'_>, map: &MapType, members: &mut Map, place: &Place) {
+        for field in &map.fields {
+            if members.contains_key(&field.name) {
+                continue;
+            }
+            let member = ty.resolve(field.ty);
+            let is_struct = field
+                .default
+                .as_ref()
+                .is_some_and(|default| matches!(default, Value::Map(map) if map.is_empty()));
+            if is_struct && !(place.depth == 0 && field.name == "metadata") {
+                let mut value = Value::Map(Map::new());
+                let inner = place.member(&field.name, &place.owner);
+                if inner.depth < MAX_DEPTH && self.node(member, &mut value, &inner).is_ok() {
+                    members.insert(field.name.clone(), value);
+                }
+            } else if field.required {
+                let zero = zero(member);
+                if place.depth > 0 || zero.is_null() {
+                    members.insert(field.name.clone(), zero);
+                }
+            }
+        }
+    }
+
+    fn scalar(&mut self, scalar: Scalar, value: &mut Value, place: &Place) -> Result<(), String> {
+        let wrong = |value: &Value, go_type: &str| Err(place.mismatch(value, go_type));
+        match scalar {
+            Scalar::String if !matches!(value, Value::String(_)) => wrong(value, "string"),
+            Scalar::Boolean if !matches!(value, Value::Bool(_)) => wrong(value, "bool"),
+            Scalar::Int32 => whole(value, i64::from(i32::MIN), i64::from(i32::MAX))
+                .or_else(|()| wrong(value, "int32")),
+            Scalar::Int64 | Scalar::Integer => {
+                whole(value, i64::MIN, i64::MAX).or_else(|()| wrong(value, "int64"))
+            }
+            Scalar::Number if value.as_f64().is_none() => wrong(value, "float64"),
+            Scalar::Bytes => bytes(value, place),
+            Scalar::Time | Scalar::MicroTime => time(value),
+            Scalar::Quantity => quantity(value),
+            Scalar::IntOrString => match value {
+                Value::String(_) | Value::Int(_) => Ok(()),
+                Value::Float(_) => wrong(value, "int32"),
+                other => wrong(other, "string"),
+            },
+            Scalar::String | Scalar::Boolean | Scalar::Number | Scalar::Untyped => Ok(()),
+        }
+    }
+}
+
+fn whole(value: &mut Value, low: i64, high: i64) -> Result<(), ()> {
+    match value {
+        Value::Int(number) if (low..=high).contains(number) => Ok(()),
+        _ => Err(()),
+    }
+}
+
+fn bytes(value: &Value, place: &Place) -> Result<(), String> {
+    use base64::Engine;
+    let Some(text) = value.as_str() else {
+        return Err(place.mismatch(value, "[]uint8"));
+    };
+    let clean: String = text.chars().filter(|c| !matches!(c, '\n' | '\r')).collect();
+    match base64::prelude::BASE64_STANDARD.decode(&clean) {
+        Ok(_) => Ok(()),
+        Err(error) => {
+            let offset = match error {
+                base64::DecodeError::InvalidByte(offset, _)
+                | base64::DecodeError::InvalidLastSymbol(offset, _) => offset,
+                base64::DecodeError::InvalidLength(_) | base64::DecodeError::InvalidPadding => {
+                    clean.len() / 4 * 4
+                }
+            };
+            Err(format!("illegal base64 data at input byte {offset}"))
+        }
+    }
+}
+
+fn time(value: &mut Value) -> Result<(), String> {
+    let Some(text) = value.as_str() else {
+        return Err(format!(
+            "json: cannot unmarshal {} into Go value of type string",
+            value.kind()
+        ));
+    };
+    if text.is_empty() || text.parse::<jiff::Timestamp>().is_ok() {
+        return Ok(());
+    }
+    let text = quoted(text);
+    Err(format!(
+        "parsing time {text} as \"2006-01-02T15:04:05Z07:00\": cannot parse {text} as \"2006\""
+    ))
+}
+
+fn quantity(value: &mut Value) -> Result<(), String> {
+    match Quantity::from_value(value) {
+        Ok(quantity) => {
+            *value = quantity.canonical().into();
+            Ok(())
+        }
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+/// The zero value of a type as Go writes it.
+fn zero(ty: TypeRef<'_>) -> Value {
+    match ty.ty() {
+        Type::Scalar(scalar) => match scalar {
+            Scalar::String => "".into(),
+            Scalar::Boolean => false.into(),
+            Scalar::Int32 | Scalar::Int64 | Scalar::Integer | Scalar::Number => 0.into(),
+            Scalar::Quantity => "0".into(),
+            Scalar::IntOrString => 0.into(),
+            Scalar::Bytes | Scalar::Time | Scalar::MicroTime | Scalar::Untyped => Value::Null,
+        },
+        Type::Map(map) if !map.fields.is_empty() => Value::Map(Map::new()),
+        Type::Map(_) | Type::List(_) | Type::Any | Type::Opaque => Value::Null,
+    }
+}
+
+/// Whether Go leaves a member out when it writes it (`omitempty`): empty optional lists and maps,
+/// and zero values of scalars that are no pointers.
+fn vanishes(field: &Field, owner: TypeRef<'_>, value: &mut Value) -> bool {
+    let ty = owner.resolve(field.ty);
+    match (ty.ty(), &*value) {
+        (Type::List(_), Value::List(list)) if list.is_empty() => {
+            if field.required {
+                *value = Value::Null;
+            }
+            !field.required
+        }
+        (Type::Map(map), Value::Map(members)) if members.is_empty() && map.fields.is_empty() => {
+            // A struct without fields is a pointer whose presence counts.
+            let is_map = map
+                .element
+                .is_some_and(|element| !matches!(ty.resolve(element).ty(), Type::Any));
+            !field.required && is_map
+        }
+        (Type::Scalar(Scalar::String), Value::String(text)) if text.is_empty() => {
+            !field.required && !keeps_empty_text(&field.name)
+        }
+        (Type::Scalar(Scalar::Boolean), Value::Bool(false)) => {
+            !field.required && PLAIN_BOOLEANS.contains(&field.name.as_str())
+        }
+        (Type::Scalar(Scalar::Int32 | Scalar::Int64), Value::Int(0)) => {
+            !field.required && PLAIN_NUMBERS.contains(&field.name.as_str())
+        }
+        _ => false,
+    }
+}
+
+/// Optional booleans that are no pointers in Go: `false` is the same as absent.
+const PLAIN_BOOLEANS: [&str; 14] = [
+    "hostNetwork",
+    "hostPID",
+    "hostIPC",
+    "stdin",
+    "stdinOnce",
+    "tty",
+    "paused",
+    "publishNotReadyAddresses",
+    "readOnly",
+    "unschedulable",
+    "preserveUnknownFields",
+    "x-kubernetes-preserve-unknown-fields",
+    "deprecated",
+    "globalDefault",
+];
+
+/// Optional numbers that are no pointers in Go: `0` is the same as absent.
+const PLAIN_NUMBERS: [&str; 9] = [
+    "minReadySeconds",
+    "hostPort",
+    "nodePort",
+    "healthCheckNodePort",
+    "observedGeneration",
+    "initialDelaySeconds",
+    "currentReplicas",
+    "updatedReplicas",
+    "weight",
+];
+
+/// Texts that are pointers in Go: the empty one is told from an absent one.
+fn keeps_empty_text(field: &str) -> bool {
+    matches!(
+        field,
+        "storageClassName"
+            | "ingressClassName"
+            | "volumeAttributesClassName"
+            | "value"
+            | "subPathExpr"
+    )
+}
+
+/// The Go type of a field, as the decoder names it.
+fn go_type(ty: TypeRef<'_>) -> String {
+    match ty.ty() {
+        Type::Scalar(scalar) => match scalar {
+            Scalar::Boolean => "bool",
+            Scalar::Int32 => "int32",
+            Scalar::Int64 | Scalar::Integer => "int64",
+            Scalar::Number => "float64",
+            Scalar::Bytes => "[]uint8",
+            _ => "string",
+        }
+        .to_owned(),
+        Type::List(list) => format!("[]{}", go_type(ty.resolve(list.element))),
+        Type::Map(map) if map.fields.is_empty() => match map.element {
+            Some(element) => format!("map[string]{}", go_type(ty.resolve(element))),
+            None => "map[string]interface {}".to_owned(),
+        },
+        Type::Map(map) => format!("v1.{}", map.name),
+        Type::Any | Type::Opaque => "interface {}".to_owned(),
+    }
+}

@@ -1,0 +1,156 @@
+//! What is wrong with one field, word for word.
+
+use yaml::Value;
+
+/// What is wrong with one field, as `k8s.io/apimachinery`'s `field.Error` says it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FieldError {
+    /// The `reason` of the cause, such as `FieldValueInvalid`.
+    pub reason: &'static str,
+    /// The path of the field; empty for the object itself.
+    pub field: String,
+    /// What is wrong, without the path.
+    pub message: String,
+}
+
+impl FieldError {
+    fn new(reason: &'static str, field: impl Into<String>, message: String) -> Self {
+        FieldError {
+            reason,
+            field: field.into(),
+            message,
+        }
+    }
+
+    /// A field that must be given. An empty `detail` is left out.
+    #[must_use]
+    pub fn required(field: impl Into<String>, detail: &str) -> Self {
+        Self::new(
+            "FieldValueRequired",
+            field,
+            with_detail("Required value", detail),
+        )
+    }
+
+    /// A value that does not fit; `value` is printed as JSON.
+    #[must_use]
+    pub fn invalid(field: impl Into<String>, value: &Value, detail: &str) -> Self {
+        Self::new(
+            "FieldValueInvalid",
+            field,
+            with_detail(&format!("Invalid value: {}", shown(value)), detail),
+        )
+    }
+
+    /// A field that may not be set, or set so.
+    #[must_use]
+    pub fn forbidden(field: impl Into<String>, detail: &str) -> Self {
+        Self::new(
+            "FieldValueForbidden",
+            field,
+            with_detail("Forbidden", detail),
+        )
+    }
+
+    /// A value that is given twice.
+    #[must_use]
+    pub fn duplicate(field: impl Into<String>, value: &Value) -> Self {
+        Self::new(
+            "FieldValueDuplicate",
+            field,
+            format!("Duplicate value: {}", shown(value)),
+        )
+    }
+
+    /// A value that is none of the known ones, which are printed in quotes.
+    #[must_use]
+    pub fn not_supported(field: impl Into<String>, value: &Value, known: &[&str]) -> Self {
+        let known: Vec<String> = known.iter().map(|word| format!("{word:?}")).collect();
+        let detail = if known.is_empty() {
+            String::new()
+        } else {
+            format!("supported values: {}", known.join(", "))
+        };
+        Self::new(
+            "FieldValueNotSupported",
+            field,
+            with_detail(&format!("Unsupported value: {}", shown(value)), &detail),
+        )
+    }
+
+    /// A reference to something that is not there.
+    #[must_use]
+    pub fn not_found(field: impl Into<String>, value: &Value) -> Self {
+        Self::new(
+            "FieldValueNotFound",
+            field,
+            format!("Not found: {}", shown(value)),
+        )
+    }
+
+    /// A value of the wrong type, as schemas of custom resources say it.
+    #[must_use]
+    pub fn type_invalid(field: impl Into<String>, value: &Value, detail: &str) -> Self {
+        Self::new(
+            "FieldValueTypeInvalid",
+            field,
+            with_detail(&format!("Invalid value: {}", shown(value)), detail),
+        )
+    }
+
+    /// A text or map over its limit.
+    #[must_use]
+    pub fn too_long(field: impl Into<String>, limit: usize) -> Self {
+        Self::new(
+            "FieldValueTooLong",
+            field,
+            format!("Too long: may not be more than {limit} bytes"),
+        )
+    }
+
+    /// `path: message`.
+    #[must_use]
+    pub fn text(&self) -> String {
+        format!("{}: {}", self.field, self.message)
+    }
+}
+
+fn with_detail(text: &str, detail: &str) -> String {
+    if detail.is_empty() {
+        text.to_owned()
+    } else {
+        format!("{text}: {detail}")
+    }
+}
+
+/// A value as `field.Error` prints it: text in Go's quotes, everything else as JSON.
+fn shown(value: &Value) -> String {
+    match value {
+        Value::String(text) => quoted(text),
+        Value::Null => "null".to_owned(),
+        other => yaml::json::to_string(other),
+    }
+}
+
+/// A text as Go's `%q` prints it.
+#[must_use]
+pub fn quoted(text: &str) -> String {
+    use std::fmt::Write;
+    let mut out = String::with_capacity(text.len() + 2);
+    out.push('"');
+    for letter in text.chars() {
+        match letter {
+            '"' => out.push_str("\\\""),
+            '\\' => out.push_str("\\\\"),
+            '\n' => out.push_str("\\n"),
+            '\r' => out.push_str("\\r"),
+            '\t' => out.push_str("\\t"),
+            letter if u32::from(letter) < 0x20 || u32::from(letter) == 0x7f => {
+                let _infallible = write!(out, "\\x{:02x}", u32::from(letter));
+            }
+            letter => out.push(letter),
+        }
+    }
+    out.push('"');
+    out
+}

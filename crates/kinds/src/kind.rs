@@ -1,0 +1,40 @@
+//! The handle of one kind.
+
+/// One kind, as the registry of a server knows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Kind<'a> {
+    /// The API group; empty for the core group.
+    pub group: &'a str,
+    /// The version in the group.
+    pub version: &'a str,
+    /// The kind, in camel case.
+    pub kind: &'a str,
+    /// The name in paths.
+    pub plural: &'a str,
+    /// Whether a CustomResourceDefinition made it: then only what all kinds share is known here.
+    pub custom: bool,
+    /// Whether the status has a path of its own, so that the main one leaves it alone.
+    pub has_status: bool,
+}
+
+impl<'a> Kind<'a> {
+    /// Group and plural, to match on; a custom resource has no place of its own here.
+    pub(crate) fn place(&self) -> (&'a str, &'a str) {
+        if self.custom {
+            ("", "")
+        } else {
+            (self.group, self.plural)
+        }
+    }
+}
+
+/// Which part of an object a path may change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// Everything but the status, where that has a path of its own.
+    Main,
+    /// The status.
+    Status,
+    /// Another subresource, which has limited what changes itself.
+    Other,
+}

@@ -1,0 +1,285 @@
+//! What a client may set on an object of each kind, and what the server sets instead.
+
+use jiff::Timestamp;
+use yaml::{Map, Value, json};
+
+use crate::{Kind, Part};
+
+impl Kind<'_> {
+    /// What the types themselves set before the ownership is tracked: it becomes the writer's.
+    pub fn convert_create(&self, value: &mut Value) {
+        match self.place() {
+            ("apps", "daemonsets") => {
+                value
+                    .map_at_mut(&["metadata", "annotations"])
+                    .insert(TEMPLATE_GENERATION, "1");
+            }
+            ("", "namespaces") => name_label(value),
+            _ => {}
+        }
+    }
+
+    /// As [`Kind::convert_create`], for a change.
+    pub fn convert_update(&self, new: &mut Value) {
+        if self.place() == ("", "namespaces") {
+            name_label(new);
+        }
+    }
+
+    /// Drops what a client cannot set on a new object and sets what the server sets.
+    pub fn prepare_create(&self, value: &mut Value, now: Timestamp) {
+        let metadata = value.map_at_mut(&["metadata"]);
+        for key in SYSTEM {
+            metadata.remove(key);
+        }
+        metadata.retain(|_, value| !value.is_null());
+        if self.counts_generations() {
+            metadata.insert("generation", 1);
+        }
+        if self.has_status {
+            self.reset_status(value);
+        }
+        match self.place() {
+            ("", "persistentvolumeclaims") => {
+                add_finalizer(value, "kubernetes.io/pvc-protection");
+            }
+            ("", "persistentvolumes") => {
+                add_finalizer(value, "kubernetes.io/pv-protection");
+                let now = now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
+                value
+                    .map_at_mut(&["status"])
+                    .insert("lastPhaseTransitionTime", now);
+            }
+            ("", "namespaces") => {
+                let finalizers: Vec<Value> = vec!["kubernetes".into()];
+                value
+                    .map_at_mut(&["spec"])
+                    .entry_or_insert("finalizers", finalizers.into());
+                value.map_at_mut(&["status"]).insert("phase", "Active");
+            }
+            _ => {}
+        }
+    }
+
+    /// Sets what depends on the uid and the final name of a new object.
+    pub fn identify(&self, value: &mut Value) {
+        if self.place() == ("batch", "jobs") {
+            job_selector(value);
+        }
+    }
+
+    /// Keeps what the written part of an object may not change.
+    pub fn prepare_update(&self, part: Part, new: &mut Value, old: &Value) {
+        match part {
+            Part::Main if self.has_status => restore(new.map_at_mut(&[]), Some(old), "status"),
+            Part::Main | Part::Other => {}
+            Part::Status => {
+                // The deployment controller numbers revisions through the status (recorded).
+                let annotations = (self.place() == ("apps", "deployments"))
+                    .then(|| new.at(&["metadata", "annotations"]).cloned())
+                    .flatten();
+                keep_all_but_status(new, old);
+                if let Some(annotations) = annotations {
+                    new.map_at_mut(&["metadata"])
+                        .insert("annotations", annotations);
+                }
+            }
+        }
+        if part == Part::Main {
+            match self.place() {
+                ("", "namespaces") => {
+                    restore(new.map_at_mut(&["spec"]), old.get("spec"), "finalizers");
+                }
+                ("apps", "daemonsets") => template_generation(new, old),
+                _ => {}
+            }
+        }
+    }
+
+    /// Counts the generation of a change that is ready to be stored.
+    pub fn count_generation(&self, part: Part, new: &mut Value, old: &Value) {
+        if !self.counts_generations() || part == Part::Status || !self.content_changed(new, old) {
+            return;
+        }
+        let before = old
+            .at(&["metadata", "generation"])
+            .and_then(Value::as_i64)
+            .unwrap_or(0);
+        new.map_at_mut(&["metadata"])
+            .insert("generation", before.saturating_add(1));
+    }
+
+    /// Whether the kind counts changes of its spec.
+    fn counts_generations(&self) -> bool {
+        if self.custom {
+            return true;
+        }
+        match self.place() {
+            ("", "pods" | "replicationcontrollers") => true,
+            ("", _) => false,
+            ("coordination.k8s.io" | "rbac.authorization.k8s.io" | "autoscaling", _) => false,
+            ("events.k8s.io" | "certificates.k8s.io" | "storage.k8s.io", _) => false,
+            ("apps", "controllerrevisions") => false,
+            _ => true,
+        }
+    }
+
+    /// Whether anything but metadata and status differs; a Deployment also hands its annotations
+    /// on.
+    fn content_changed(&self, new: &Value, old: &Value) -> bool {
+        let annotations = |value: &Value| value.at(&["metadata", "annotations"]).cloned();
+        if self.place() == ("apps", "deployments") && annotations(new) != annotations(old) {
+            return true;
+        }
+        fn content(value: &Value) -> impl Iterator<Item = (&yaml::Str, &Value)> {
+            let members = value.as_map().into_iter().flat_map(Map::iter);
+            members.filter(|(key, _)| !matches!(key.as_str(), "metadata" | "status"))
+        }
+        !content(new).eq(content(old))
+    }
+
+    /// A new object has the status of one that nobody has looked at.
+    fn reset_status(&self, value: &mut Value) {
+        if self.place() == ("", "nodes") {
+            return;
+        }
+        let map = value.map_at_mut(&[]);
+        match self.initial_status() {
+            Some(text) => {
+                let status = json::parse(text.as_bytes()).expect("the table holds JSON");
+                map.insert("status", status);
+            }
+            None => {
+                map.remove("status");
+            }
+        }
+    }
+
+    /// The status that a new object of a kind has; most have none or an empty one.
+    fn initial_status(&self) -> Option<&'static str> {
+        Some(match self.place() {
+            ("apps", "daemonsets") => {
+                r#"{"currentNumberScheduled":0,"desiredNumberScheduled":0,"numberMisscheduled":0,
+                "numberReady":0}"#
+            }
+            ("apps", "statefulsets") => r#"{"availableReplicas":0,"replicas":0}"#,
+            ("apps", "replicasets") | ("", "replicationcontrollers") => r#"{"replicas":0}"#,
+            ("apps", "deployments") | ("batch", _) | ("", "resourcequotas") => "{}",
+            ("networking.k8s.io", "ingresses") | ("", "services") => r#"{"loadBalancer":{}}"#,
+            ("", "persistentvolumeclaims" | "persistentvolumes") => r#"{"phase":"Pending"}"#,
+            ("policy", "poddisruptionbudgets") => {
+                r#"{"currentHealthy":0,"desiredHealthy":0,"disruptionsAllowed":0,"expectedPods":0}"#
+            }
+            ("autoscaling", "horizontalpodautoscalers") => {
+                r#"{"currentMetrics":null,"desiredReplicas":0}"#
+            }
+            ("storage.k8s.io", "volumeattachments") => r#"{"attached":false}"#,
+            ("certificates.k8s.io" | "admissionregistration.k8s.io", _) => "{}",
+            _ => return None,
+        })
+    }
+}
+
+/// Members of the metadata that no client sets.
+const SYSTEM: [&str; 6] = [
+    "uid",
+    "creationTimestamp",
+    "deletionTimestamp",
+    "deletionGracePeriodSeconds",
+    "selfLink",
+    "resourceVersion",
+];
+
+/// A namespace carries its name as a label.
+fn name_label(value: &mut Value) {
+    let name = value.at(&["metadata", "name"]).cloned();
+    if let Some(Value::String(name)) = name
+        && !name.is_empty()
+    {
+        value
+            .map_at_mut(&["metadata", "labels"])
+            .insert("kubernetes.io/metadata.name", name);
+    }
+}
+
+/// A Job finds its pods by its own uid, unless the selector is given by hand.
+fn job_selector(value: &mut Value) {
+    let manual = value
+        .at(&["spec", "manualSelector"])
+        .and_then(Value::as_bool)
+        .unwrap_or(false);
+    if manual {
+        return;
+    }
+    let text = |key: &str| {
+        let text = value.at(&["metadata", key]).and_then(Value::as_str);
+        text.unwrap_or_default().to_owned()
+    };
+    let (uid, name) = (text("uid"), text("name"));
+    let bare = value.at(&["metadata", "labels"]).is_none();
+    let labels = value.map_at_mut(&["spec", "template", "metadata", "labels"]);
+    for (key, text) in [
+        ("batch.kubernetes.io/controller-uid", &uid),
+        ("batch.kubernetes.io/job-name", &name),
+        ("controller-uid", &uid),
+        ("job-name", &name),
+    ] {
+        labels.insert(key, text.as_str());
+    }
+    let labels = labels.clone();
+    if bare {
+        value.map_at_mut(&["metadata"]).insert("labels", labels);
+    }
+    value
+        .map_at_mut(&["spec", "selector", "matchLabels"])
+        .insert("batch.kubernetes.io/controller-uid", uid);
+}
+
+fn add_finalizer(value: &mut Value, name: &str) {
+    let finalizers = value
+        .map_at_mut(&["metadata"])
+        .entry_or_insert("finalizers", Value::List(Vec::new()));
+    if let Some(list) = finalizers.as_list_mut()
+        && !list.iter().any(|known| known.as_str() == Some(name))
+    {
+        list.push(name.into());
+    }
+}
+
+/// Makes a map have what the old state has at a key.
+fn restore(map: &mut Map, old: Option<&Value>, key: &str) {
+    match old.and_then(|old| old.get(key)) {
+        Some(value) => {
+            map.insert(key, value.clone());
+        }
+        None => {
+            map.remove(key);
+        }
+    }
+}
+
+const TEMPLATE_GENERATION: &str = "deprecated.daemonset.template.generation";
+
+/// A DaemonSet counts the changes of its template in an annotation.
+fn template_generation(new: &mut Value, old: &Value) {
+    let before = old
+        .at(&["metadata", "annotations", TEMPLATE_GENERATION])
+        .and_then(Value::as_str)
+        .and_then(|text| text.parse::<i64>().ok())
+        .unwrap_or(0);
+    let changed = new.at(&["spec", "template"]) != old.at(&["spec", "template"]);
+    let now = before.saturating_add(i64::from(changed));
+    new.map_at_mut(&["metadata", "annotations"])
+        .insert(TEMPLATE_GENERATION, now.to_string());
+}
+
+fn keep_all_but_status(new: &mut Value, old: &Value) {
+    let mut kept = old.clone();
+    restore(kept.map_at_mut(&[]), Some(new), "status");
+    restore(
+        kept.map_at_mut(&["metadata"]),
+        new.get("metadata"),
+        "managedFields",
+    );
+    *new = kept;
+}

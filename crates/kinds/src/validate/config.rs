@@ -1,0 +1,114 @@
+//! ConfigMaps, Secrets and claims of storage.
+
+use yaml::Value;
+
+use super::field::Field;
+use crate::names;
+
+/// The largest ConfigMap or Secret.
+const SIZE: usize = 1024 * 1024;
+const FROZEN: &str = "field is immutable when `immutable` is set";
+
+/// Checks the keys; gives the size of the values.
+fn keys(data: &Field<'_, '_>) -> usize {
+    let mut size = 0;
+    for (key, value) in data.entries() {
+        for problem in names::config_key_problems(key) {
+            value.invalid_as(&key.into(), &problem);
+        }
+        size += value.text().len();
+    }
+    size
+}
+
+fn frozen(object: &Field<'_, '_>, fields: &[&str]) {
+    let immutable = object.get("immutable");
+    if immutable.old().and_then(Value::as_bool) != Some(true) {
+        return;
+    }
+    if !immutable.is_true() {
+        immutable.forbidden(FROZEN);
+    }
+    for name in fields {
+        let field = object.get(name);
+        if field.changed() {
+            field.forbidden(FROZEN);
+        }
+    }
+}
+
+pub(super) fn config_map(object: &Field<'_, '_>) {
+    let (data, binary) = (object.get("data"), object.get("binaryData"));
+    for (key, value) in data.entries() {
+        if binary.key(key).is_set() {
+            value.invalid_as(&key.into(), "duplicate of key present in binaryData");
+        }
+    }
+    let size = keys(&data) + keys(&binary);
+    if size > SIZE {
+        object.too_long(SIZE);
+    }
+    frozen(object, &["data", "binaryData"]);
+}
+
+pub(super) fn secret(object: &Field<'_, '_>) {
+    let data = object.get("data");
+    let size = keys(&data);
+    if size / 4 * 3 > SIZE {
+        data.too_long(SIZE);
+    }
+    let require = |wanted: &[&str]| {
+        for key in wanted {
+            let entry = data.key(key);
+            if !entry.is_set() {
+                entry.required("");
+            }
+        }
+    };
+    match object.get("type").text() {
+        "kubernetes.io/tls" => require(&["tls.crt", "tls.key"]),
+        "kubernetes.io/ssh-auth" => require(&["ssh-privatekey"]),
+        "kubernetes.io/dockercfg" => require(&[".dockercfg"]),
+        "kubernetes.io/dockerconfigjson" => require(&[".dockerconfigjson"]),
+        "kubernetes.io/basic-auth"
+            if !data.key("username").is_set() && !data.key("password").is_set() =>
+        {
+            require(&["username", "password"]);
+        }
+        "kubernetes.io/service-account-token" => {
+            let annotations = object.get("metadata.annotations");
+            annotations
+                .key("kubernetes.io/service-account.name")
+                .require();
+        }
+        _ => {}
+    }
+    object.get("type").immutable();
+    frozen(object, &["data"]);
+}
+
+pub(super) fn claim(object: &Field<'_, '_>) {
+    let spec = object.get("spec");
+    let modes = spec.get("accessModes");
+    if modes.is_empty() {
+        modes.required("at least 1 access mode is required");
+    }
+    let resources = spec.get("resources");
+    if !resources.get("requests").key("storage").is_set() {
+        resources.key("storage").required("");
+    }
+    let fixed = |spec: Option<&Value>| {
+        let mut spec = spec.cloned().unwrap_or_default();
+        let map = spec.map_at_mut(&[]);
+        for key in ["resources", "volumeName", "volumeAttributesClassName"] {
+            map.remove(key);
+        }
+        spec
+    };
+    if object.is_update() && fixed(spec.value()) != fixed(spec.old()) {
+        spec.forbidden(
+            "spec is immutable after creation except resources.requests and \
+             volumeAttributesClassName for bound claims",
+        );
+    }
+}

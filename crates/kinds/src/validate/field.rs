@@ -1,0 +1,306 @@
+//! A place in an object while it is validated: its path, what stands there, and what stood there.
+//!
+//! [`Field`] is all that a validator sees. It walks down by name, tells errors under its own path,
+//! and has a word for every check that kinds share. A text of an error is written once, here or
+//! beside the only rule that uses it.
+
+use std::cell::RefCell;
+
+use yaml::{Map, Value};
+
+use crate::FieldError;
+
+/// Errors in the order in which they are found.
+type Sink = RefCell<Vec<FieldError>>;
+
+const IMMUTABLE: &str = "field is immutable";
+const NEGATIVE: &str = "must be greater than or equal to 0";
+const PORT: &str = "must be between 1 and 65535, inclusive";
+
+/// How a path goes on from its parent.
+#[derive(Clone, Copy)]
+enum Step<'p> {
+    /// `name`, the whole path of a root.
+    Root(&'p str),
+    /// `.name`.
+    Member(&'p str),
+    /// `[index]`.
+    Index(usize),
+    /// `[key]`.
+    Key(&'p str),
+}
+
+/// A place in an object, with the errors found so far.
+#[derive(Clone, Copy)]
+pub(crate) struct Field<'p, 'v> {
+    parent: Option<&'p Field<'p, 'v>>,
+    step: Step<'p>,
+    value: Option<&'v Value>,
+    /// `None` when there is no old object; else what stood here.
+    old: Option<Option<&'v Value>>,
+    sink: &'v Sink,
+}
+
+impl<'p, 'v> Field<'p, 'v> {
+    /// The whole object; `old` is the state that an update replaces.
+    pub(super) fn root(value: &'v Value, old: Option<&'v Value>, sink: &'v Sink) -> Self {
+        Field {
+            parent: None,
+            step: Step::Root(""),
+            value: Some(value),
+            old: old.map(Some),
+            sink,
+        }
+    }
+
+    /// This value under another path: where messages name what the object does not have.
+    pub(crate) fn under(&self, path: &'p str) -> Field<'p, 'v> {
+        Field {
+            parent: None,
+            step: Step::Root(path),
+            ..*self
+        }
+    }
+
+    fn down<'q>(
+        &'q self,
+        step: Step<'q>,
+        pick: impl Fn(&'v Value) -> Option<&'v Value>,
+    ) -> Field<'q, 'v> {
+        Field {
+            parent: Some(self),
+            step,
+            value: self.value.and_then(&pick).filter(|value| !value.is_null()),
+            old: self
+                .old
+                .map(|old| old.and_then(pick).filter(|value| !value.is_null())),
+            sink: self.sink,
+        }
+    }
+
+    /// The member of a name; names joined by dots go several steps down.
+    pub(crate) fn get<'q>(&'q self, name: &'q str) -> Field<'q, 'v> {
+        self.down(Step::Member(name), |value| {
+            name.split('.').try_fold(value, |value, key| value.get(key))
+        })
+    }
+
+    /// The entry of a map whose keys are data.
+    pub(crate) fn key<'q>(&'q self, key: &'q str) -> Field<'q, 'v> {
+        self.down(Step::Key(key), |value| value.get(key))
+    }
+
+    /// The item of a list.
+    pub(crate) fn item<'q>(&'q self, index: usize) -> Field<'q, 'v> {
+        self.down(Step::Index(index), |value| value.as_list()?.get(index))
+    }
+
+    /// The items of a list.
+    pub(crate) fn items<'q>(&'q self) -> impl ExactSizeIterator<Item = Field<'q, 'v>> {
+        (0..self.list().len()).map(|index| self.item(index))
+    }
+
+    /// The entries of a map whose keys are data, with their keys.
+    pub(crate) fn entries<'q>(&'q self) -> impl Iterator<Item = (&'v str, Field<'q, 'v>)>
+    where
+        'v: 'q,
+    {
+        self.map()
+            .into_iter()
+            .flat_map(Map::keys)
+            .map(|key| (key.as_str(), self.key(key.as_str())))
+    }
+
+    /// What stands here; `None` for nothing and for `null`.
+    pub(crate) fn value(&self) -> Option<&'v Value> {
+        self.value
+    }
+
+    /// What stood here before the update.
+    pub(crate) fn old(&self) -> Option<&'v Value> {
+        self.old.flatten()
+    }
+
+    /// Whether the object replaces an old one.
+    pub(crate) fn is_update(&self) -> bool {
+        self.old.is_some()
+    }
+
+    /// Whether an update changes what stands here; never on create.
+    pub(crate) fn changed(&self) -> bool {
+        self.old.is_some_and(|old| old != self.value)
+    }
+
+    /// Whether something stands here.
+    pub(crate) fn is_set(&self) -> bool {
+        self.value.is_some()
+    }
+
+    /// Whether there is nothing here, or an empty text, list or map.
+    pub(crate) fn is_empty(&self) -> bool {
+        match self.value {
+            None | Some(Value::Null) => true,
+            Some(Value::String(text)) => text.is_empty(),
+            Some(Value::List(list)) => list.is_empty(),
+            Some(Value::Map(map)) => map.is_empty(),
+            Some(_) => false,
+        }
+    }
+
+    /// The text; empty where there is none.
+    pub(crate) fn text(&self) -> &'v str {
+        self.value.and_then(Value::as_str).unwrap_or_default()
+    }
+
+    /// The whole number.
+    pub(crate) fn number(&self) -> Option<i64> {
+        self.value.and_then(Value::as_i64)
+    }
+
+    /// Whether `true` stands here.
+    pub(crate) fn is_true(&self) -> bool {
+        self.value.and_then(Value::as_bool) == Some(true)
+    }
+
+    /// The items of the list; none where there is no list.
+    pub(crate) fn list(&self) -> &'v [Value] {
+        self.value.and_then(Value::as_list).unwrap_or_default()
+    }
+
+    /// The map.
+    pub(crate) fn map(&self) -> Option<&'v Map> {
+        self.value.and_then(Value::as_map)
+    }
+
+    /// The path, as messages print it.
+    pub(crate) fn path(&self) -> String {
+        let mut path = String::new();
+        self.write_path(&mut path);
+        path
+    }
+
+    fn write_path(&self, out: &mut String) {
+        use std::fmt::Write;
+        if let Some(parent) = self.parent {
+            parent.write_path(out);
+        }
+        let _infallible = match self.step {
+            Step::Member(name) if !out.is_empty() => write!(out, ".{name}"),
+            Step::Member(name) | Step::Root(name) => write!(out, "{name}"),
+            Step::Index(index) => write!(out, "[{index}]"),
+            Step::Key(key) => write!(out, "[{key}]"),
+        };
+    }
+
+    fn shown(&self) -> Value {
+        self.value.cloned().unwrap_or_default()
+    }
+
+    /// Tells an error that is made for this path.
+    pub(crate) fn tell(&self, error: impl FnOnce(String) -> FieldError) {
+        self.sink.borrow_mut().push(error(self.path()));
+    }
+
+    /// Something must stand here. An empty `why` is left out.
+    pub(crate) fn required(&self, why: &str) {
+        self.tell(|path| FieldError::required(path, why));
+    }
+
+    /// What stands here is wrong.
+    pub(crate) fn invalid(&self, why: &str) {
+        let shown = self.shown();
+        self.invalid_as(&shown, why);
+    }
+
+    /// What stands here is wrong, told with another value.
+    pub(crate) fn invalid_as(&self, shown: &Value, why: &str) {
+        self.tell(|path| FieldError::invalid(path, shown, why));
+    }
+
+    /// This may not be set, or not so.
+    pub(crate) fn forbidden(&self, why: &str) {
+        self.tell(|path| FieldError::forbidden(path, why));
+    }
+
+    /// This was there already.
+    pub(crate) fn duplicate(&self) {
+        let shown = self.shown();
+        self.tell(|path| FieldError::duplicate(path, &shown));
+    }
+
+    /// What this refers to is not there.
+    pub(crate) fn not_found(&self) {
+        let shown = self.shown();
+        self.tell(|path| FieldError::not_found(path, &shown));
+    }
+
+    /// None of the known words.
+    pub(crate) fn not_supported(&self, known: &[&str]) {
+        let shown = self.value.cloned().unwrap_or_else(|| "".into());
+        self.tell(|path| FieldError::not_supported(path, &shown, known));
+    }
+
+    /// Longer than `limit` bytes.
+    pub(crate) fn too_long(&self, limit: usize) {
+        self.tell(|path| FieldError::too_long(path, limit));
+    }
+
+    /// Every problem that a rule of `names` finds in the text.
+    pub(crate) fn problems(&self, rule: impl Fn(&str) -> Vec<String>) {
+        for problem in rule(self.text()) {
+            self.invalid(&problem);
+        }
+    }
+
+    /// Requires something here; gives whether it is there.
+    pub(crate) fn require(&self) -> bool {
+        let there = !self.is_empty();
+        if !there {
+            self.required("");
+        }
+        there
+    }
+
+    /// The text is one of `known`, which is sorted; required when absent.
+    pub(crate) fn require_one_of(&self, known: &[&str]) {
+        if self.require() {
+            self.one_of(known);
+        }
+    }
+
+    /// The text is one of `known`, which is sorted; an absent one counts as the empty text.
+    pub(crate) fn one_of(&self, known: &[&str]) {
+        if !known.contains(&self.text()) {
+            self.not_supported(known);
+        }
+    }
+
+    /// As [`Field::one_of`], where something stands here.
+    pub(crate) fn optional_one_of(&self, known: &[&str]) {
+        if self.is_set() {
+            self.one_of(known);
+        }
+    }
+
+    /// A number that is not below zero, where there is one.
+    pub(crate) fn not_negative(&self) {
+        if self.number().is_some_and(|number| number < 0) {
+            self.invalid(NEGATIVE);
+        }
+    }
+
+    /// A port number from 1 to 65535; an absent one counts as 0.
+    pub(crate) fn port_number(&self) {
+        let number = self.number().unwrap_or(0);
+        if !(1..=65535).contains(&number) {
+            self.invalid_as(&number.into(), PORT);
+        }
+    }
+
+    /// An update may not change what stands here.
+    pub(crate) fn immutable(&self) {
+        if self.changed() {
+            self.invalid(IMMUTABLE);
+        }
+    }
+}

@@ -1,0 +1,150 @@
+//! Names, labels, annotations, finalizers and owners: what all kinds share.
+
+use yaml::{Map, Value};
+
+use super::field::Field;
+use crate::field_error::quoted;
+use crate::{Kind, names};
+
+/// All annotations together may have this many bytes.
+const ANNOTATIONS: usize = 256 * 1024;
+/// Finalizers without a domain that are known.
+const STANDARD: [&str; 3] = ["kubernetes", "orphan", "foregroundDeletion"];
+
+pub(super) fn check(kind: Kind<'_>, object: &Field<'_, '_>) {
+    let metadata = object.get("metadata");
+    name(kind, &metadata.get("name"));
+    labels(&metadata.get("labels"));
+    annotations(&metadata.get("annotations"));
+    owners(&metadata.get("ownerReferences"));
+    finalizers(kind, &metadata.get("finalizers"));
+    if object.is_update() {
+        immutable(&metadata);
+    }
+}
+
+fn name(kind: Kind<'_>, name: &Field<'_, '_>) {
+    if name.is_empty() {
+        name.required("name or generateName is required");
+        return;
+    }
+    for problem in problems(kind, name.text()) {
+        // Names are measured in characters where labels are measured in bytes.
+        name.invalid(&problem.replace(" bytes", " characters"));
+    }
+}
+
+fn problems(kind: Kind<'_>, name: &str) -> Vec<String> {
+    match (kind.group, kind.plural) {
+        ("", "namespaces") if name.contains('.') && name.len() <= 63 => {
+            vec!["must not contain dots".to_owned()]
+        }
+        ("", "namespaces") => names::label_problems(name),
+        ("", "services") => names::label_1035_problems(name),
+        ("rbac.authorization.k8s.io", _) => names::path_segment_problems(name),
+        ("", "events") | ("events.k8s.io", _) | ("certificates.k8s.io", _) => Vec::new(),
+        _ => names::subdomain_problems(name),
+    }
+}
+
+/// Keys and values of labels.
+pub(super) fn labels(labels: &Field<'_, '_>) {
+    for (key, value) in labels.map().into_iter().flat_map(Map::iter) {
+        for problem in names::qualified_name_problems(key) {
+            let problem = problem.replace("valid qualified name", "valid label key");
+            labels.invalid_as(&key.clone().into(), &problem);
+        }
+        let value = value.as_str().unwrap_or_default();
+        if let Some(problem) = names::label_value_problem(value) {
+            labels.invalid_as(&value.into(), &problem);
+        }
+    }
+}
+
+/// Keys and total size of annotations.
+pub(super) fn annotations(annotations: &Field<'_, '_>) {
+    let mut size = 0;
+    for (key, text) in annotations.map().into_iter().flat_map(Map::iter) {
+        for problem in names::qualified_name_problems(&key.to_lowercase()) {
+            annotations.invalid_as(&key.clone().into(), &problem);
+        }
+        size += key.len() + text.as_str().map_or(0, str::len);
+    }
+    if size > ANNOTATIONS {
+        annotations.too_long(ANNOTATIONS);
+    }
+}
+
+fn owners(owners: &Field<'_, '_>) {
+    let mut controllers = Vec::new();
+    for owner in owners.items() {
+        // Told under the list, without the index.
+        let member = |name: &'static str| (owners.get(name), owner.get(name).text());
+        let (place, version) = member("apiVersion");
+        if version.is_empty() || version.split('/').count() > 2 {
+            place.invalid_as(&version.into(), "version must not be empty");
+        }
+        for name in ["kind", "name", "uid"] {
+            let (place, text) = member(name);
+            if text.is_empty() {
+                place.invalid_as(&"".into(), "must not be empty");
+            }
+        }
+        if owner.get("controller").is_true() {
+            let (kind, name) = (owner.get("kind").text(), owner.get("name").text());
+            controllers.push(format!("{kind}/{name}"));
+        }
+    }
+    if let [first, second, ..] = controllers.as_slice() {
+        owners.invalid(&format!(
+            "Only one reference can have Controller set to true. Found \"true\" in references for \
+             {first} and {second}"
+        ));
+    }
+}
+
+fn finalizers(kind: Kind<'_>, finalizers: &Field<'_, '_>) {
+    for name in finalizers.list().iter().filter_map(Value::as_str) {
+        for problem in names::qualified_name_problems(name) {
+            finalizers.invalid_as(&name.into(), &problem);
+        }
+    }
+    if kind.custom {
+        // Only built-in kinds refuse bare names; for others they are discouraged.
+        return;
+    }
+    for finalizer in finalizers.items() {
+        let name = finalizer.text();
+        if !name.contains('/') && !STANDARD.contains(&name) {
+            finalizer
+                .invalid("name is neither a standard finalizer name nor is it fully qualified");
+        }
+    }
+}
+
+fn immutable(metadata: &Field<'_, '_>) {
+    for key in ["deletionTimestamp", "deletionGracePeriodSeconds"] {
+        // Said twice: by the generic check and by that of the kind.
+        metadata.get(key).immutable();
+        metadata.get(key).immutable();
+    }
+    let finalizers = metadata.get("finalizers");
+    let had = finalizers
+        .old()
+        .and_then(Value::as_list)
+        .unwrap_or_default();
+    let added: Vec<String> = finalizers
+        .list()
+        .iter()
+        .filter(|name| !had.contains(name))
+        .filter_map(Value::as_str)
+        .map(quoted)
+        .collect();
+    if metadata.get("deletionTimestamp").old().is_some() && !added.is_empty() {
+        finalizers.forbidden(&format!(
+            "no new finalizers can be added if the object is being deleted, found new finalizers \
+             []string{{{}}}",
+            added.join(", ")
+        ));
+    }
+}

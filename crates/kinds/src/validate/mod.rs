@@ -1,0 +1,80 @@
+//! What is wrong with an object, in the words of the real server.
+//!
+//! [`Kind::validate`] is the door: first the metadata, then the rules of the kind, which [`RULES`]
+//! names. A module holds a few kinds; its functions take a [`field::Field`], the only thing that a
+//! validator needs to know.
+
+mod config;
+mod field;
+mod metadata;
+mod pod;
+mod rbac;
+mod service;
+mod workload;
+
+use std::cell::RefCell;
+
+use yaml::Value;
+
+use crate::{FieldError, Kind, Part};
+
+use field::Field;
+
+/// What a rule gives when there is nothing else to check.
+type Rule = fn(&Field<'_, '_>);
+
+/// The rules of one kind: where it is, and what must hold for an object, new or changed. A change
+/// is told from a new object by [`Field::is_update`].
+struct Rules {
+    group: &'static str,
+    plural: &'static str,
+    rule: Rule,
+}
+
+const fn rules(group: &'static str, plural: &'static str, rule: Rule) -> Rules {
+    Rules {
+        group,
+        plural,
+        rule,
+    }
+}
+
+/// The kinds that have rules of their own.
+const RULES: &[Rules] = &[
+    rules("", "configmaps", config::config_map),
+    rules("", "persistentvolumeclaims", config::claim),
+    rules("", "pods", pod::pod),
+    rules("", "secrets", config::secret),
+    rules("", "services", service::service),
+    rules("apps", "daemonsets", workload::daemon_set),
+    rules("apps", "deployments", workload::deployment),
+    rules("apps", "replicasets", workload::replica_set),
+    rules("apps", "statefulsets", workload::stateful_set),
+    rules(
+        "rbac.authorization.k8s.io",
+        "clusterrolebindings",
+        rbac::binding,
+    ),
+    rules("rbac.authorization.k8s.io", "rolebindings", rbac::binding),
+];
+
+impl Kind<'_> {
+    /// What is wrong with an object, in the order of the real server; `old` is the state that an
+    /// update of a part replaces. Custom resources get only the checks of metadata.
+    #[must_use]
+    pub fn validate(&self, value: &Value, old: Option<(Part, &Value)>) -> Vec<FieldError> {
+        let errors = RefCell::new(Vec::new());
+        {
+            let object = Field::root(value, old.map(|(_, old)| old), &errors);
+            metadata::check(*self, &object);
+            let (group, plural) = self.place();
+            let own = RULES
+                .iter()
+                .find(|rules| rules.group == group && rules.plural == plural);
+            if let Some(rules) = own {
+                (rules.rule)(&object);
+            }
+        }
+        errors.into_inner()
+    }
+}
