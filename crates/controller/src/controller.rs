@@ -215,7 +215,7 @@ impl Controller {
     async fn follow_local(self: Arc<Self>) {
         loop {
             self.local_changed.notified().await;
-            self.look_at_local().await;
+            self.look_at_stand_ins().await;
         }
     }
 
@@ -229,7 +229,7 @@ impl Controller {
                 () = self.poll_now.notified() => {}
             }
             self.poll(&mut watcher).await;
-            self.look_at_local().await;
+            self.look_at_stand_ins().await;
             self.counters.add(Count::Poll);
         }
     }

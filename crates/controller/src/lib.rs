@@ -33,4 +33,4 @@ pub use counters::Counts;
 pub use error::Error;
 pub use options::Options;
 pub use queue::AppKey;
-pub use repositories::{LocalEdits, LocalRepository, Repositories};
+pub use repositories::{Place, Repositories, StandIn};

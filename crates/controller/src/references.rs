@@ -12,7 +12,7 @@ use crate::AppKey;
 use crate::controller::Controller;
 use crate::queue::Urgency;
 use crate::renders::RenderKey;
-use crate::repositories::{self, Handle};
+use crate::repositories::{Commits, Handle};
 use crate::trigger::Trigger;
 
 /// One source of an Application, as its place among the sources and itself.
@@ -42,15 +42,16 @@ impl Controller {
         let mut wanted: Vec<(Repository, Reference)> = Vec::new();
         let mut users: HashMap<(String, Reference), Vec<User>> = HashMap::new();
         for (handle, user) in self.users() {
-            let Handle::Remote(repository) = handle else {
+            let Handle::Commits(commits) = handle else {
                 continue;
             };
-            let Ok(reference) = repositories::reference(&user.source) else {
+            let Ok(reference) = commits.reference(&user.source) else {
                 continue;
             };
-            let place = (place(&repository, &user.app), reference.clone());
+            let repository = commits.repository();
+            let place = (place(repository, &user.app), reference.clone());
             if !users.contains_key(&place) {
-                wanted.push((repository, reference));
+                wanted.push((repository.clone(), reference));
             }
             users.entry(place).or_default().push(user);
         }
@@ -62,8 +63,8 @@ impl Controller {
             let concerned: Vec<User> = of_moved.flat_map(|(_, users)| users.drain(..)).collect();
             match moved.revision {
                 Ok(revision) => {
-                    self.moved(Handle::Remote(moved.repository), revision, concerned)
-                        .await;
+                    let handle = Handle::Commits(Commits::of(moved.repository));
+                    self.moved(&handle, revision, concerned).await;
                 }
                 Err(error) => {
                     tracing::warn!(%error, "a reference cannot be resolved");
@@ -75,27 +76,22 @@ impl Controller {
         }
     }
 
-    /// Looks at every local folder, and puts the Applications that were compared with an older state
-    /// of it into the queue.
-    pub(crate) async fn look_at_local(&self) {
-        for local in self.repositories.local() {
-            local.look().await;
-            let is_local = |handle: &Handle| matches!(handle, Handle::Local(other) if other.url() == local.url());
-            let users: Vec<User> = self
-                .users()
-                .filter(|(handle, _)| is_local(handle))
-                .map(|(_, user)| user)
-                .collect();
+    /// Looks at every place that stands in for a repository, and puts the Applications that were
+    /// compared with an older state of it into the queue.
+    pub(crate) async fn look_at_stand_ins(&self) {
+        for handle in self.repositories.stand_ins() {
+            if let Handle::Folder(folder) = handle {
+                folder.look().await;
+            }
             let mut by_revision: HashMap<Revision, Vec<User>> = HashMap::new();
-            let handle = Handle::Local(local);
-            for user in users {
+            for (_, user) in self.users().filter(|(other, _)| handle.is_same(other)) {
                 match handle.resolve(&user.source, self.usual_freshness()).await {
                     Ok(revision) => by_revision.entry(revision).or_default().push(user),
                     Err(_) => self.enqueue(user.key, Trigger::Reference, Urgency::Now),
                 }
             }
             for (revision, users) in by_revision {
-                self.moved(handle.clone(), revision, users).await;
+                self.moved(handle, revision, users).await;
             }
         }
     }
@@ -125,7 +121,7 @@ impl Controller {
     }
 
     /// A reference means `revision` now: who would render differently goes first.
-    async fn moved(&self, handle: Handle, revision: Revision, users: Vec<User>) {
+    async fn moved(&self, handle: &Handle, revision: Revision, users: Vec<User>) {
         let text = revision.to_string();
         let users: Vec<User> = users
             .into_iter()
@@ -134,7 +130,7 @@ impl Controller {
         if users.is_empty() {
             return;
         }
-        let Ok(snapshot) = self.repositories.snapshot(&handle, revision).await else {
+        let Ok(snapshot) = self.repositories.snapshot(handle, revision).await else {
             for user in users {
                 self.enqueue(user.key, Trigger::Reference, Urgency::Now);
             }

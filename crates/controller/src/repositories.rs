@@ -1,4 +1,4 @@
-//! Where desired state is read: repositories by URL, and local folders that stand in for some.
+//! Where desired state is read: repositories by URL, and places that stand in for some.
 //!
 //! Read [`Repositories`] first. It turns a source of an Application into a commit and its files;
 //! what they mean is not known here.
@@ -15,34 +15,38 @@ use source::{
 /// How many snapshots stay open: one for each repository in use, and pinned ones of operations.
 const MAX_SNAPSHOTS: usize = 256;
 
-/// What of a local folder counts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LocalEdits {
-    /// Uncommitted edits too, where the branch that is checked out (or `HEAD`) is asked for.
-    Included,
-    /// Commits only.
-    Ignored,
-}
+/// What a reference means that names no branch, tag or commit.
+const HEAD: &str = "HEAD";
 
-/// A local folder that is read in place of a repository.
-pub struct LocalRepository {
+/// A place that is read instead of the repository that Applications name.
+#[derive(Clone)]
+pub struct StandIn {
     /// The URL that Applications name.
     pub url: RepoUrl,
-    /// The folder.
-    pub tree: WorkTree,
-    /// What of it counts.
-    pub edits: LocalEdits,
+    /// What is read instead.
+    pub place: Place,
+}
+
+/// Where files are read from.
+#[derive(Clone)]
+pub enum Place {
+    /// A folder as it is: uncommitted edits count where the branch that is checked out (or `HEAD`)
+    /// is asked for.
+    Folder(WorkTree),
+    /// What is committed in a repository, where `HEAD` means this reference.
+    Commits(Repository, Reference),
 }
 
 /// All repositories.
 pub struct Repositories {
     store: Store,
-    local: Vec<Arc<Local>>,
+    stand_ins: Vec<(RepoUrl, Handle)>,
     snapshots: Mutex<Vec<(String, Revision, Snapshot)>>,
 }
 
-struct Local {
-    repository: LocalRepository,
+struct Folder {
+    url: RepoUrl,
+    tree: WorkTree,
     /// The folder as it was looked at last.
     seen: Mutex<Option<Result<Snapshot, Error>>>,
     /// One look at a time: whoever waits takes what the other one found.
@@ -73,37 +77,53 @@ impl RepositoryError {
 /// The repository of one source.
 #[derive(Clone)]
 pub(crate) enum Handle {
-    Remote(Repository),
-    Local(LocalHandle),
+    Commits(Commits),
+    Folder(FolderHandle),
 }
 
-/// A local folder in place of a repository.
+/// What is committed in a repository.
 #[derive(Clone)]
-pub(crate) struct LocalHandle(Arc<Local>);
+pub(crate) struct Commits {
+    repository: Repository,
+    /// What `HEAD` means, where that is not the repository's own.
+    head: Option<Reference>,
+}
+
+/// A folder in place of a repository.
+#[derive(Clone)]
+pub(crate) struct FolderHandle(Arc<Folder>);
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The reference that a source asks for.
-pub(crate) fn reference(source: &Source) -> Result<Reference, RepositoryError> {
+fn reference(source: &Source) -> Result<Reference, RepositoryError> {
     Ok(Reference::parse(&source.target_revision)?.with_tag_prefix(&source.tag_prefix)?)
 }
 
 impl Repositories {
-    /// Repositories that are read through `store`; those whose URL a local one has are read there.
+    /// Repositories that are read through `store`, but for those that something stands in for.
     #[must_use]
-    pub fn new(store: Store, local: Vec<LocalRepository>) -> Self {
-        let local = local.into_iter().map(|repository| {
-            Arc::new(Local {
-                repository,
-                seen: Mutex::default(),
-                looking: tokio::sync::Mutex::default(),
-            })
-        });
+    pub fn new(store: Store, stand_ins: Vec<StandIn>) -> Self {
+        let handle = |StandIn { url, place }: StandIn| {
+            let handle = match place {
+                Place::Folder(tree) => Handle::Folder(FolderHandle(Arc::new(Folder {
+                    url: url.clone(),
+                    tree,
+                    seen: Mutex::default(),
+                    looking: tokio::sync::Mutex::default(),
+                }))),
+                Place::Commits(repository, head) => Handle::Commits(Commits {
+                    repository,
+                    head: Some(head),
+                }),
+            };
+            (url, handle)
+        };
         Repositories {
             store,
-            local: local.collect(),
+            stand_ins: stand_ins.into_iter().map(handle).collect(),
             snapshots: Mutex::default(),
         }
     }
@@ -120,17 +140,18 @@ impl Repositories {
         credentials: &CredentialStore,
     ) -> Result<Handle, RepositoryError> {
         let url = RepoUrl::parse(url)?;
-        let is_it = |local: &&Arc<Local>| local.repository.url.normalized() == url.normalized();
-        if let Some(local) = self.local.iter().find(is_it) {
-            return Ok(Handle::Local(LocalHandle(local.clone())));
+        let is_it = |(named, _): &&(RepoUrl, Handle)| named.normalized() == url.normalized();
+        if let Some((_, handle)) = self.stand_ins.iter().find(is_it) {
+            return Ok(handle.clone());
         }
         let credentials = credentials.find(&url, project);
-        Ok(Handle::Remote(self.store.repository(&url, &credentials)?))
+        let repository = self.store.repository(&url, &credentials)?;
+        Ok(Handle::Commits(Commits::of(repository)))
     }
 
-    /// The local folders.
-    pub(crate) fn local(&self) -> Vec<LocalHandle> {
-        self.local.iter().cloned().map(LocalHandle).collect()
+    /// What stands in for repositories.
+    pub(crate) fn stand_ins(&self) -> impl Iterator<Item = &Handle> {
+        self.stand_ins.iter().map(|(_, handle)| handle)
     }
 
     /// The files of a commit of a repository, kept open for the next one who asks.
@@ -154,11 +175,70 @@ impl Repositories {
     }
 }
 
+impl Commits {
+    /// Those of a repository whose `HEAD` is its own.
+    pub(crate) fn of(repository: Repository) -> Self {
+        Commits {
+            repository,
+            head: None,
+        }
+    }
+
+    pub(crate) fn repository(&self) -> &Repository {
+        &self.repository
+    }
+
+    /// What a source asks of this repository.
+    pub(crate) fn reference(&self, source: &Source) -> Result<Reference, RepositoryError> {
+        let asked = reference(source)?;
+        match &self.head {
+            Some(head) if asked.as_str() == HEAD => Ok(head.clone()),
+            _ => Ok(asked),
+        }
+    }
+
+    async fn resolve(
+        &self,
+        reference: &Reference,
+        freshness: Freshness,
+    ) -> Result<Revision, Error> {
+        // Only a local stand-in is looked at whenever somebody says that it changed.
+        let is_at_hand = self.head.is_some() && self.repository.url().file_path().is_some();
+        let freshness = if is_at_hand {
+            at_hand(freshness)
+        } else {
+            freshness
+        };
+        self.repository.resolve(reference, freshness).await
+    }
+}
+
+/// How old an answer of a local repository may be: asking costs nothing, and a commit is to be seen
+/// at once.
+fn at_hand(freshness: Freshness) -> Freshness {
+    const AT_MOST: Duration = Duration::from_millis(200);
+    match freshness {
+        Freshness::Now => Freshness::Now,
+        Freshness::Within(age) => Freshness::Within(age.min(AT_MOST)),
+    }
+}
+
 impl Handle {
     fn url(&self) -> &RepoUrl {
         match self {
-            Handle::Remote(repository) => repository.url(),
-            Handle::Local(local) => &local.0.repository.url,
+            Handle::Commits(commits) => commits.repository.url(),
+            Handle::Folder(folder) => &folder.0.url,
+        }
+    }
+
+    /// Whether both read the same place.
+    pub(crate) fn is_same(&self, other: &Handle) -> bool {
+        match (self, other) {
+            (Handle::Folder(first), Handle::Folder(second)) => Arc::ptr_eq(&first.0, &second.0),
+            (Handle::Commits(_), Handle::Commits(_)) => {
+                self.url().normalized() == other.url().normalized()
+            }
+            _ => false,
         }
     }
 
@@ -168,30 +248,27 @@ impl Handle {
         source: &Source,
         freshness: Freshness,
     ) -> Result<Revision, RepositoryError> {
-        let reference = reference(source)?;
         match self {
-            Handle::Remote(repository) => Ok(repository.resolve(&reference, freshness).await?),
-            Handle::Local(local) => Ok(local.resolve(&reference, freshness).await?),
+            Handle::Commits(commits) => {
+                let reference = commits.reference(source)?;
+                Ok(commits.resolve(&reference, freshness).await?)
+            }
+            Handle::Folder(folder) => Ok(folder.resolve(&reference(source)?, freshness).await?),
         }
     }
 
     async fn snapshot(&self, revision: Revision) -> Result<Snapshot, Error> {
         match self {
-            Handle::Remote(repository) => repository.snapshot(&revision).await,
-            Handle::Local(local) => local.snapshot(revision).await,
+            Handle::Commits(commits) => commits.repository.snapshot(&revision).await,
+            Handle::Folder(folder) => folder.snapshot(revision).await,
         }
     }
 }
 
-impl LocalHandle {
-    /// The URL that it stands in for, normalized.
-    pub(crate) fn url(&self) -> &str {
-        self.0.repository.url.normalized()
-    }
-
+impl FolderHandle {
     /// Looks at the folder again.
     pub(crate) async fn look(&self) {
-        let now = self.0.repository.tree.snapshot().await;
+        let now = self.0.tree.snapshot().await;
         *lock(&self.0.seen) = Some(now);
     }
 
@@ -209,22 +286,15 @@ impl LocalHandle {
         self.look().await;
         match self.seen() {
             Some(seen) => seen,
-            None => self.0.repository.tree.snapshot().await,
+            None => self.0.tree.snapshot().await,
         }
     }
 
     /// Whether a reference means the folder as it is, rather than a commit.
     fn means_files(&self, reference: &Reference) -> bool {
-        let LocalRepository { tree, edits, .. } = &self.0.repository;
         let text = reference.as_str();
-        match (edits, tree.committed()) {
-            (_, None) => true,
-            (LocalEdits::Ignored, Some(_)) => false,
-            (LocalEdits::Included, Some(_)) => {
-                let name = text.strip_prefix("refs/heads/").unwrap_or(text);
-                text == "HEAD" || tree.branch() == Some(name)
-            }
-        }
+        let name = text.strip_prefix("refs/heads/").unwrap_or(text);
+        text == HEAD || self.0.tree.branch() == Some(name)
     }
 
     async fn resolve(
@@ -232,16 +302,12 @@ impl LocalHandle {
         reference: &Reference,
         freshness: Freshness,
     ) -> Result<Revision, Error> {
-        if self.means_files(reference) {
-            return Ok(self.files(freshness).await?.revision);
-        }
-        match self.0.repository.tree.committed() {
-            Some(repository) => {
-                repository
-                    .resolve(reference, local_freshness(freshness))
-                    .await
+        match self.0.tree.committed() {
+            Some(repository) if !self.means_files(reference) => {
+                repository.resolve(reference, at_hand(freshness)).await
             }
-            None => Ok(self.files(freshness).await?.revision),
+            // A folder without history has its present state only, whatever is asked.
+            _ => Ok(self.files(freshness).await?.revision),
         }
     }
 
@@ -252,7 +318,7 @@ impl LocalHandle {
         {
             return Ok(seen);
         }
-        if let Some(repository) = self.0.repository.tree.committed() {
+        if let Some(repository) = self.0.tree.committed() {
             return repository.snapshot(&revision).await;
         }
         // A folder without history has its present state only.
@@ -261,18 +327,9 @@ impl LocalHandle {
             return Ok(files);
         }
         Err(Error {
-            repository: self.url().to_owned(),
+            repository: self.0.url.normalized().to_owned(),
             reference: None,
             problem: source::Problem::UnknownCommit(revision.to_string()),
         })
-    }
-}
-
-/// References of a local repository cost nothing to read: a commit is seen at once.
-fn local_freshness(freshness: Freshness) -> Freshness {
-    const AT_MOST: Duration = Duration::from_millis(200);
-    match freshness {
-        Freshness::Now => Freshness::Now,
-        Freshness::Within(age) => Freshness::Within(age.min(AT_MOST)),
     }
 }

@@ -1,5 +1,4 @@
-//! The folder that `up` was pointed at: its files, the Applications in them, and which repository
-//! URLs it stands for.
+//! What `up` was pointed at: the Applications in its files, and which repository URLs it stands for.
 //!
 //! Read [`Checkout`], then [`Intent`]. It must never know a cluster.
 
@@ -7,16 +6,18 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use api::application::{Automated, Destination, SyncPolicy};
 use api::source::Directory;
 use api::{Application, ApplicationSpec, Metadata, Source, names};
+use controller::{Place, StandIn};
 use engine::render::Environment;
-use manifest::{EntryKind, Object, ObjectKey, Tree, TreePath};
-use source::{Freshness, Reference, RepoUrl, Snapshot, Store, WorkTree};
+use manifest::{Object, ObjectKey, Tree, TreePath};
+use source::{RepoUrl, Snapshot, Store, WorkTree};
 
 use crate::cli::UpArguments;
 use crate::discover::{Discovery, Found};
+use crate::origin::{Location, Origin};
 use crate::progress::Revisions;
 use crate::roots::{Ambiguous, key_of, roots};
 use crate::{home, local};
@@ -42,124 +43,61 @@ enum Choice {
     Folder(TreePath),
 }
 
-/// The folder, and how it is to be read.
+/// The files, and how they are to be read.
 pub(crate) struct Checkout {
-    tree: WorkTree,
+    origin: Origin,
     choice: Choice,
-    reference: Option<Reference>,
-    maps: Vec<(String, WorkTree)>,
+    maps: Vec<(RepoUrl, WorkTree)>,
 }
 
-/// What the folder asks for, as of one moment.
+/// What the files ask for, as of one moment.
 pub(crate) struct Intent {
     /// The objects to apply: those that no other Application produces.
     pub(crate) roots: Vec<Found>,
-    /// URLs that are read from a folder.
-    pub(crate) local: Vec<(String, WorkTree)>,
+    /// What is read instead of the repositories that Applications name.
+    pub(crate) stand_ins: Vec<StandIn>,
     /// What each of them resolves to.
     pub(crate) revisions: Revisions,
     /// What a person should know: choices that were made, files that could not be read.
     pub(crate) notes: Vec<String>,
-    /// Every folder with a file that counts.
+    /// Where a change is to be noticed.
     pub(crate) folders: Vec<PathBuf>,
 }
 
-/// The repository around a folder: the closest folder above with a `.git`, else itself.
-///
-/// # Errors
-/// When there is no such folder.
-pub(crate) fn repository_of(path: &Path) -> Result<PathBuf> {
-    if path.to_string_lossy().contains("://") {
-        bail!("{} is a URL; clone it and give the folder", path.display());
-    }
-    let path = path
-        .canonicalize()
-        .with_context(|| format!("cannot read {}", path.display()))?;
-    let folder = if path.is_dir() {
-        path.as_path()
-    } else {
-        path.parent().unwrap_or(&path)
-    };
-    let found = folder
-        .ancestors()
-        .find(|folder| folder.join(".git").exists());
-    Ok(found.unwrap_or(folder).to_owned())
-}
-
 impl Checkout {
-    /// Opens the folder that the arguments name; reads no file yet.
+    /// Opens what the arguments name; reads no file yet.
     ///
     /// # Errors
     /// When a path does not exist, is outside of the repository, or a reference is malformed.
     pub(crate) fn open(arguments: &UpArguments, store: &Store) -> Result<Self> {
-        let root = repository_of(&arguments.path)?;
-        let tree = WorkTree::open(store, &root)?;
-        let inside = |path: &Path| inside(tree.root(), path);
-        let given = inside(&arguments.path)?;
-        let choice = match (&arguments.app, &arguments.root) {
-            (Some(file), _) => Choice::File(inside(file)?),
-            (None, Some(folder)) => Choice::Folder(TreePath::parse(folder)?),
-            (None, None) if arguments.path.is_file() => Choice::File(given),
-            (None, None) => Choice::Found(given),
+        let origin = Origin::open(store, &arguments.location, arguments.reference.as_deref())?;
+        let choice = match (&arguments.app, &arguments.root, &arguments.location) {
+            (Some(file), ..) => Choice::File(origin.inside(file)?),
+            (None, Some(folder), _) => Choice::Folder(TreePath::parse(folder)?),
+            (None, None, Location::Url(_)) => Choice::Found(TreePath::root()),
+            (None, None, Location::Path(path)) if path.is_file() => {
+                Choice::File(origin.inside(path)?)
+            }
+            (None, None, Location::Path(path)) => Choice::Found(origin.inside(path)?),
         };
-        let reference = arguments
-            .reference
-            .as_deref()
-            .map(Reference::parse)
-            .transpose()?;
-        if reference.is_some() && tree.committed().is_none() {
-            bail!(
-                "--ref needs a Git repository, and {} is none",
-                tree.root().display()
-            );
-        }
-        let mut maps = Vec::new();
-        for (url, path) in &arguments.map {
-            RepoUrl::parse(url)?;
-            maps.push((url.clone(), WorkTree::open(store, path)?));
-        }
+        let map = |(url, path): &(String, PathBuf)| {
+            anyhow::Ok((RepoUrl::parse(url)?, WorkTree::open(store, path)?))
+        };
+        let maps = arguments.map.iter().map(map).collect::<Result<_>>()?;
         Ok(Checkout {
-            tree,
+            origin,
             choice,
-            reference,
             maps,
         })
     }
 
-    /// One line about the folder.
+    /// One line about the files.
     pub(crate) fn title(&self) -> String {
-        let place = match &self.choice {
-            Choice::Found(path) | Choice::File(path) | Choice::Folder(path) => path,
-        };
-        let root = self.tree.root().display();
-        let place = if place.is_root() {
-            root.to_string()
-        } else {
-            format!("{place} in {root}")
-        };
-        match (&self.reference, self.tree.committed(), self.tree.branch()) {
-            (Some(reference), _, _) => format!("{place}, as committed at {}", reference.as_str()),
-            (None, None, _) => format!("{place}, a folder without Git"),
-            (None, Some(_), Some(branch)) => format!("{place}, branch {branch} with your edits"),
-            (None, Some(_), None) => format!("{place}, with your edits"),
+        match &self.choice {
+            Choice::Found(path) | Choice::File(path) | Choice::Folder(path) => {
+                self.origin.title(path)
+            }
         }
-    }
-
-    /// Whether uncommitted edits count.
-    pub(crate) fn includes_edits(&self) -> bool {
-        self.reference.is_none()
-    }
-
-    async fn snapshot(&self) -> Result<Snapshot> {
-        let Some(reference) = &self.reference else {
-            return Ok(self.tree.snapshot().await?);
-        };
-        let committed = self
-            .tree
-            .committed()
-            .context("checked when it was opened")?;
-        let revision = committed.resolve(reference, Freshness::Now).await?;
-        Ok(committed.snapshot(&revision).await?)
     }
 
     /// Reads the folder: its Applications, the roots among them, and the URLs it stands for.
@@ -167,14 +105,13 @@ impl Checkout {
     /// # Errors
     /// When files cannot be read, or the roots are ambiguous.
     pub(crate) async fn read(&self) -> Result<Intent> {
-        let snapshot = self.snapshot().await?;
+        let snapshot = self.origin.snapshot().await?;
         let mut mapped = Vec::new();
         for (url, tree) in &self.maps {
-            let files = tree.snapshot().await?;
             mapped.push(Local {
-                url: url.clone(),
-                tree: tree.clone(),
-                files,
+                url: url.to_string(),
+                place: Place::Folder(tree.clone()),
+                files: tree.snapshot().await?,
             });
         }
         // Reading and rendering block, and this thread has other work.
@@ -185,17 +122,10 @@ impl Checkout {
         let tree = snapshot.tree.as_ref();
         let here = |url: String| Local {
             url,
-            tree: self.tree.clone(),
+            place: self.origin.place(),
             files: snapshot.clone(),
         };
-        let mut remotes: Vec<String> = self
-            .tree
-            .remotes()
-            .iter()
-            .map(ToString::to_string)
-            .collect();
-        remotes.push(self.tree.url().to_string());
-        locals.extend(remotes.into_iter().map(here));
+        locals.extend(self.origin.urls().into_iter().map(here));
         let (found, mut notes) = self.find(tree)?;
         let is_known =
             |one: &local::Reads| locals.iter().any(|local| local::same(&local.url, &one.url));
@@ -231,20 +161,18 @@ impl Checkout {
             places.iter().map(|place| &found[*place]),
             &locals,
         ));
-        let mut folders = Vec::new();
-        folders_of(tree, &TreePath::root(), self.tree.root(), &mut folders)?;
         Ok(Intent {
             roots: places
                 .into_iter()
                 .map(|place| found[place].clone())
                 .collect(),
             revisions: revisions(&locals),
-            local: locals
+            stand_ins: locals
                 .into_iter()
-                .map(|local| (local.url, local.tree))
-                .collect(),
+                .map(Local::into_stand_in)
+                .collect::<Result<_>>()?,
             notes,
-            folders,
+            folders: self.origin.folders(tree)?,
         })
     }
 
@@ -253,10 +181,7 @@ impl Checkout {
         let folder = match &self.choice {
             Choice::Folder(path) => {
                 if tree.kind(path).is_err() {
-                    bail!(
-                        "there is no folder {path} in {}",
-                        self.tree.root().display()
-                    );
+                    bail!("there is no folder {path} in {}", self.origin.url());
                 }
                 return Ok((vec![self.made(tree, path)], Vec::new()));
             }
@@ -291,12 +216,7 @@ impl Checkout {
             recurse: true,
             ..Directory::default()
         };
-        let root_name = self
-            .tree
-            .root()
-            .file_name()
-            .unwrap_or_default()
-            .to_string_lossy();
+        let root_name = self.origin.name();
         let name = if folder.is_root() {
             &root_name
         } else {
@@ -313,7 +233,7 @@ impl Checkout {
             spec: ApplicationSpec {
                 project: names::DEFAULT_PROJECT.to_owned(),
                 source: Some(Source {
-                    repo_url: self.tree.url().to_string(),
+                    repo_url: self.origin.url().to_string(),
                     path: folder.to_string(),
                     target_revision: "HEAD".to_owned(),
                     directory: is_plain.then_some(directory),
@@ -348,12 +268,21 @@ impl Checkout {
     }
 }
 
-/// A URL, the folder that stands for it, and its files.
+/// A URL, what stands in for it, and the files there.
 #[derive(Clone)]
 struct Local {
     url: String,
-    tree: WorkTree,
+    place: Place,
     files: Snapshot,
+}
+
+impl Local {
+    fn into_stand_in(self) -> Result<StandIn> {
+        Ok(StandIn {
+            url: RepoUrl::parse(&self.url)?,
+            place: self.place,
+        })
+    }
 }
 
 /// A note for each repository of `roots` that no local folder stands for.
@@ -364,7 +293,7 @@ fn read_elsewhere<'a>(roots: impl Iterator<Item = &'a Found>, locals: &[Local]) 
         .filter(|url| !is_local(url))
         .map(|url| {
             format!(
-                "{url} is not this folder and is fetched from there; to read files from here \
+                "{url} is another repository and is fetched from there; to read files from here \
                  instead: --map {url}=PATH"
             )
         })
@@ -432,36 +361,6 @@ fn told(ambiguous: &Ambiguous) -> anyhow::Error {
     )
 }
 
-/// A path of the host as a path of the tree.
-fn inside(root: &Path, path: &Path) -> Result<TreePath> {
-    let full = path
-        .canonicalize()
-        .with_context(|| format!("cannot read {}", path.display()))?;
-    let relative = full.strip_prefix(root);
-    let relative =
-        relative.with_context(|| format!("{} is outside of {}", path.display(), root.display()))?;
-    let text = relative
-        .to_str()
-        .with_context(|| format!("{} is no UTF-8", path.display()))?;
-    Ok(TreePath::parse(text)?)
-}
-
-/// The folders of a tree, as paths of the host.
-fn folders_of(
-    tree: &dyn Tree,
-    folder: &TreePath,
-    root: &Path,
-    folders: &mut Vec<PathBuf>,
-) -> Result<()> {
-    folders.push(root.join(folder.as_str()));
-    for entry in tree.list(folder)? {
-        if entry.kind == EntryKind::Directory {
-            folders_of(tree, &folder.join(&entry.name)?, root, folders)?;
-        }
-    }
-    Ok(())
-}
-
 /// A name that Kubernetes takes, as close as possible to a folder's.
 fn object_name(text: &str) -> String {
     const MAX_LENGTH: usize = 63;
@@ -491,15 +390,11 @@ impl Intent {
 ///
 /// # Errors
 /// When it cannot be read.
-pub(crate) async fn files(
-    store: &Store,
-    path: &Path,
-) -> Result<(WorkTree, TreePath, Arc<dyn Tree>)> {
-    let root = repository_of(path)?;
-    let tree = WorkTree::open(store, &root)?;
-    let place = inside(tree.root(), path)?;
-    let snapshot = tree.snapshot().await?;
-    Ok((tree, place, snapshot.tree))
+pub(crate) async fn files(store: &Store, path: &Path) -> Result<(TreePath, Arc<dyn Tree>)> {
+    let origin = Origin::open(store, &Location::Path(path.to_owned()), None)?;
+    let place = origin.inside(path)?;
+    let snapshot = origin.snapshot().await?;
+    Ok((place, snapshot.tree))
 }
 
 #[cfg(test)]

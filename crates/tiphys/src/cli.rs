@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::origin::Location;
+
 /// GitOps continuous delivery for Kubernetes, with the sandbox built in.
 #[derive(Parser)]
 #[command(name = "tiphys", version, max_term_width = 100)]
@@ -40,9 +42,9 @@ pub(crate) enum Command {
 /// What `up` runs, and how.
 #[derive(Args)]
 pub(crate) struct UpArguments {
-    /// A folder in a Git repository, or a folder of manifests
-    #[arg(default_value = ".")]
-    pub(crate) path: PathBuf,
+    /// A folder in a Git repository, a folder of manifests, or the URL of a repository
+    #[arg(value_name = "PATH-OR-URL", default_value = ".", value_parser = Location::parse)]
+    pub(crate) location: Location,
     /// Apply the Applications of this file instead of those found
     #[arg(long, value_name = "FILE")]
     pub(crate) app: Option<PathBuf>,

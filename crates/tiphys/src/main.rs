@@ -13,6 +13,7 @@ mod discover;
 mod edits;
 mod home;
 mod local;
+mod origin;
 mod progress;
 mod roots;
 mod table;

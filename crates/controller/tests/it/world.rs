@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use api::Application;
 use cluster::{Client, Cluster, PatchKind, WriteOptions};
-use controller::{Controller, LocalEdits, LocalRepository, Options, Repositories};
+use controller::{Controller, Options, Place, Repositories, StandIn};
 use engine::action::Propagation;
 use manifest::{Gvk, Object};
 use source::{FileUrls, RepoUrl, Store, WorkTree};
@@ -52,10 +52,9 @@ impl World {
         let store =
             Store::open(data.path(), source::Options::new(FileUrls::Allowed)).expect("a store");
         let tree = WorkTree::open(&store, folder.path()).expect("a working tree");
-        let local = LocalRepository {
+        let local = StandIn {
             url: RepoUrl::parse(URL).expect("a URL"),
-            tree,
-            edits: LocalEdits::Included,
+            place: Place::Folder(tree),
         };
         let repositories = Repositories::new(store.clone(), vec![local]);
         let options = Options {

@@ -8,13 +8,13 @@ use source::{FileUrls, Store};
 
 use crate::cli::RenderArguments;
 use crate::discover::Discovery;
-use crate::{checkout, data_dir, home, terminal};
+use crate::{checkout, data_dir, home, origin, terminal};
 
 /// Prints the objects as one YAML stream; warnings go to standard error.
 pub(super) async fn run(arguments: &RenderArguments) -> Result<u8> {
-    let folder = data_dir::default_path(&checkout::repository_of(&arguments.path)?)?;
+    let folder = data_dir::default_path(&origin::repository_of(&arguments.path)?)?;
     let store = Store::open(&folder.join("git"), source::Options::new(FileUrls::Allowed))?;
-    let (_, place, tree) = checkout::files(&store, &arguments.path).await?;
+    let (place, tree) = checkout::files(&store, &arguments.path).await?;
     let is_folder = tree.kind(&place)? == EntryKind::Directory;
     let tree = tree.as_ref();
     let outputs = tokio::task::block_in_place(|| {

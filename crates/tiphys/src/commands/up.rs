@@ -5,20 +5,20 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use api::Application;
 use cluster::Cluster;
-use controller::{Controller, LocalEdits, LocalRepository, Repositories};
-use source::{FileUrls, RepoUrl, Store};
+use controller::{Controller, Repositories};
+use source::{FileUrls, Store};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use super::DIFFERS;
 use crate::apps::Apps;
-use crate::checkout::{self, Checkout, Intent};
+use crate::checkout::{Checkout, Intent};
 use crate::cli::UpArguments;
 use crate::data_dir::{self, DataDir};
 use crate::discover::Found;
@@ -26,6 +26,10 @@ use crate::edits::Edits;
 use crate::home::{self, Home};
 use crate::progress::{self, Revisions};
 use crate::terminal;
+
+/// How often the files are read without a notice that they changed: as often as the controller asks
+/// repositories by default.
+const ASK_AGAIN: Duration = Duration::from_secs(120);
 
 /// Runs until it is stopped, or with `--wait` until everything is reached.
 pub(super) async fn run(arguments: UpArguments) -> Result<u8> {
@@ -62,7 +66,7 @@ enum End {
 fn take_data_dir(arguments: &UpArguments) -> Result<DataDir> {
     let path = match &arguments.data_dir {
         Some(path) => path.clone(),
-        None => data_dir::default_path(&checkout::repository_of(Path::new(&arguments.path))?)?,
+        None => data_dir::default_path(&arguments.location.identity()?)?,
     };
     DataDir::take(&path)
 }
@@ -87,7 +91,7 @@ async fn deploy(
     intent: Intent,
 ) -> Result<End> {
     let cluster = Cluster::start(home.client.clone(), cluster::Options::default()).await?;
-    let repositories = Repositories::new(store, local_repositories(&checkout, &intent)?);
+    let repositories = Repositories::new(store, intent.stand_ins.clone());
     let options = controller::Options::new(home::NAMESPACE);
     let controller = Controller::new(cluster.clone(), repositories, options);
     let shutdown = CancellationToken::new();
@@ -110,22 +114,6 @@ async fn deploy(
     cluster.stop();
     running?;
     end
-}
-
-fn local_repositories(checkout: &Checkout, intent: &Intent) -> Result<Vec<LocalRepository>> {
-    let edits = if checkout.includes_edits() {
-        LocalEdits::Included
-    } else {
-        LocalEdits::Ignored
-    };
-    let one = |(url, tree): &(String, source::WorkTree)| {
-        Ok(LocalRepository {
-            url: RepoUrl::parse(url)?,
-            tree: tree.clone(),
-            edits,
-        })
-    };
-    intent.local.iter().map(one).collect()
 }
 
 /// One run of `up`, once everything has started. All of it happens in one task.
@@ -209,11 +197,9 @@ impl Session<'_> {
     /// Follows saved files, for ever. A state that cannot be read (an edit half done) is told, and
     /// what runs keeps running.
     async fn follow(&self, edits: &mut Edits) -> Result<()> {
-        if !self.checkout.includes_edits() {
-            std::future::pending::<()>().await;
-        }
         loop {
-            edits.next().await;
+            // What gives no notice, a repository elsewhere, is asked from time to time.
+            drop(tokio::time::timeout(ASK_AGAIN, edits.next()).await);
             self.controller.local_changed();
             let outcome = match self.checkout.read().await {
                 Ok(intent) => {

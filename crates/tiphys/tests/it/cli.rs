@@ -24,7 +24,7 @@ fn check(arguments: &[&str], code: i32, part: &str) {
 fn a_mistake_has_the_exit_code_of_its_verbs() {
     check(&["up", "--nonsense"], 2, "unexpected argument '--nonsense'");
     check(&["up", "/no/such/folder"], 2, "cannot read /no/such/folder");
-    check(&["up", "https://host/repository.git"], 2, "is a URL");
+    check(&["up", "ext::sh://host"], 2, "ext::sh://host");
     check(
         &["app", "list", "--nonsense"],
         1,

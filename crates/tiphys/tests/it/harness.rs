@@ -88,7 +88,8 @@ impl Repository {
         ]);
     }
 
-    fn git(&self, arguments: &[&str]) {
+    /// Runs git in it.
+    pub(crate) fn git(&self, arguments: &[&str]) {
         let status = Command::new("git")
             .args(arguments)
             .current_dir(self.path(""))

@@ -1,6 +1,6 @@
 //! `up`: the example from start to end, and what people do while it runs.
 
-use crate::harness::{Kubectl, Repository, Up};
+use crate::harness::{Kubectl, Repository, Up, tiphys};
 
 const EXAMPLE: &str = "examples/guestbook";
 const REPLICAS: [&str; 6] = [
@@ -201,4 +201,57 @@ fn two_definitions_of_one_application_are_refused() {
         "{output}"
     );
     assert!(output.contains("--app FILE"), "{output}");
+}
+
+#[test]
+fn a_reference_shows_what_is_committed_there_alone() {
+    let repository = Repository::with_example();
+    let file = "examples/guestbook/dev/web.yaml";
+    repository.edit(file, "  replicas: 1", "  replicas: 2");
+    repository.git(&["checkout", "--quiet", "-b", "release"]);
+    repository.commit();
+    repository.git(&["checkout", "--quiet", "trunk"]);
+    repository.edit(file, "  replicas: 1", "  replicas: 5");
+    let mut up = Up::start(repository.up(EXAMPLE, &["--ref", "release"]));
+    up.wait_line(|line| line.ends_with("as committed at release"));
+    up.wait_line(|line| line == "guestbook-dev: Synced, Healthy");
+    let Some(kubectl) = Kubectl::find(repository.data().join("kubeconfig")) else {
+        return;
+    };
+    assert_eq!(kubectl.run(&REPLICAS).as_deref(), Ok("2"));
+    repository.git(&["stash", "--quiet"]);
+    repository.git(&["checkout", "--quiet", "release"]);
+    repository.edit(file, "  replicas: 2", "  replicas: 4");
+    repository.commit();
+    let elapsed = kubectl.wait(&REPLICAS, "4");
+    eprintln!("a commit was live after {elapsed:?}");
+}
+
+#[test]
+fn a_repository_elsewhere_is_deployed_by_its_url() {
+    let repository = Repository::with_example();
+    let url = format!("file://{}", repository.path("").display());
+    let mut command = tiphys();
+    command.args(["up", url.trim_end_matches('/'), "--data-dir"]);
+    command.arg(repository.data());
+    command.args(["--app", "examples/guestbook/root.yaml"]);
+    command.args(["--wait", "--timeout", "100s"]);
+    let (status, output) = Up::start(command).end();
+    assert_eq!(status.code(), Some(0), "{output}");
+    assert!(output.contains(", at HEAD"), "{output}");
+    assert!(
+        output.contains("3 of 4 Applications are Synced and Healthy"),
+        "{output}"
+    );
+}
+
+#[test]
+fn a_repository_that_is_not_there_is_an_error_that_names_it() {
+    let repository = Repository::empty();
+    let mut command = tiphys();
+    command.args(["up", "file:///nowhere/at-all.git", "--data-dir"]);
+    command.arg(repository.data());
+    let (status, output) = Up::start(command).end();
+    assert_eq!(status.code(), Some(2), "{output}");
+    assert!(output.contains("file:///nowhere/at-all.git"), "{output}");
 }
