@@ -8,17 +8,24 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use api::{Application, names};
+use api::status::ResourceStatus;
+use api::{Application, Health, HealthCode, names};
 use cluster::{Client, Discovery, PatchKind, Resource, WatchEvent, Watcher, WriteOptions};
 use engine::action::Propagation;
+use futures::{StreamExt, stream};
+use manifest::Gvk;
 use yaml::{Map, Value};
 
 /// How our writes are signed.
 const FIELD_MANAGER: &str = "tiphys-cli";
 
+/// How many objects are read at the same time.
+const N_PARALLEL: usize = 16;
+
 /// The Applications of a namespace.
 pub(crate) struct Apps {
     client: Client,
+    discovery: Arc<Discovery>,
     resource: Arc<Resource>,
     namespace: String,
 }
@@ -29,13 +36,14 @@ impl Apps {
     /// # Errors
     /// When the cluster does not answer, or knows no Applications.
     pub(crate) async fn open(client: Client, namespace: &str) -> Result<Self> {
-        let discovery = Discovery::read(&client).await?;
+        let discovery = Arc::new(Discovery::read(&client).await?);
         let resource = discovery
             .preferred(names::GROUP, names::APPLICATION)
             .context("this cluster knows no Applications: see `tiphys install --crds`")?;
         let resource = Arc::clone(resource);
         Ok(Apps {
             client,
+            discovery,
             resource,
             namespace: namespace.to_owned(),
         })
@@ -45,6 +53,7 @@ impl Apps {
     pub(crate) fn in_namespace(&self, namespace: &str) -> Self {
         Apps {
             client: self.client.clone(),
+            discovery: Arc::clone(&self.discovery),
             resource: Arc::clone(&self.resource),
             namespace: namespace.to_owned(),
         }
@@ -88,6 +97,49 @@ impl Apps {
     pub(crate) async fn get(&self, name: &str) -> Result<Application> {
         let found = self.find(name).await?;
         found.with_context(|| format!("there is no Application {}/{name}", self.namespace))
+    }
+
+    /// The Application with the health of each of its objects, as they are now; as it is when they
+    /// are in another cluster. The controller does not write these into the status.
+    ///
+    /// # Errors
+    /// When the cluster refuses.
+    pub(crate) async fn with_health(&self, mut app: Application) -> Result<Application> {
+        let destination = &app.spec.destination;
+        if destination.server != names::IN_CLUSTER_SERVER
+            && destination.name != names::IN_CLUSTER_NAME
+        {
+            return Ok(app);
+        }
+        let resources = std::mem::take(&mut app.status.resources);
+        let assessed = stream::iter(resources).map(|one| self.assessed(one));
+        let assessed: Vec<Result<ResourceStatus>> = assessed.buffered(N_PARALLEL).collect().await;
+        app.status.resources = assessed.into_iter().collect::<Result<_>>()?;
+        Ok(app)
+    }
+
+    async fn assessed(&self, mut status: ResourceStatus) -> Result<ResourceStatus> {
+        let api_version = if status.group.is_empty() {
+            status.version.clone()
+        } else {
+            format!("{}/{}", status.group, status.version)
+        };
+        let gvk = Gvk::new(&api_version, &status.kind);
+        let Some(resource) = self.discovery.resource(&gvk) else {
+            return Ok(status);
+        };
+        let live = self
+            .client
+            .get(resource, &status.namespace, &status.name)
+            .await?;
+        status.health = match live {
+            Some(live) => engine::assess(&live),
+            None => Some(Health {
+                status: HealthCode::Missing,
+                ..Health::default()
+            }),
+        };
+        Ok(status)
     }
 
     /// Merges a patch into an Application.

@@ -6,6 +6,7 @@
     reason = "a test that fails says what it saw, and one that skips says so"
 )]
 
+mod app;
 mod cli;
 mod harness;
 mod real_cluster;

@@ -18,6 +18,7 @@ pub(super) async fn run(arguments: &GetArguments) -> Result<u8> {
     let apps = connect::apps(&arguments.target).await?;
     let (apps, name) = named(&apps, &arguments.name);
     let app = refreshed(&apps, name, arguments.refresh, arguments.hard_refresh).await?;
+    let app = apps.with_health(app).await?;
     match arguments.output {
         Format::Wide => terminal::print(&whole(&app, arguments.show_operation)),
         Format::Name => return Err(Mistake("unknown output format: name".to_owned()).into()),

@@ -146,7 +146,7 @@ pub(super) async fn finish(apps: &Apps, name: &str, timeout_seconds: u64) -> Res
         let problem = format!("the operation did not end within {timeout_seconds} s");
         return Err(Mistake(problem).into());
     }
-    let app = apps.get(name).await?;
+    let app = apps.with_health(apps.get(name).await?).await?;
     terminal::print(&format!("\n{}", get::whole(&app, true)));
     match &app.status.operation_state {
         Some(state) if !state.phase.is_successful() => {

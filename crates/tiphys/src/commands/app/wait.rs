@@ -27,6 +27,7 @@ pub(super) async fn run(arguments: &WaitArguments) -> Result<u8> {
             })
             .await?;
         if let Some(app) = apps.find(name).await? {
+            let app = apps.with_health(app).await?;
             terminal::print(&format!("\n{}", get::whole(&app, true)));
         }
         if !reached {
