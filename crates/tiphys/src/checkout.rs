@@ -18,7 +18,7 @@ use source::{RepoUrl, Snapshot, Store, WorkTree};
 use crate::cli::UpArguments;
 use crate::discover::{Discovery, Found};
 use crate::origin::{Location, Origin};
-use crate::progress::Revisions;
+use crate::progress::{Known, Revisions};
 use crate::roots::{Ambiguous, key_of, roots};
 use crate::{home, local};
 
@@ -301,8 +301,24 @@ fn read_elsewhere<'a>(roots: impl Iterator<Item = &'a Found>, locals: &[Local]) 
 }
 
 fn revisions(locals: &[Local]) -> Revisions {
-    let one = |local: &Local| (local.url.clone(), local.files.revision.to_string());
+    let one = |local: &Local| Known {
+        url: local.url.clone(),
+        references: references(&local.place),
+        revision: local.files.revision.to_string(),
+    };
     Revisions(locals.iter().map(one).collect())
+}
+
+/// The references that mean the files of a place rather than another commit; `None`: all do.
+fn references(place: &Place) -> Option<Vec<String>> {
+    let name = match place {
+        Place::Folder(tree) => {
+            tree.committed()?;
+            tree.branch().map(str::to_owned)
+        }
+        Place::Commits(_, reference) => Some(reference.as_str().to_owned()),
+    };
+    Some(name.into_iter().chain(["HEAD".to_owned()]).collect())
 }
 
 /// The places of the roots.

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use api::operation::{OperationPhase, ResultCode};
+use api::operation::{OperationPhase, OperationState, ResourceResult, ResultCode};
 use api::{Application, HealthCode, SyncCode};
 
 use crate::table::Table;
@@ -71,15 +71,22 @@ fn error_of(app: &Application) -> Option<String> {
 }
 
 fn operation_of(app: &Application) -> String {
-    let message = app
-        .status
-        .operation_state
-        .as_ref()
-        .map(|state| state.message.as_str());
-    match message {
-        Some(message) if !message.is_empty() => message.to_owned(),
-        _ => "the sync begins".to_owned(),
+    let Some(state) = &app.status.operation_state else {
+        return "the sync begins".to_owned();
+    };
+    match (state.message.as_str(), failed(state)) {
+        ("", _) => "the sync begins".to_owned(),
+        (message, None) => message.to_owned(),
+        (message, Some(failed)) => format!("{message} {failed}"),
     }
+}
+
+/// The first object that a sync could not bring to what Git says, and why.
+fn failed(state: &OperationState) -> Option<String> {
+    let result = state.sync_result.as_ref()?;
+    let failed = |one: &&ResourceResult| one.status == ResultCode::SyncFailed;
+    let one = result.resources.iter().find(failed)?;
+    Some(format!("{}/{}: {}", one.kind, one.name, one.message))
 }
 
 fn unhealthy(app: &Application) -> String {
@@ -102,20 +109,13 @@ fn out_of_sync(app: &Application) -> String {
     if let Some(state) = &app.status.operation_state
         && !state.phase.is_successful()
     {
-        let failed = state.sync_result.as_ref().and_then(|result| {
-            result
-                .resources
-                .iter()
-                .find(|one| one.status == ResultCode::SyncFailed)
-        });
-        return match failed {
-            Some(one) => format!("{}/{}: {}", one.kind, one.name, one.message),
-            None => format!(
+        return failed(state).unwrap_or_else(|| {
+            format!(
                 "the sync ended with {}: {}",
                 state.phase.as_str(),
                 state.message
-            ),
-        };
+            )
+        });
     }
     let resources = app.status.resources.iter();
     let differing: Vec<String> = resources
@@ -185,19 +185,36 @@ pub(crate) fn line(app: &Application, revisions: &Revisions) -> String {
     }
 }
 
-/// What local repositories resolve to now, by the URL that Applications name.
+/// What the repositories that are read here resolve to now.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Revisions(pub(crate) Vec<(String, String)>);
+pub(crate) struct Revisions(pub(crate) Vec<Known>);
+
+/// What one of them resolves to.
+#[derive(Clone, Debug)]
+pub(crate) struct Known {
+    /// The URL that Applications name.
+    pub(crate) url: String,
+    /// The references that mean this revision; `None` when all do.
+    pub(crate) references: Option<Vec<String>>,
+    /// The revision.
+    pub(crate) revision: String,
+}
 
 impl Revisions {
-    /// The revision that an Application's source resolves to, when it is a local one.
+    /// The revision that an Application's source resolves to, when that is known here.
     pub(crate) fn of(&self, app: &Application) -> Option<&str> {
         let source = app.spec.all_sources().into_iter().next()?;
-        let known = self
-            .0
-            .iter()
-            .find(|(url, _)| crate::local::same(url, &source.repo_url))?;
-        Some(&known.1)
+        let is_it = |known: &&Known| crate::local::same(&known.url, &source.repo_url);
+        let known = self.0.iter().find(is_it)?;
+        let asked = match source.target_revision.trim() {
+            "" => "HEAD",
+            text => text.strip_prefix("refs/heads/").unwrap_or(text),
+        };
+        let is_meant = known
+            .references
+            .as_ref()
+            .is_none_or(|references| references.iter().any(|one| one == asked));
+        is_meant.then_some(known.revision.as_str())
     }
 }
 
@@ -290,6 +307,43 @@ mod tests {
              operationState: {phase: Running, message: waiting for Deployment/web}}",
             "waiting for Deployment/web",
         );
+    }
+
+    #[test]
+    fn what_fails_is_named_while_the_sync_is_tried_again() {
+        check(
+            AUTOMATED,
+            "{operationState: {phase: Running, message: tried again soon., syncResult: {resources: \
+             [{kind: Pod, name: p, status: SyncFailed, message: no such image}]}}}",
+            "tried again soon. Pod/p: no such image",
+        );
+    }
+
+    #[test]
+    fn only_references_that_mean_the_folder_have_its_revision() {
+        let known = |references: Option<&[&str]>| {
+            let owned = |all: &[&str]| all.iter().map(|one| (*one).to_owned()).collect();
+            Revisions(vec![Known {
+                url: "https://host/r.git".to_owned(),
+                references: references.map(owned),
+                revision: "new".to_owned(),
+            }])
+        };
+        let of = |reference: &str, known: &Revisions| {
+            let spec =
+                format!("{{source: {{repoURL: 'https://host/r', targetRevision: '{reference}'}}}}");
+            known.of(&app(&spec, "{}")).map(str::to_owned)
+        };
+        let git = known(Some(&["HEAD", "trunk"]));
+        for (reference, want) in [
+            ("", Some("new")),
+            ("HEAD", Some("new")),
+            ("refs/heads/trunk", Some("new")),
+            ("v1.0", None),
+        ] {
+            assert_eq!(of(reference, &git).as_deref(), want, "{reference}");
+        }
+        assert_eq!(of("v1.0", &known(None)).as_deref(), Some("new"));
     }
 
     #[test]
