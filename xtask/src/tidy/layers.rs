@@ -58,6 +58,16 @@ const CRATES: &[Crate] = &[
         may_use: &["yaml", "manifest"],
     },
     Crate {
+        name: "cel",
+        layer: 1,
+        may_use: &["yaml", "manifest"],
+    },
+    Crate {
+        name: "structural",
+        layer: 2,
+        may_use: &["yaml", "manifest", "kinds", "cel"],
+    },
+    Crate {
         name: "engine",
         layer: 2,
         may_use: &["yaml", "gotmpl", "manifest", "api", "helm", "kustomize"],
@@ -80,7 +90,7 @@ const CRATES: &[Crate] = &[
     Crate {
         name: "sandbox",
         layer: 3,
-        may_use: &["yaml", "manifest", "kinds", "life"],
+        may_use: &["yaml", "manifest", "kinds", "cel", "structural", "life"],
     },
     Crate {
         name: "controller",

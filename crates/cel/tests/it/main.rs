@@ -1,0 +1,3 @@
+//! Recordings of a real server against this crate.
+
+mod recordings;
