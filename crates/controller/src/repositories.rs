@@ -294,7 +294,7 @@ impl FolderHandle {
     fn means_files(&self, reference: &Reference) -> bool {
         let text = reference.as_str();
         let name = text.strip_prefix("refs/heads/").unwrap_or(text);
-        text == HEAD || self.0.tree.branch() == Some(name)
+        text == HEAD || self.0.tree.branch().as_deref() == Some(name)
     }
 
     async fn resolve(

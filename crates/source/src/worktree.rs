@@ -31,7 +31,8 @@ struct Inner {
     url: RepoUrl,
     committed: Option<Repository>,
     remotes: Vec<RepoUrl>,
-    branch: Option<String>,
+    /// Follows the folder with each snapshot.
+    branch: Mutex<Option<String>>,
     database: Arc<Database>,
     /// What the last snapshot found, so that the next one reads changed files only.
     state: Mutex<State>,
@@ -80,7 +81,7 @@ impl WorkTree {
             url,
             committed,
             remotes: git.as_ref().map(remotes).unwrap_or_default(),
-            branch: git.as_ref().and_then(branch),
+            branch: Mutex::new(git.as_ref().and_then(branch)),
             database,
             state: Mutex::default(),
         })))
@@ -104,10 +105,10 @@ impl WorkTree {
         &self.0.remotes
     }
 
-    /// The branch that was checked out when it was opened.
+    /// The branch that was checked out at the last snapshot, or when it was opened.
     #[must_use]
-    pub fn branch(&self) -> Option<&str> {
-        self.0.branch.as_deref()
+    pub fn branch(&self) -> Option<String> {
+        lock(&self.0.branch).clone()
     }
 
     /// What is committed in it; `None` for a folder that is no Git repository.
@@ -164,6 +165,7 @@ impl Inner {
         let objects = self.database.objects();
         let files = files::read(&self.root, git.as_ref(), &objects, &mut state.seen)?;
         let tree = self.write_tree(&mut state.written, &files, 0)?;
+        *lock(&self.branch) = git.as_ref().and_then(branch);
         let head = git.and_then(|git| Some(git.head_id().ok()?.detach()));
         let parent = match head {
             Some(id) => Some((

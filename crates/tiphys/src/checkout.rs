@@ -314,7 +314,7 @@ fn references(place: &Place) -> Option<Vec<String>> {
     let name = match place {
         Place::Folder(tree) => {
             tree.committed()?;
-            tree.branch().map(str::to_owned)
+            tree.branch()
         }
         Place::Commits(_, reference) => Some(reference.as_str().to_owned()),
     };

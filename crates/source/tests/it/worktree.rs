@@ -24,7 +24,12 @@ fn tree_of_git(fixture: &Fixture) -> Vec<u8> {
         .collect();
     let index = fixture.work().join(".git/index");
     if index.exists() {
-        std::fs::copy(index, place("index")).unwrap();
+        std::fs::copy(&index, place("index")).unwrap();
+        // A file that changed in the second in which the index was written is told by the index's
+        // time alone: a copy with a later one would make Git take it for unchanged.
+        let written = std::fs::metadata(index).unwrap().modified().unwrap();
+        let copy = std::fs::File::options().write(true).open(place("index"));
+        copy.unwrap().set_modified(written).unwrap();
     }
     git_in(&fixture.work(), &["add", "-A"], &env);
     let tree = git_in(&fixture.work(), &["write-tree"], &env);
@@ -124,7 +129,10 @@ async fn the_repository_around_a_folder_is_found() {
     ]);
     let folder = WorkTree::open(&fixture.store(), &fixture.work().join("apps/one")).unwrap();
     assert_eq!(folder.root(), fixture.work().canonicalize().unwrap());
-    assert_eq!(folder.branch(), Some("main"));
+    assert_eq!(folder.branch().as_deref(), Some("main"));
+    fixture.git(&["checkout", "--quiet", "-b", "other"]);
+    take(&fixture, &folder).await;
+    assert_eq!(folder.branch().as_deref(), Some("other"));
     let mut remotes: Vec<_> = folder
         .remotes()
         .iter()
