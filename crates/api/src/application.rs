@@ -27,7 +27,7 @@ record! {
         /// What was found.
         optional "status" status: ApplicationStatus,
         /// An operation to run now; the controller takes it away when it ends.
-        optional "operation" operation: Option<Operation>,
+        optional "operation" operation: Option<Box<Operation>>,
     }
 }
 
@@ -51,7 +51,7 @@ record! {
         /// The sources, when there are several; wins over `source`.
         optional "sources" sources: Vec<Source>,
         /// Rendering into a branch, in place of `source`.
-        optional "sourceHydrator" source_hydrator: Option<SourceHydrator>,
+        optional "sourceHydrator" source_hydrator: Option<Box<SourceHydrator>>,
     }
 }
 

@@ -18,13 +18,13 @@ record! {
         /// What is asked for: branch, tag, commit or semver range; empty means HEAD or the newest chart.
         optional "targetRevision" target_revision: String,
         /// Options of Helm.
-        optional "helm" helm: Option<Helm>,
+        optional "helm" helm: Option<Box<Helm>>,
         /// Options of Kustomize.
-        optional "kustomize" kustomize: Option<Kustomize>,
+        optional "kustomize" kustomize: Option<Box<Kustomize>>,
         /// Options of plain directories.
-        optional "directory" directory: Option<Directory>,
+        optional "directory" directory: Option<Box<Directory>>,
         /// Options of a config management plugin.
-        optional "plugin" plugin: Option<Plugin>,
+        optional "plugin" plugin: Option<Box<Plugin>>,
         /// Name of a Helm chart.
         optional "chart" chart: String,
         /// Name by which other sources of the Application refer to this one's files.

@@ -24,7 +24,7 @@ record! {
         /// When it was last compared after a refresh.
         optional "reconciledAt" reconciled_at: Option<Time>,
         /// The operation that runs, or the last one.
-        optional "operationState" operation_state: Option<OperationState>,
+        optional "operationState" operation_state: Option<Box<OperationState>>,
         /// Deprecated; no longer written.
         optional "observedAt" observed_at: Option<Time>,
         /// The tool that renders the source.

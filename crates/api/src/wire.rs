@@ -151,6 +151,22 @@ impl<T: Wire> Wire for Option<T> {
     }
 }
 
+/// What is large and mostly absent is boxed, so that its absence takes no room.
+impl<T: Wire> Wire for Box<T> {
+    fn read(value: Value) -> Result<Self, Error> {
+        T::read(value).map(Box::new)
+    }
+    fn write(&self) -> Value {
+        T::write(self)
+    }
+    fn is_empty(&self) -> bool {
+        T::is_empty(self)
+    }
+    fn schema() -> Map {
+        T::schema()
+    }
+}
+
 impl<T: Wire> Wire for Vec<T> {
     fn read(value: Value) -> Result<Self, Error> {
         match value {

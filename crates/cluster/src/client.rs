@@ -4,6 +4,7 @@
 //! unknown fields stay as they came.
 
 use std::fmt::Write as _;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use engine::action::Propagation;
 use http::{Method, Request, Response};
@@ -115,6 +116,19 @@ pub struct Written {
 pub struct Client {
     kube: kube::Client,
     watches: kube::Client,
+    pub(crate) reader: Reader,
+}
+
+/// Reads JSON for all users of a client: what the objects of a cluster have in common is in memory
+/// once.
+#[derive(Clone, Default)]
+pub(crate) struct Reader(Arc<Mutex<yaml::json::Reader>>);
+
+impl Reader {
+    pub(crate) fn parse(&self, bytes: &[u8]) -> Result<Value, yaml::Error> {
+        let mut reader = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        reader.parse(bytes)
+    }
 }
 
 struct Answer {
@@ -129,6 +143,7 @@ impl Client {
         Client {
             watches: kube.clone(),
             kube,
+            reader: Reader::default(),
         }
     }
 
@@ -317,7 +332,8 @@ impl Client {
         if response.status().is_success() {
             return Ok(response);
         }
-        Err(read_answer(response, &what)
+        Err(self
+            .read_answer(response, &what)
             .await
             .err()
             .unwrap_or(Error::Answer {
@@ -364,7 +380,39 @@ impl Client {
         what: String,
     ) -> Result<Answer, Error> {
         let response = send(&self.kube, request, &what).await?;
-        read_answer(response, &what).await
+        self.read_answer(response, &what).await
+    }
+
+    async fn read_answer(&self, response: Response<Body>, what: &str) -> Result<Answer, Error> {
+        let status = response.status();
+        let warnings = warnings(&response);
+        let body = Limited::new(response.into_body(), ANSWER_LIMIT);
+        let bytes = body.collect().await.map_err(|error| {
+            if error.is::<http_body_util::LengthLimitError>() {
+                Error::TooLarge {
+                    what: what.to_owned(),
+                    limit: ANSWER_LIMIT,
+                }
+            } else {
+                Error::Answer {
+                    what: what.to_owned(),
+                    problem: error.to_string(),
+                }
+            }
+        })?;
+        let value = self.reader.parse(&bytes.to_bytes());
+        if status.is_success() {
+            return value
+                .map(|value| Answer { value, warnings })
+                .map_err(|error| Error::Answer {
+                    what: what.to_owned(),
+                    problem: error.to_string(),
+                });
+        }
+        Err(Error::from_status(
+            status.as_u16(),
+            &value.unwrap_or_default(),
+        ))
     }
 }
 
@@ -383,38 +431,6 @@ async fn send(
         what: what.to_owned(),
         source: Box::new(source),
     })
-}
-
-async fn read_answer(response: Response<Body>, what: &str) -> Result<Answer, Error> {
-    let status = response.status();
-    let warnings = warnings(&response);
-    let body = Limited::new(response.into_body(), ANSWER_LIMIT);
-    let bytes = body.collect().await.map_err(|error| {
-        if error.is::<http_body_util::LengthLimitError>() {
-            Error::TooLarge {
-                what: what.to_owned(),
-                limit: ANSWER_LIMIT,
-            }
-        } else {
-            Error::Answer {
-                what: what.to_owned(),
-                problem: error.to_string(),
-            }
-        }
-    })?;
-    let value = yaml::json::parse(&bytes.to_bytes());
-    if status.is_success() {
-        return value
-            .map(|value| Answer { value, warnings })
-            .map_err(|error| Error::Answer {
-                what: what.to_owned(),
-                problem: error.to_string(),
-            });
-    }
-    Err(Error::from_status(
-        status.as_u16(),
-        &value.unwrap_or_default(),
-    ))
 }
 
 /// The texts of the Warning headers: `299 - "text"` (RFC 7234, as Kubernetes sends them).

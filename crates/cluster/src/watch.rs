@@ -9,6 +9,7 @@ use kube::client::Body;
 use manifest::Object;
 use yaml::Value;
 
+use crate::client::Reader;
 use crate::{Class, Client, Error, Resource};
 
 /// How long the server keeps a watch open, in seconds. client-go asks for 5 to 10 minutes; the
@@ -126,7 +127,7 @@ impl Watcher {
         );
         match self.client.watch(&path).await {
             Ok(response) => {
-                let stream = Lines::new(response.into_body());
+                let stream = Lines::new(response.into_body(), self.client.reader.clone());
                 self.state = State::Watching {
                     resource_version,
                     stream,
@@ -204,14 +205,16 @@ fn take_event(event: Value) -> (String, Value) {
 /// The JSON documents of a body, one a line.
 struct Lines {
     body: Body,
+    reader: Reader,
     buffer: BytesMut,
     searched: usize,
 }
 
 impl Lines {
-    fn new(body: Body) -> Self {
+    fn new(body: Body, reader: Reader) -> Self {
         Lines {
             body,
+            reader,
             buffer: BytesMut::new(),
             searched: 0,
         }
@@ -227,9 +230,8 @@ impl Lines {
                 if line.iter().all(u8::is_ascii_whitespace) {
                     continue;
                 }
-                return yaml::json::parse(&line)
-                    .map(Some)
-                    .map_err(|error| error.to_string());
+                let value = self.reader.parse(&line);
+                return value.map(Some).map_err(|error| error.to_string());
             }
             self.searched = self.buffer.len();
             if self.searched > EVENT_LIMIT {

@@ -225,7 +225,7 @@ impl Controller {
             }
             Auto::Sync(operation) => {
                 tracing::info!(application = %context.key, "automated sync");
-                app.operation = Some(*operation);
+                app.operation = Some(operation);
             }
         }
     }
@@ -325,11 +325,8 @@ impl Invalid {
         if let Standing::Go(state) = standing(app, Timestamp::now()) {
             let state = ended(*state, &self.message);
             app.operation = None;
-            app.status.operation_state = Some(operation::conclude(
-                state,
-                Ending::Terminated,
-                Timestamp::now(),
-            ));
+            let state = operation::conclude(state, Ending::Terminated, Timestamp::now());
+            app.status.operation_state = Some(Box::new(state));
         }
     }
 }

@@ -16,7 +16,7 @@ pub(crate) fn patch(before: &Application, after: &Application) -> Option<Value> 
         let operation = after
             .operation
             .as_ref()
-            .map(api::operation::Operation::to_value);
+            .map(|it| it.to_value());
         patch.insert("operation", operation.unwrap_or_default());
     }
     let mut metadata = Map::new();

@@ -106,7 +106,7 @@ impl Controller {
             };
             self.queue.add_after(context.key.clone(), delay);
         }
-        app.status.operation_state = Some(state);
+        app.status.operation_state = Some(Box::new(state));
         if is_over {
             Operated::Finished
         } else {
@@ -197,7 +197,7 @@ impl Controller {
                     });
                 }
             };
-            app.status.operation_state = Some(state.clone());
+            app.status.operation_state = Some(Box::new(state.clone()));
             self.write(stored, app).await?;
             let answers = self.execute(&batch).await;
             live = self.cluster.live(&context.instance);

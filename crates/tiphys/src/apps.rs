@@ -200,7 +200,7 @@ impl Apps {
         timeout: Option<Duration>,
         mut is_enough: impl FnMut(Option<&Application>) -> bool,
     ) -> Result<bool> {
-        let wait = self.watch(|apps| is_enough(apps.get(name)));
+        let wait = self.watch(|apps| is_enough(apps.get(name).map(Arc::as_ref)));
         match timeout {
             None => wait.await.map(|()| true),
             Some(timeout) => match tokio::time::timeout(timeout, wait).await {
@@ -216,7 +216,7 @@ impl Apps {
     /// When the cluster refuses to be watched; interruptions are bridged.
     pub(crate) async fn watch(
         &self,
-        mut is_enough: impl FnMut(&BTreeMap<String, Application>) -> bool,
+        mut is_enough: impl FnMut(&BTreeMap<String, Arc<Application>>) -> bool,
     ) -> Result<()> {
         let mut watcher = Watcher::new(
             self.client.clone(),
@@ -230,11 +230,13 @@ impl Apps {
                     let read = objects
                         .into_iter()
                         .filter_map(|it| read(it.into_value()).ok());
-                    apps = read.map(|app| (app.metadata.name.clone(), app)).collect();
+                    apps = read
+                        .map(|app| (app.metadata.name.clone(), Arc::new(app)))
+                        .collect();
                 }
                 WatchEvent::Applied(object) => {
                     if let Ok(app) = read(object.into_value()) {
-                        apps.insert(app.metadata.name.clone(), app);
+                        apps.insert(app.metadata.name.clone(), Arc::new(app));
                     }
                 }
                 WatchEvent::Deleted(object) => drop(apps.remove(object.name())),

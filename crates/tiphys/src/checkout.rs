@@ -236,7 +236,7 @@ impl Checkout {
                     repo_url: self.origin.url().to_string(),
                     path: folder.to_string(),
                     target_revision: "HEAD".to_owned(),
-                    directory: is_plain.then_some(directory),
+                    directory: is_plain.then(|| Box::new(directory)),
                     ..Source::default()
                 }),
                 destination: Destination {

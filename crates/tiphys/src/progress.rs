@@ -3,6 +3,7 @@
 //! Pure: Applications go in, text comes out.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use api::operation::{OperationPhase, OperationState, ResourceResult, ResultCode};
 use api::{Application, HealthCode, SyncCode};
@@ -152,7 +153,7 @@ pub(crate) fn shown(text: &str) -> &str {
 }
 
 /// The table of all Applications, for a terminal.
-pub(crate) fn table(apps: &BTreeMap<String, Application>, revisions: &Revisions) -> String {
+pub(crate) fn table(apps: &BTreeMap<String, Arc<Application>>, revisions: &Revisions) -> String {
     let mut table = Table::new(&["APPLICATION", "STATUS", "HEALTH", "DETAIL"]);
     for (name, app) in apps {
         let mut detail = detail(app, revisions.of(app)).replace('\n', " ");
@@ -186,11 +187,11 @@ pub(crate) fn line(app: &Application, revisions: &Revisions) -> String {
 }
 
 /// What the repositories that are read here resolve to now.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Revisions(pub(crate) Vec<Known>);
 
 /// What one of them resolves to.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Known {
     /// The URL that Applications name.
     pub(crate) url: String,
@@ -221,7 +222,7 @@ impl Revisions {
 /// What is missing until everything is reached; empty when it is. Applications that wait for
 /// somebody to sync them count as reached.
 pub(crate) fn missing(
-    apps: &BTreeMap<String, Application>,
+    apps: &BTreeMap<String, Arc<Application>>,
     roots: &[String],
     revisions: &Revisions,
 ) -> Vec<String> {

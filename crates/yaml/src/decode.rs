@@ -90,7 +90,7 @@ impl Decoder {
     pub(crate) fn new(mode: Mode) -> Self {
         Decoder {
             mode,
-            keys: KeyCache::new(),
+            keys: KeyCache::large(),
             warnings: Vec::new(),
             frames: Vec::new(),
             values: Vec::new(),

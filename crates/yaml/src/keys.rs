@@ -1,32 +1,48 @@
-//! A small cache of key texts: a file repeats the same keys, and each should be allocated once.
+//! A small cache of short texts: a file repeats the same keys, and each should be allocated once.
 
 use crate::Str;
 
-/// Slots; a manifest stream has about 150 frequent keys.
-const SLOTS: usize = 512;
+/// The fewest and the most slots; a manifest stream has about 150 frequent keys.
+const SLOTS: (usize, usize) = (16, 512);
 
-/// Longer keys are rarely repeated and not worth a slot.
-const MAX_KEY: usize = 40;
+/// About how many bytes of text come with a key.
+const BYTES_PER_KEY: usize = 32;
+
+/// Longer texts are rarely repeated and not worth a slot.
+const MAX_TEXT: usize = 40;
 
 /// A direct-mapped cache: a collision only costs an allocation, never correctness.
+#[derive(Default)]
 pub(crate) struct KeyCache {
     slots: Vec<Option<Str>>,
+    n_slots: usize,
 }
 
 impl KeyCache {
-    pub(crate) fn new() -> Self {
-        KeyCache { slots: Vec::new() }
+    /// A cache for one text of this many bytes; it takes room with its first key.
+    pub(crate) fn for_text(n_bytes: usize) -> Self {
+        let n_slots = (n_bytes / BYTES_PER_KEY).clamp(SLOTS.0, SLOTS.1);
+        KeyCache {
+            slots: Vec::new(),
+            n_slots: n_slots.next_power_of_two(),
+        }
+    }
+
+    /// A cache for many texts, or ones of unknown size.
+    pub(crate) fn large() -> Self {
+        KeyCache::for_text(usize::MAX)
     }
 
     /// `text` as a shared string.
     pub(crate) fn get(&mut self, text: &str) -> Str {
-        if text.len() > MAX_KEY {
+        if text.len() > MAX_TEXT {
             return Str::from(text);
         }
         if self.slots.is_empty() {
-            self.slots.resize(SLOTS, None);
+            self.slots.resize(self.n_slots.max(SLOTS.0), None);
         }
-        let slot = &mut self.slots[slot_of(text.as_bytes())];
+        let n_slots = self.slots.len();
+        let slot = &mut self.slots[hash_of(text.as_bytes()) % n_slots];
         match slot {
             Some(key) if key.as_str() == text => key.clone(),
             _ => slot.insert(Str::from(text)).clone(),
@@ -34,11 +50,11 @@ impl KeyCache {
     }
 }
 
-fn slot_of(text: &[u8]) -> usize {
+fn hash_of(text: &[u8]) -> usize {
     let hash = text.iter().fold(0x811c_9dc5_u32, |hash, byte| {
         (hash ^ u32::from(*byte)).wrapping_mul(0x0100_0193)
     });
-    (hash ^ (hash >> 15)) as usize % SLOTS
+    (hash ^ (hash >> 15)) as usize
 }
 
 #[cfg(test)]
@@ -47,7 +63,7 @@ mod tests {
 
     #[test]
     fn equal_keys_share_one_allocation() {
-        let mut cache = KeyCache::new();
+        let mut cache = KeyCache::for_text(1_000);
         let (a, b) = (cache.get("metadata"), cache.get("metadata"));
         assert!(std::ptr::eq(a.as_str(), b.as_str()));
         assert_eq!(cache.get("name"), "name");

@@ -27,13 +27,13 @@ record! {
         /// Path in the repository.
         required "path" path: String,
         /// Options of Helm.
-        optional "helm" helm: Option<Helm>,
+        optional "helm" helm: Option<Box<Helm>>,
         /// Options of Kustomize.
-        optional "kustomize" kustomize: Option<Kustomize>,
+        optional "kustomize" kustomize: Option<Box<Kustomize>>,
         /// Options of plain directories.
-        optional "directory" directory: Option<Directory>,
+        optional "directory" directory: Option<Box<Directory>>,
         /// Options of a config management plugin.
-        optional "plugin" plugin: Option<Plugin>,
+        optional "plugin" plugin: Option<Box<Plugin>>,
     }
 }
 
@@ -73,9 +73,9 @@ record! {
     /// What the hydrator did.
     pub struct HydratorStatus {
         /// The last one that succeeded.
-        optional "lastSuccessfulOperation" last_successful_operation: Option<SuccessfulHydration>,
+        optional "lastSuccessfulOperation" last_successful_operation: Option<Box<SuccessfulHydration>>,
         /// The current one, or the last.
-        optional "currentOperation" current_operation: Option<Hydration>,
+        optional "currentOperation" current_operation: Option<Box<Hydration>>,
         /// The dry revision that was compared last.
         optional "lastComparedDryRevision" last_compared_dry_revision: String,
     }

@@ -290,21 +290,15 @@ fn detect(tree: &dyn Tree, source: &Source, path: &TreePath) -> Result<SourceTyp
     let set = |value: Option<Value>| value.is_some_and(|value| !is_empty(&value));
     let explicit = [
         (
-            set(source
-                .kustomize
-                .as_ref()
-                .map(api::source::Kustomize::to_value)),
+            set(source.kustomize.as_ref().map(|it| it.to_value())),
             SourceType::Kustomize,
         ),
         (
-            set(source.helm.as_ref().map(api::source::Helm::to_value)),
+            set(source.helm.as_ref().map(|it| it.to_value())),
             SourceType::Helm,
         ),
         (
-            set(source
-                .directory
-                .as_ref()
-                .map(api::source::Directory::to_value)),
+            set(source.directory.as_ref().map(|it| it.to_value())),
             SourceType::Directory,
         ),
         (source.plugin.is_some(), SourceType::Plugin),

@@ -252,7 +252,7 @@ impl World {
             state.message = texts.join(";");
         }
         let state = operation::conclude(state, Ending::Ran, self.cluster.now);
-        app.status.operation_state = Some(state);
+        app.status.operation_state = Some(Box::new(state));
     }
 
     /// The revisions and rendered sources of an application.
@@ -332,7 +332,7 @@ impl World {
         let auto = operation::autosync(app, &status.sync, &comparison, now);
         let refusal: Vec<Condition> = match auto {
             Auto::Sync(operation) => {
-                app.operation = Some(*operation);
+                app.operation = Some(operation);
                 app.status.operation_state = None;
                 Vec::new()
             }
@@ -395,7 +395,7 @@ impl World {
             let limit = app.spec.history_limit();
             operation::remember(&mut app.status, &state, limit, self.cluster.now.into());
         }
-        app.status.operation_state = Some(state);
+        app.status.operation_state = Some(Box::new(state));
         Ok(())
     }
 

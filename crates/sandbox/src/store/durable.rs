@@ -19,6 +19,9 @@ const OBJECTS: TableDefinition<&str, &[u8]> = TableDefinition::new("objects");
 const META: TableDefinition<&str, u64> = TableDefinition::new("meta");
 const REVISION: &str = "revision";
 const FILE: &str = "objects.redb";
+/// Pages that the file keeps in memory. It is read once, at the start, so they only spare writes
+/// the pages above what they change; its own choice of 1 GiB would be a second copy of everything.
+const CACHE_BYTES: usize = 2 << 20;
 /// Operations that share one commit at most: bounds the memory of a transaction.
 const GROUP: usize = 4096;
 
@@ -77,7 +80,10 @@ impl Durable {
             path: path.clone(),
             source: Arc::new(error),
         };
-        let database = Database::create(&path).map_err(|error| opened(error.into()))?;
+        let database = Database::builder()
+            .set_cache_size(CACHE_BYTES)
+            .create(&path)
+            .map_err(|error| opened(error.into()))?;
         let entries = read(&database).map_err(opened)?;
         let contents = decode(&path, entries)?;
         let (queue, receiver) = mpsc::channel();

@@ -26,6 +26,24 @@ pub(crate) struct Event {
     pub(crate) previous: Option<Arc<Stored>>,
 }
 
+impl Event {
+    /// The bytes that it keeps although no object has them any more: the state before, and the
+    /// last one of a removed object.
+    fn superseded(&self) -> usize {
+        let removed = match self.kind {
+            EventKind::Put => 0,
+            EventKind::Removed => self.object.json.len(),
+        };
+        removed + self.previous.as_ref().map_or(0, |it| it.json.len())
+    }
+}
+
+/// States that are no longer those of an object, per collection: ten seconds of 200 updates of 2 KB
+/// each. Who is further behind starts again with a list, as with a real server.
+const HISTORY_BYTES: usize = 4 << 20;
+/// Events that are kept however large they are, so that a watcher of large objects gets on.
+pub(super) const HISTORY_LEAST: usize = 64;
+
 type Place = (Str, Str);
 
 /// Objects sorted by namespace and name, and their recent history.
@@ -36,6 +54,8 @@ pub(super) struct Table {
     first: u64,
     /// Events up to this revision have left the ring.
     horizon: u64,
+    /// What the states that only the ring holds take.
+    superseded: usize,
     wake: watch::Sender<u64>,
 }
 
@@ -47,6 +67,7 @@ impl Table {
             events: VecDeque::new(),
             first: 0,
             horizon,
+            superseded: 0,
             wake: watch::Sender::new(0),
         }
     }
@@ -121,13 +142,18 @@ impl Table {
         previous: Option<Arc<Stored>>,
         history: usize,
     ) {
-        self.events.push_back(Arc::new(Event {
+        let event = Event {
             kind,
             object: Arc::clone(object),
             previous,
-        }));
-        while self.events.len() > history {
+        };
+        self.superseded += event.superseded();
+        self.events.push_back(Arc::new(event));
+        while self.events.len() > history
+            || (self.superseded > HISTORY_BYTES && self.events.len() > HISTORY_LEAST)
+        {
             if let Some(dropped) = self.events.pop_front() {
+                self.superseded -= dropped.superseded();
                 self.horizon = dropped.object.revision;
                 self.first += 1;
             }

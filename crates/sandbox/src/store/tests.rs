@@ -138,3 +138,27 @@ async fn a_store_on_disk_is_read_back_with_its_revisions() {
     assert!(store.cursor_after(&maps(), kept.revision).is_err());
     assert!(store.cursor_after(&maps(), last).is_ok());
 }
+
+#[test]
+fn history_is_bounded_by_the_bytes_of_states_that_are_no_more() {
+    const SIZE: usize = 1 << 20;
+    let store = Store::in_memory(1_000);
+    let text = "x".repeat(SIZE);
+    let mut last = store
+        .put(&maps(), Expect::Absent, object("a", &text))
+        .unwrap();
+    let start = last.revision;
+    for _ in 0..table::HISTORY_LEAST + 8 {
+        last = store
+            .put(&maps(), Expect::Revision(last.revision), object("a", &text))
+            .unwrap();
+    }
+    let kept = u64::try_from(table::HISTORY_LEAST).unwrap();
+    assert!(store.cursor_after(&maps(), start).is_err());
+    assert!(store.cursor_after(&maps(), last.revision - kept).is_ok());
+    assert!(
+        store
+            .cursor_after(&maps(), last.revision - kept - 1)
+            .is_err()
+    );
+}

@@ -139,9 +139,9 @@ impl Session<'_> {
         let watching = apps.watch(|apps| {
             let revisions = self.revisions.borrow();
             screen.show(apps, &revisions);
-            let missing = progress::missing(apps, &self.names.borrow(), &revisions);
             last.replace(apps.clone());
-            self.arguments.wait && missing.is_empty()
+            self.arguments.wait
+                && progress::missing(apps, &self.names.borrow(), &revisions).is_empty()
         });
         let mut terminate = signal(SignalKind::terminate())?;
         let timeout = async {
@@ -216,9 +216,9 @@ impl Session<'_> {
         }
     }
 
-    fn tell_reached(&self, apps: &BTreeMap<String, Application>) {
+    fn tell_reached(&self, apps: &BTreeMap<String, Arc<Application>>) {
         let revisions = self.revisions.borrow();
-        let waits = |app: &&Application| {
+        let waits = |app: &&Arc<Application>| {
             progress::outlook(app, revisions.of(app)) == progress::Outlook::WaitsForSync
         };
         let n_waiting = apps.values().filter(waits).count();
@@ -233,7 +233,7 @@ impl Session<'_> {
         terminal::line(&text);
     }
 
-    fn tell_missed(&self, apps: &BTreeMap<String, Application>) {
+    fn tell_missed(&self, apps: &BTreeMap<String, Arc<Application>>) {
         let seconds = self.arguments.timeout.as_secs();
         terminal::complain(&format!("not Synced and Healthy within {seconds} s:"));
         for reason in progress::missing(apps, &self.names.borrow(), &self.revisions.borrow()) {
@@ -246,7 +246,10 @@ impl Session<'_> {
 struct Screen {
     is_live: bool,
     n_drawn: usize,
+    /// The table, under an empty name, or the last line of each Application.
     lines: BTreeMap<String, String>,
+    /// What the lines tell of: only what has changed is told again.
+    told: (BTreeMap<String, Arc<Application>>, Revisions),
 }
 
 impl Screen {
@@ -255,10 +258,11 @@ impl Screen {
             is_live,
             n_drawn: 0,
             lines: BTreeMap::new(),
+            told: <_>::default(),
         }
     }
 
-    fn show(&mut self, apps: &BTreeMap<String, Application>, revisions: &Revisions) {
+    fn show(&mut self, apps: &BTreeMap<String, Arc<Application>>, revisions: &Revisions) {
         if self.is_live {
             let table = progress::table(apps, revisions);
             if self.lines.insert(String::new(), table.clone()).as_ref() != Some(&table) {
@@ -273,7 +277,14 @@ impl Screen {
             }
             return;
         }
+        let (told, told_revisions) = &self.told;
+        let is_told = |name: &String, app: &Arc<Application>| {
+            told_revisions == revisions && told.get(name).is_some_and(|it| Arc::ptr_eq(it, app))
+        };
         for (name, app) in apps {
+            if is_told(name, app) {
+                continue;
+            }
             let line = progress::line(app, revisions);
             if self.lines.insert(name.clone(), line.clone()).as_ref() != Some(&line) {
                 terminal::line(&line);
@@ -286,5 +297,6 @@ impl Screen {
             }
             stays
         });
+        self.told = (apps.clone(), revisions.clone());
     }
 }

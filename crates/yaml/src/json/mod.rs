@@ -6,7 +6,7 @@
 mod parse;
 mod write;
 
-pub use parse::{Stream, parse, parse_str};
+pub use parse::{Reader, Stream, parse, parse_str};
 pub(crate) use parse::{position, text_of};
 pub use write::{
     Indent, to_string, to_string_html_escaped, to_string_pretty, to_vec, to_vec_html_escaped,

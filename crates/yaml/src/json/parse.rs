@@ -24,12 +24,39 @@ pub fn parse(bytes: &[u8]) -> Result<Value, Error> {
 /// # Errors
 /// As [`parse`].
 pub fn parse_str(text: &str) -> Result<Value, Error> {
-    let mut parser = Parser::new(text);
-    let value = parser.checked_value()?;
-    parser.skip_space();
-    match parser.peek() {
-        None => Ok(value),
-        Some(_) => Err(parser.unexpected("after top-level value")),
+    Parser::new(text).whole_value()
+}
+
+/// Reads one text after another that resemble each other, such as the objects of one cluster: keys
+/// and short values that repeat are kept once for all of them.
+pub struct Reader {
+    keys: KeyCache,
+    texts: KeyCache,
+}
+
+impl Default for Reader {
+    fn default() -> Self {
+        Reader {
+            keys: KeyCache::large(),
+            texts: KeyCache::large(),
+        }
+    }
+}
+
+impl Reader {
+    /// As [`parse`].
+    ///
+    /// # Errors
+    /// As [`parse`].
+    pub fn parse(&mut self, bytes: &[u8]) -> Result<Value, Error> {
+        let text = text_of(bytes);
+        let mut parser = Parser::new(&text);
+        parser.keys = std::mem::take(&mut self.keys);
+        parser.texts = Some(std::mem::take(&mut self.texts));
+        let value = parser.whole_value();
+        self.keys = parser.keys;
+        self.texts = parser.texts.unwrap_or_default();
+        value
     }
 }
 
@@ -115,6 +142,8 @@ struct Parser<'a> {
     at: usize,
     depth: usize,
     keys: KeyCache,
+    /// Short values that repeat, when the reader keeps them.
+    texts: Option<KeyCache>,
     /// Items and entries of the collections that are open; each collection is allocated once, at
     /// its size, when it closes.
     values: Vec<Value>,
@@ -129,10 +158,20 @@ impl<'a> Parser<'a> {
             bytes: text.as_bytes(),
             at: 0,
             depth: 0,
-            keys: KeyCache::new(),
+            keys: KeyCache::for_text(text.len()),
+            texts: None,
             values: Vec::new(),
             entries: Vec::new(),
             scratch: String::new(),
+        }
+    }
+
+    fn whole_value(&mut self) -> Result<Value, Error> {
+        let value = self.checked_value()?;
+        self.skip_space();
+        match self.peek() {
+            None => Ok(value),
+            Some(_) => Err(self.unexpected("after top-level value")),
         }
     }
 
@@ -185,7 +224,7 @@ impl<'a> Parser<'a> {
             Some(b'[') => self.list(),
             Some(b'"') => {
                 self.at += 1;
-                Ok(Value::String(self.string()?.into()))
+                self.text_value()
             }
             Some(b'-' | b'0'..=b'9') => self.number(),
             Some(b't') => self.word("true", Value::Bool(true)),
@@ -193,6 +232,15 @@ impl<'a> Parser<'a> {
             Some(b'n') => self.word("null", Value::Null),
             _ => Err(self.unexpected("looking for beginning of value")),
         }
+    }
+
+    fn text_value(&mut self) -> Result<Value, Error> {
+        let Some(mut texts) = self.texts.take() else {
+            return Ok(Value::String(self.string()?.into()));
+        };
+        let text = self.string().map(|text| texts.get(text));
+        self.texts = Some(texts);
+        text.map(Value::String)
     }
 
     fn word(&mut self, word: &'static str, value: Value) -> Result<Value, Error> {

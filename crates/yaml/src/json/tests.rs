@@ -99,3 +99,16 @@ fn a_stream_gives_values_one_by_one() {
     }
     assert_eq!(lines, [(1, 1), (2, 2)]);
 }
+
+#[test]
+fn a_reader_shares_what_texts_have_in_common() {
+    let mut reader = Reader::default();
+    let mut read = |text: &str| reader.parse(text.as_bytes()).unwrap();
+    let text = r#"{"kind":"ConfigMap"}"#;
+    let (a, b) = (read(text), read(text));
+    assert_eq!(a, parse_str(text).unwrap());
+    let shared = |value: &Value| value.get("kind").unwrap().as_str().unwrap().as_ptr();
+    assert_eq!(shared(&a), shared(&b));
+    assert!(reader.parse(b"{\"a\":tru").is_err());
+    assert_eq!(reader.parse(b"1").unwrap(), Value::Int(1));
+}

@@ -115,7 +115,13 @@ fn resource_of(text: &str, app: &Application) -> Result<SyncResource> {
 pub(super) async fn start(apps: &Apps, name: &str, operation: &Operation) -> Result<()> {
     let app = apps.get(name).await?;
     let is_running = |state: &api::operation::OperationState| !state.phase.is_completed();
-    if app.operation.is_some() || app.status.operation_state.as_ref().is_some_and(is_running) {
+    if app.operation.is_some()
+        || app
+            .status
+            .operation_state
+            .as_deref()
+            .is_some_and(is_running)
+    {
         anyhow::bail!("another operation is already in progress");
     }
     apps.patch(
