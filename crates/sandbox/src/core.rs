@@ -9,6 +9,8 @@ use jiff::Timestamp;
 use manifest::schema::SchemaSet;
 use tokio_util::sync::CancellationToken;
 
+use crate::Rbac;
+use crate::auth::{Authenticator, Authorizer};
 use crate::negotiate::{Form, PRODUCED, Shape};
 use crate::registry::{Registry, Resource};
 use crate::reply::Reply;
@@ -32,6 +34,10 @@ pub(crate) struct Core {
     pub(crate) allocator: services::Allocator,
     /// What simulated containers printed.
     pub(crate) logs: life::Logs,
+    /// Knows the tokens, and signs those of service accounts.
+    pub(crate) authenticator: Authenticator,
+    /// Decides what users may do.
+    pub(crate) authorizer: Authorizer,
     /// Ends the watches when the server stops.
     pub(crate) stopping: CancellationToken,
 }
@@ -47,7 +53,12 @@ pub(crate) struct Call<'a> {
 }
 
 impl Core {
-    pub(crate) fn new(store: Store, stopping: CancellationToken) -> Self {
+    pub(crate) fn new(
+        store: Store,
+        authenticator: Authenticator,
+        rbac: Rbac,
+        stopping: CancellationToken,
+    ) -> Self {
         let built_in = Registry::built_in();
         let allocator = services::Allocator::of(&store);
         Core {
@@ -58,6 +69,8 @@ impl Core {
             schemas: SchemaSet::builtin(),
             allocator,
             logs: life::Logs::new(),
+            authenticator,
+            authorizer: Authorizer::new(rbac),
             stopping,
         }
     }
@@ -83,16 +96,21 @@ impl Core {
     fn try_answer(&self, request: &ApiRequest, now: Timestamp) -> Result<Reply, ApiError> {
         let registry = self.registry();
         let route = Route::parse(&request.path);
+        self.authorizer
+            .check_request(&self.store, request, &route)?;
         match &route {
             Route::Resource(path) => return self.resource(&registry, request, path, now),
             Route::Unknown => return Ok(Reply::page_not_found()),
-            _ if request.method != Method::GET && request.method != Method::HEAD => {
-                return Err(ApiError::method_not_allowed());
-            }
+            // These answer whatever the method is.
+            Route::Health | Route::Metrics | Route::Group(_) | Route::OpenApiV2 => {}
+            _ if request.method != Method::GET => return Err(ApiError::method_not_allowed()),
             _ => {}
         }
         match route {
             Route::Health => Ok(discovery::health(request)),
+            Route::Metrics => Ok(discovery::metrics()),
+            Route::OpenId => Ok(discovery::openid(request)),
+            Route::Keys => Ok(discovery::keys(self.authenticator.signer())),
             Route::Version => Ok(discovery::version()),
             Route::Root => Ok(discovery::root(&registry)),
             Route::Core => discovery::core(&registry, request),

@@ -5,6 +5,8 @@ use base64::prelude::BASE64_STANDARD;
 use sha2::{Digest, Sha256};
 use yaml::{Map, Value};
 
+use crate::auth::tokens::{ISSUER, Signer};
+use crate::codec;
 use crate::negotiate::{Form, PRODUCED};
 use crate::registry::{Group, Registry, Resource, Subresource, Version, api_version};
 use crate::reply::Reply;
@@ -12,6 +14,7 @@ use crate::request::ApiRequest;
 use crate::status_error::ApiError;
 
 const VERSION: &str = include_str!("../data/version.json");
+const CHECKS: &str = include_str!("../data/checks.txt");
 const AGGREGATED: &str = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList";
 const NO_AGGREGATION: &str = "only the following media types are accepted: application/json, application/yaml, \
      application/vnd.kubernetes.protobuf";
@@ -21,19 +24,85 @@ pub(crate) fn version() -> Reply {
     Reply::json(200, VERSION)
 }
 
+/// The checks of a probe, by name.
+fn checks(probe: &str) -> impl Iterator<Item = &'static str> {
+    const ONLY_READY: [&str; 3] = ["etcd-readiness", "informer-sync", "shutdown"];
+    let ready = probe == "readyz";
+    CHECKS
+        .lines()
+        .filter(move |check| ready || !ONLY_READY.contains(check))
+}
+
 /// `/healthz` and its relatives: always well, as there is nothing behind the server.
 pub(crate) fn health(request: &ApiRequest) -> Reply {
-    let probe = request
-        .path
-        .trim_matches('/')
-        .split('/')
-        .next()
-        .unwrap_or_default();
-    if !request.query.has("verbose") {
-        return Reply::typed(200, "text/plain; charset=utf-8", "ok");
+    let path = request.path.trim_start_matches('/');
+    let (probe, single) = path.split_once('/').unwrap_or((path, ""));
+    if path != probe {
+        return if checks(probe).any(|check| check == single) {
+            Reply::text(200, "ok")
+        } else {
+            Reply::page_not_found()
+        };
     }
-    let text = format!("[+]ping ok\n[+]log ok\n[+]etcd ok\n{probe} check passed\n");
-    Reply::typed(200, "text/plain; charset=utf-8", text)
+    if !request.query.has("verbose") {
+        return Reply::text(200, "ok");
+    }
+    let excluded: Vec<&str> = request.query.all("exclude").collect();
+    let mut text = String::new();
+    for check in checks(probe) {
+        let outcome = if excluded.contains(&check) {
+            "excluded: ok"
+        } else {
+            "ok"
+        };
+        text.push_str(&format!("[+]{check} {outcome}\n"));
+    }
+    text.push_str(&format!("{probe} check passed\n"));
+    Reply::text(200, text)
+}
+
+/// `/metrics`: what a scraper needs to see that the server is there.
+pub(crate) fn metrics() -> Reply {
+    let build = codec::parse(VERSION.as_bytes()).unwrap_or_default();
+    let version = build.get("gitVersion").and_then(Value::as_str);
+    let version = version.unwrap_or_default();
+    let text = format!(
+        "# HELP kubernetes_build_info A metric with a constant '1' value labeled by version.\n\
+         # TYPE kubernetes_build_info gauge\n\
+         kubernetes_build_info{{git_version=\"{version}\"}} 1\n"
+    );
+    Reply::typed(200, "text/plain; version=0.0.4; charset=utf-8", text)
+}
+
+/// `/.well-known/openid-configuration`: how tokens of service accounts are verified.
+pub(crate) fn openid(request: &ApiRequest) -> Reply {
+    let host = request.header("host");
+    let host = if host.is_empty() { "localhost" } else { host };
+    let configuration = Map::from([
+        ("issuer", ISSUER.into()),
+        ("jwks_uri", format!("https://{host}/openid/v1/jwks").into()),
+        ("response_types_supported", vec!["id_token"].into()),
+        ("subject_types_supported", vec!["public"].into()),
+        (
+            "id_token_signing_alg_values_supported",
+            vec!["ES256"].into(),
+        ),
+    ]);
+    Reply::typed(
+        200,
+        "application/json",
+        codec::to_bytes(&configuration.into()),
+    )
+}
+
+/// `/openid/v1/jwks`: the key of the tokens.
+pub(crate) fn keys(signer: &Signer) -> Reply {
+    let keys = Map::from([("keys", vec![signer.jwk()].into())]);
+    Reply::typed(
+        200,
+        "application/jwk-set+json",
+        codec::to_bytes(&keys.into()),
+    )
 }
 
 /// `/`: the paths there are.
@@ -43,14 +112,19 @@ pub(crate) fn root(registry: &Registry) -> Reply {
         "/api/v1".to_owned(),
         "/apis".to_owned(),
         "/apis/".to_owned(),
-        "/healthz".to_owned(),
-        "/livez".to_owned(),
+        "/metrics".to_owned(),
+        "/metrics/slis".to_owned(),
         "/openapi/v2".to_owned(),
         "/openapi/v3".to_owned(),
         "/openapi/v3/".to_owned(),
-        "/readyz".to_owned(),
+        "/openid/v1/jwks".to_owned(),
         "/version".to_owned(),
+        "/.well-known/openid-configuration".to_owned(),
     ];
+    for probe in ["healthz", "livez", "readyz"] {
+        paths.push(format!("/{probe}"));
+        paths.extend(checks(probe).map(|check| format!("/{probe}/{check}")));
+    }
     for group in registry
         .groups()
         .iter()

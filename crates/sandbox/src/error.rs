@@ -28,6 +28,9 @@ pub enum Error {
     /// A certificate cannot be made.
     #[error("cannot make a certificate")]
     Certificate(#[source] rcgen::Error),
+    /// The key that signs tokens of service accounts cannot be made, read or used.
+    #[error("cannot use the key that signs the tokens of service accounts")]
+    TokenKey,
     /// TLS cannot be set up.
     #[error("cannot set up TLS")]
     Tls(#[source] rustls::Error),

@@ -42,6 +42,6 @@ mod watch;
 
 pub use error::{Error, StoreError};
 pub use life::Clock;
-pub use options::{Controllers, Options, Storage};
+pub use options::{Controllers, Options, Rbac, Storage};
 pub use server::Server;
 pub use service::{ResponseBody, Service};

@@ -25,6 +25,15 @@ pub enum Controllers {
     },
 }
 
+/// Whether roles decide what users may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rbac {
+    /// They do not: every known user may do everything.
+    Off,
+    /// They do, as by default in a cluster; its roles and bindings are there.
+    On,
+}
+
 /// The set-up of a server.
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -36,6 +45,8 @@ pub struct Options {
     pub clock: Clock,
     /// Whether objects have a life.
     pub controllers: Controllers,
+    /// Whether roles are enforced.
+    pub rbac: Rbac,
     /// Events that are kept per resource for watches and lists at old revisions.
     pub history: usize,
 }
@@ -52,6 +63,7 @@ impl Options {
             token: None,
             clock: Clock::real(),
             controllers: Controllers::Off,
+            rbac: Rbac::Off,
             history: Self::HISTORY,
         }
     }

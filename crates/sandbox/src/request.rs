@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use http::{HeaderMap, Method};
 use percent_encoding::percent_decode_str;
+use yaml::{Map, Value};
 
 use crate::status_error::ApiError;
 
@@ -12,10 +13,12 @@ pub(crate) struct User {
     pub(crate) name: String,
     pub(crate) uid: String,
     pub(crate) groups: Vec<String>,
+    /// What else is known, sorted by key.
+    pub(crate) extra: Vec<(String, Vec<String>)>,
 }
 
 impl User {
-    /// The one user of a sandbox: may do everything.
+    /// The administrator: may do everything.
     pub(crate) fn admin() -> Self {
         User {
             name: "admin".to_owned(),
@@ -24,7 +27,28 @@ impl User {
                 "system:masters".to_owned(),
                 "system:authenticated".to_owned(),
             ],
+            extra: Vec::new(),
         }
+    }
+
+    /// As reviews show it.
+    pub(crate) fn info(&self) -> Map {
+        let mut info = Map::from([
+            ("username", self.name.as_str().into()),
+            ("groups", self.groups.clone().into()),
+        ]);
+        if !self.uid.is_empty() {
+            info.insert("uid", self.uid.as_str());
+        }
+        if !self.extra.is_empty() {
+            let extra: Map = self
+                .extra
+                .iter()
+                .map(|(key, values)| (key.as_str(), Value::from(values.clone())))
+                .collect();
+            info.insert("extra", extra);
+        }
+        info
     }
 }
 
@@ -119,6 +143,12 @@ pub(crate) enum Route {
     Root,
     /// `/healthz`, `/livez`, `/readyz` and the checks below them.
     Health,
+    /// `/metrics` and `/metrics/slis`
+    Metrics,
+    /// `/.well-known/openid-configuration`
+    OpenId,
+    /// `/openid/v1/jwks`
+    Keys,
     /// `/version`
     Version,
     /// `/api`
@@ -170,6 +200,9 @@ impl Route {
         match words.as_slice() {
             [] => Route::Root,
             ["healthz" | "livez" | "readyz", ..] => Route::Health,
+            ["metrics"] | ["metrics", "slis"] => Route::Metrics,
+            [".well-known", "openid-configuration"] => Route::OpenId,
+            ["openid", "v1", "jwks"] => Route::Keys,
             ["version"] => Route::Version,
             ["api"] => Route::Core,
             ["apis"] => Route::Groups,

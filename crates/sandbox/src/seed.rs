@@ -1,5 +1,9 @@
 //! What a fresh server holds, as a kube-apiserver makes it at its start.
 
+use yaml::Value;
+
+use crate::Rbac;
+use crate::codec;
 use crate::core::Core;
 use crate::request::{ApiRequest, Query, User};
 
@@ -37,9 +41,14 @@ const OBJECTS: [(&str, &str); 7] = [
 ];
 
 /// Makes what is missing. Gives the revision that must be on disk.
-pub(crate) fn seed(core: &Core, now: jiff::Timestamp) -> u64 {
+pub(crate) fn seed(core: &Core, now: jiff::Timestamp, rbac: Rbac) -> u64 {
     let mut revision = 0;
-    for (path, body) in OBJECTS {
+    let roles = match rbac {
+        Rbac::On => roles(),
+        Rbac::Off => Vec::new(),
+    };
+    let objects = OBJECTS.map(|(path, body)| (path.to_owned(), body.to_owned()));
+    for (path, body) in objects.into_iter().chain(roles) {
         let mut headers = http::HeaderMap::new();
         headers.insert(
             http::header::USER_AGENT,
@@ -47,10 +56,10 @@ pub(crate) fn seed(core: &Core, now: jiff::Timestamp) -> u64 {
         );
         let request = ApiRequest {
             method: http::Method::POST,
-            path: path.to_owned(),
+            path: path.clone(),
             query: Query::default(),
             headers,
-            body: body.as_bytes().into(),
+            body: body.into(),
             user: User::admin(),
         };
         let reply = core.answer(&request, now);
@@ -60,4 +69,23 @@ pub(crate) fn seed(core: &Core, now: jiff::Timestamp) -> u64 {
         revision = revision.max(reply.revision);
     }
     revision
+}
+
+/// Roles and bindings that a server has where roles are enforced, recorded from a real one: the
+/// plural and the object on each line.
+const ROLES: &str = include_str!("../data/rbac.jsonl");
+
+fn roles() -> Vec<(String, String)> {
+    let entry = |line: &str| -> Option<(String, String)> {
+        let entry = codec::parse(line.as_bytes()).ok()?;
+        let plural = entry.get("plural").and_then(Value::as_str)?;
+        let object = entry.get("object")?;
+        let namespace = object
+            .at(&["metadata", "namespace"])
+            .and_then(Value::as_str);
+        let place = namespace.map_or_else(String::new, |name| format!("namespaces/{name}/"));
+        let path = format!("/apis/rbac.authorization.k8s.io/v1/{place}{plural}");
+        Some((path, codec::to_string(object)))
+    };
+    ROLES.lines().filter_map(entry).collect()
 }

@@ -13,7 +13,8 @@ use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::auth::Tokens;
+use crate::auth::Authenticator;
+use crate::auth::tokens::Signer;
 use crate::core::Core;
 use crate::service::Service;
 use crate::store::Store;
@@ -54,24 +55,34 @@ impl Server {
     /// # Errors
     /// [`Error`] when the data directory cannot be used.
     pub async fn start(options: Options) -> Result<Self, Error> {
-        let (store, authority) = match &options.storage {
-            Storage::Memory => (Store::in_memory(options.history), Authority::generate()?),
+        let (store, authority, signer) = match &options.storage {
+            Storage::Memory => (
+                Store::in_memory(options.history),
+                Authority::generate()?,
+                Signer::generate()?,
+            ),
             Storage::Dir(dir) => {
                 make_private_dir(dir).map_err(|source| Error::File {
                     path: dir.clone(),
                     source,
                 })?;
-                (Store::open(dir, options.history)?, Authority::open(dir)?)
+                (
+                    Store::open(dir, options.history)?,
+                    Authority::open(dir)?,
+                    Signer::open(dir)?,
+                )
             }
         };
         let stopping = CancellationToken::new();
-        let core = Arc::new(Core::new(store, stopping.clone()));
-        crd::reconcile(&core, options.clock.now(), "");
-        let revision = seed::seed(&core, options.clock.now());
-        core.store.settled(revision).await?;
         let token = options
             .token
             .unwrap_or_else(|| uuid::Uuid::new_v4().simple().to_string());
+        let authenticator = Authenticator::new(&token, signer);
+        let core = Core::new(store, authenticator, options.rbac, stopping.clone());
+        let core = Arc::new(core);
+        crd::reconcile(&core, options.clock.now(), "");
+        let revision = seed::seed(&core, options.clock.now(), options.rbac);
+        core.store.settled(revision).await?;
         let life = match options.controllers {
             Controllers::Off => None,
             Controllers::On { nodes } => {
@@ -145,7 +156,7 @@ impl Server {
 
     fn accept(&self, listener: TcpListener, tls: Option<TlsAcceptor>) {
         let port = Port {
-            service: self.service().with_tokens(Tokens::new(&self.token)),
+            service: self.service().behind_tokens(),
             tls,
             tasks: self.tasks.clone(),
             stopping: self.stopping.clone(),

@@ -9,16 +9,16 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use futures::StreamExt;
-use http::{HeaderValue, Method, Request, Response, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body::{Body, Frame};
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full, StreamBody};
 
-use crate::auth::{self, Tokens};
+use crate::auth::impersonation;
 use crate::core::Core;
 use crate::negotiate::{Form, Media};
 use crate::reply::{Content, Reply};
-use crate::request::{ApiRequest, Query};
+use crate::request::{ApiRequest, Query, User};
 use crate::status_error::ApiError;
 use crate::{Clock, codec, watch};
 
@@ -37,8 +37,16 @@ const BODY_TIME: Duration = Duration::from_secs(60);
 pub struct Service {
     core: Arc<Core>,
     clock: Clock,
-    /// The tokens that are asked for; none in this process.
-    tokens: Option<Tokens>,
+    access: Access,
+}
+
+/// Who may use a handle.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Access {
+    /// Who holds it: he is the administrator.
+    Holder,
+    /// Who sends a known token.
+    Token,
 }
 
 impl std::fmt::Debug for Service {
@@ -52,14 +60,26 @@ impl Service {
         Service {
             core,
             clock,
-            tokens: None,
+            access: Access::Holder,
         }
     }
 
     /// The same API for who has a token.
-    pub(crate) fn with_tokens(mut self, tokens: Tokens) -> Self {
-        self.tokens = Some(tokens);
+    pub(crate) fn behind_tokens(mut self) -> Self {
+        self.access = Access::Token;
         self
+    }
+
+    /// Who sent a request, or whom he acts as.
+    fn user(&self, headers: &HeaderMap) -> Result<User, ApiError> {
+        let core = &self.core;
+        let user = match self.access {
+            Access::Holder => User::admin(),
+            Access::Token => core
+                .authenticator
+                .user(headers, &core.store, self.clock.now())?,
+        };
+        impersonation::acting(user, headers, &core.authorizer, &core.store)
     }
 
     /// Answers one request.
@@ -79,10 +99,7 @@ impl Service {
         let query = Query::parse(parts.uri.query().unwrap_or_default());
         let pretty = query.flag("pretty") || form.as_ref().is_ok_and(|form| form.pretty);
         let is_head = parts.method == Method::HEAD;
-        let user = match &self.tokens {
-            Some(tokens) => tokens.user(&parts.headers),
-            None => Ok(auth::impersonated(&parts.headers)),
-        };
+        let user = self.user(&parts.headers);
         let body = match &user {
             Ok(_) => read_body(body).await,
             Err(_) => Ok(Bytes::new()),

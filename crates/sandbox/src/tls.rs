@@ -109,7 +109,8 @@ fn params() -> CertificateParams {
     params
 }
 
-fn read(path: &Path) -> Result<String, Error> {
+/// The text of a file of the data directory.
+pub(crate) fn read(path: &Path) -> Result<String, Error> {
     std::fs::read_to_string(path).map_err(|source| Error::File {
         path: path.to_owned(),
         source,
@@ -117,7 +118,7 @@ fn read(path: &Path) -> Result<String, Error> {
 }
 
 /// Writes a file that only its owner can read.
-fn write_private(path: &Path, text: &str) -> Result<(), Error> {
+pub(crate) fn write_private(path: &Path, text: &str) -> Result<(), Error> {
     let mut options = std::fs::OpenOptions::new();
     options.write(true).create(true).truncate(true);
     #[cfg(unix)]

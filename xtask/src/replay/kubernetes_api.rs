@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use flate2::read::GzDecoder;
 use reqwest::blocking::Response;
-use sandbox::{Options, Server};
+use sandbox::{Options, Rbac, Server};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value as Json, json};
@@ -122,9 +122,13 @@ pub(super) fn replay(folder: &Path, arguments: &Arguments) -> Result<Vec<Case>> 
             &scenarios,
         );
     }
-    // As recorded: no controllers, and everything on one fresh server.
+    // As recorded: no controllers, roles are enforced, and everything on one fresh server.
+    let options = Options {
+        rbac: Rbac::On,
+        ..Options::in_memory()
+    };
     let runtime = tokio::runtime::Runtime::new()?;
-    let server = runtime.block_on(Server::start(Options::in_memory()))?;
+    let server = runtime.block_on(Server::start(options))?;
     let listener = runtime.block_on(TcpListener::bind((Ipv4Addr::LOCALHOST, 0)))?;
     let address = listener.local_addr()?;
     {

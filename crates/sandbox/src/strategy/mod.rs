@@ -138,6 +138,9 @@ pub(crate) fn after_write(context: &Context<'_>, stored: Option<&Arc<Stored>>) {
             None => context.core.allocator.refresh(&context.core.store),
         }
     }
+    if context.resource.group == crate::auth::rbac::GROUP {
+        context.core.authorizer.changed();
+    }
     if is_definition(context.resource) {
         if let Some(stored) = stored {
             crd::reconcile(context.core, context.now, &stored.name);

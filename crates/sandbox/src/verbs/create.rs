@@ -2,6 +2,7 @@
 
 use yaml::Value;
 
+use crate::auth::escalation;
 use crate::core::Call;
 use crate::decode::{self, Decoded};
 use crate::reply::Reply;
@@ -53,6 +54,7 @@ pub(crate) fn insert(call: &Call<'_>, value: Value, writer: &Writer) -> Result<R
     let generated = meta::name(&value).is_empty() && !meta::text(&value, "generateName").is_empty();
     namespace_accepts(call, &value)?;
     let context = Context::of(call);
+    escalation::check(call, &value, None)?;
     strategy::convert_create(&context, &mut value);
     if let Writer::Update(manager) = writer {
         ownership::track_create(&context, &mut value, manager);

@@ -10,6 +10,7 @@ pub(crate) mod read;
 pub(crate) mod reviews;
 pub(crate) mod scale;
 pub(crate) mod subresource;
+pub(crate) mod token;
 pub(crate) mod update;
 
 use std::sync::Arc;

@@ -42,7 +42,7 @@ pub(crate) fn answer(call: &Call<'_>, name: &str) -> Result<Reply, ApiError> {
         ("binding", "create") => bind(call),
         ("eviction", "create") => evict(call),
         ("log", "get") => log(call),
-        ("token", "create") => token(call),
+        ("token", "create") => super::token::create(call),
         _ => {
             read::find(call)?;
             Err(ApiError::bad_request(format!(
@@ -121,37 +121,4 @@ fn set_condition(object: &mut Value, condition: Map) {
 fn evict(call: &Call<'_>) -> Result<Reply, ApiError> {
     let reply = super::delete::delete(call)?;
     Ok(Reply::value(201, &success(Some(201), None)).after(reply.revision))
-}
-
-/// A token of a service account: opaque, accepted nowhere.
-fn token(call: &Call<'_>) -> Result<Reply, ApiError> {
-    let account = read::find(call)?;
-    let Decoded { mut value, .. } = decode::any(call)?;
-    let seconds = value
-        .at(&["spec", "expirationSeconds"])
-        .and_then(Value::as_i64)
-        .unwrap_or(3600);
-    let expires = call
-        .now
-        .saturating_add(std::time::Duration::from_secs(seconds.unsigned_abs()))
-        .unwrap_or(call.now);
-    let token = format!("sandbox.{}.{}", account.name, uuid::Uuid::new_v4().simple());
-    value.map_at_mut(&["status"]).extend([
-        ("token", Value::from(token)),
-        (
-            "expirationTimestamp",
-            Value::from(life::clock::seconds(expires)),
-        ),
-    ]);
-    let map = value.map_at_mut(&[]);
-    map.insert("apiVersion", "authentication.k8s.io/v1");
-    map.insert("kind", "TokenRequest");
-    value
-        .map_at_mut(&["spec"])
-        .insert("expirationSeconds", seconds);
-    let metadata = meta::of(&mut value);
-    metadata.insert("name", account.name.clone());
-    metadata.insert("namespace", account.namespace.clone());
-    metadata.insert("creationTimestamp", life::clock::seconds(call.now));
-    Ok(Reply::value(201, &value))
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use yaml::Value;
 
+use crate::auth::escalation;
 use crate::core::Call;
 use crate::decode::{self, Decoded};
 use crate::reply::Reply;
@@ -91,6 +92,7 @@ fn try_change(
     let old = stored.value();
     let mut new = change(&old)?;
     let pinned = check_preconditions(call, &old, &new, stored)?;
+    escalation::check(call, &new, Some(&old))?;
     let context = Context::of(call);
     keep_system_fields(&old, &mut new);
     strategy::convert_update(&context, &mut new);
