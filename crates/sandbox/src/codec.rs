@@ -1,7 +1,12 @@
 //! JSON and YAML bytes to trees and back, in one place.
 
+use std::io::Read;
+
 use bytes::Bytes;
+use flate2::Compression;
 use yaml::{Value, json};
+
+use crate::protobuf;
 
 /// Reads one JSON value.
 ///
@@ -66,4 +71,20 @@ pub(crate) fn indent(text: &Bytes) -> Bytes {
         }
         Err(_) => text.clone(),
     }
+}
+
+/// JSON text of an object as protobuf; `None` when its kind has no message.
+pub(crate) fn json_to_protobuf(text: &Bytes) -> Option<Bytes> {
+    let value = parse(text).ok()?;
+    protobuf::encode(&value).map(Bytes::from)
+}
+
+/// Compressed, for speed rather than size, as kube-apiserver does.
+pub(crate) fn gzip(text: &Bytes) -> Bytes {
+    let mut out = Vec::with_capacity(text.len() / 4);
+    let mut packer = flate2::read::GzEncoder::new(text.as_ref(), Compression::fast());
+    packer
+        .read_to_end(&mut out)
+        .expect("reading from memory and writing to it does not fail");
+    out.into()
 }

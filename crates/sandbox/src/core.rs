@@ -11,14 +11,14 @@ use tokio_util::sync::CancellationToken;
 
 use crate::Rbac;
 use crate::auth::{Authenticator, Authorizer};
-use crate::negotiate::{Form, PRODUCED, Shape};
+use crate::negotiate::{Form, Kinds, PRODUCED, STREAMED, Shape};
 use crate::registry::{Registry, Resource};
 use crate::reply::Reply;
 use crate::request::{ApiRequest, ResourcePath, Route};
 use crate::status_error::{About, ApiError};
 use crate::store::Store;
 use crate::strategy::services;
-use crate::{discovery, openapi, verbs};
+use crate::{discovery, openapi, table, verbs};
 
 /// The state of one server.
 pub(crate) struct Core {
@@ -142,14 +142,20 @@ impl Core {
             };
         };
         let is_collection = path.name.is_none();
-        let form = Form::accept(request.header("accept")).map_err(|refusal| {
+        let kinds = match resource.custom {
+            Some(_) => Kinds::Custom,
+            None => Kinds::BuiltIn,
+        };
+        let form = Form::accept(request.header("accept"), kinds).map_err(|refusal| {
             let mut produced = PRODUCED.to_vec();
             if is_collection {
-                produced.push("application/json;stream=watch");
-                produced.push("application/vnd.kubernetes.protobuf;stream=watch");
+                produced.extend(STREAMED);
             }
             refusal.error(&produced)
         })?;
+        if form.shape == Shape::Table {
+            table::check_options(request)?;
+        }
         let call = Call {
             core: self,
             request,
@@ -158,7 +164,9 @@ impl Core {
             form,
             now,
         };
-        verbs::answer(&call)
+        let mut reply = verbs::answer(&call)?;
+        reply.media = Some(form.media);
+        Ok(reply)
     }
 }
 

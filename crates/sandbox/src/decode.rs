@@ -162,8 +162,8 @@ pub(crate) fn check_type(call: &Call<'_>, value: &Value) -> Result<(), ApiError>
 }
 
 /// The package of the internal types of a group.
-fn internal_package(group: &str) -> &str {
-    if group.is_empty() {
+pub(crate) fn internal_package(group: &str) -> &str {
+    if group.is_empty() || group == "events.k8s.io" {
         "core"
     } else {
         group.split('.').next().unwrap_or(group)

@@ -7,7 +7,7 @@ use yaml::{Map, Value};
 
 use crate::auth::tokens::{ISSUER, Signer};
 use crate::codec;
-use crate::negotiate::{Form, PRODUCED};
+use crate::negotiate::{Form, Kinds, PRODUCED};
 use crate::registry::{Group, Registry, Resource, Subresource, Version, api_version};
 use crate::reply::Reply;
 use crate::request::ApiRequest;
@@ -158,7 +158,11 @@ fn wanted(request: &ApiRequest) -> Result<Wanted, ApiError> {
             {
                 return Ok(Wanted::Aggregated);
             }
-            "" | "application/json" | "*/*" | "application/*" | "application/yaml" => {
+            "" => return Ok(Wanted::Plain),
+            "application/json" | "*/*" | "application/*" | "application/yaml"
+            | "application/vnd.kubernetes.protobuf"
+                if !rest.iter().any(|parameter| parameter.starts_with("as=")) =>
+            {
                 return Ok(Wanted::Plain);
             }
             _ => {}
@@ -274,7 +278,7 @@ pub(crate) fn resources(
             Ok(Reply::page_not_found())
         };
     };
-    Form::accept(request.header("accept")).map_err(|refusal| refusal.error(&PRODUCED))?;
+    Form::accept(request.header("accept"), Kinds::BuiltIn).map_err(|refusal| refusal.error(&PRODUCED))?;
     let mut entries = Vec::new();
     for resource in &found.resources {
         if !resource.verbs.is_empty() {

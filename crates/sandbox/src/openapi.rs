@@ -32,7 +32,7 @@ impl Documents {
                 .split(',')
                 .any(|clause| clause.contains("json") || clause.contains("*/*"));
         if !json {
-            return Reply::text(406, "406 not acceptable\n");
+            return Reply::typed(406, "", Bytes::new());
         }
         let document = self.v2.get_or_init(|| {
             let mut text = Vec::new();

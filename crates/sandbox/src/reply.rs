@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use yaml::Value;
 
+use crate::negotiate::Media;
 use crate::status_error::ApiError;
 use crate::watch::WatchPlan;
 
@@ -13,6 +14,8 @@ pub(crate) struct Reply {
     /// Texts for `Warning` headers.
     pub(crate) warnings: Vec<String>,
     pub(crate) headers: Vec<(&'static str, String)>,
+    /// The text that was negotiated for the resource, where that differs from what the header says.
+    pub(crate) media: Option<Media>,
     /// Must be on disk before the answer is sent; 0 for reads.
     pub(crate) revision: u64,
 }
@@ -34,6 +37,7 @@ impl Reply {
             content: Content::Json(json.into()),
             warnings: Vec::new(),
             headers: Vec::new(),
+            media: None,
             revision: 0,
         }
     }

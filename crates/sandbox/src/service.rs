@@ -16,7 +16,7 @@ use http_body_util::{BodyExt, Full, StreamBody};
 
 use crate::auth::impersonation;
 use crate::core::Core;
-use crate::negotiate::{Form, Media};
+use crate::negotiate::{Form, Kinds, Media, STREAMED};
 use crate::reply::{Content, Reply};
 use crate::request::{ApiRequest, Query, User};
 use crate::status_error::ApiError;
@@ -29,6 +29,11 @@ pub type ResponseBody = UnsyncBoxBody<Bytes, Infallible>;
 const BODY_LIMIT: usize = 3 * 1024 * 1024;
 /// How long a client may take to send its body: one that stops half-way holds no task for ever.
 const BODY_TIME: Duration = Duration::from_secs(60);
+
+/// Bodies that are larger are compressed for who accepts that, as kube-apiserver does.
+const GZIP_FROM: usize = 128 * 1024;
+const JSON: &str = "application/json";
+const PROTOBUF: &str = "application/vnd.kubernetes.protobuf";
 
 /// A handle on the API of one server; a clone talks to the same server.
 ///
@@ -89,15 +94,8 @@ impl Service {
         B::Error: std::fmt::Display,
     {
         let (parts, body) = request.into_parts();
-        let form = Form::accept(
-            parts
-                .headers
-                .get(header::ACCEPT)
-                .and_then(|value| value.to_str().ok())
-                .unwrap_or_default(),
-        );
         let query = Query::parse(parts.uri.query().unwrap_or_default());
-        let pretty = query.flag("pretty") || form.as_ref().is_ok_and(|form| form.pretty);
+        let writing = Writing::of(&parts.headers, &query);
         let is_head = parts.method == Method::HEAD;
         let user = self.user(&parts.headers);
         let body = match &user {
@@ -118,8 +116,7 @@ impl Service {
             }
             Err(error) => Reply::from(error),
         };
-        let media = form.map_or(Media::Json, |form| form.media);
-        self.respond(reply, media, pretty, is_head)
+        self.respond(reply, writing, is_head)
     }
 
     async fn answer(&self, request: &ApiRequest) -> Reply {
@@ -135,30 +132,41 @@ impl Service {
     fn respond(
         &self,
         reply: Reply,
-        media: Media,
-        pretty: bool,
+        mut writing: Writing,
         is_head: bool,
     ) -> Response<ResponseBody> {
-        let (media_type, body) = match reply.content {
-            Content::Json(json) if media == Media::Yaml => {
-                ("application/yaml", whole(codec::json_to_yaml(&json)))
+        writing.media = reply.media.unwrap_or(writing.media);
+        let (media_type, text, plan) = match reply.content {
+            Content::Json(json) => {
+                let (media_type, text) = writing.object(json);
+                (media_type, text, None)
             }
-            Content::Json(json) if pretty => ("application/json", whole(codec::indent(&json))),
-            Content::Json(json) => ("application/json", whole(json)),
-            Content::Typed(media_type, body) => (media_type, whole(body)),
-            Content::Watch(plan) => {
+            Content::Typed(media_type, body) => (media_type, body, None),
+            Content::Watch(plan) if writing.media == Media::Protobuf => {
+                (STREAMED[1], Bytes::new(), Some(plan))
+            }
+            Content::Watch(plan) => (JSON, Bytes::new(), Some(plan)),
+        };
+        let packed = writing.gzip && text.len() > GZIP_FROM;
+        let body = match plan {
+            _ if is_head => whole(Bytes::new()),
+            Some(plan) => {
                 let lines = watch::stream(Arc::clone(&self.core), *plan);
                 let frames = lines.map(|line| Ok::<_, Infallible>(Frame::data(line)));
-                let body = BodyExt::boxed_unsync(StreamBody::new(frames));
-                ("application/json", body)
+                BodyExt::boxed_unsync(StreamBody::new(frames))
             }
+            None if packed => whole(codec::gzip(&text)),
+            None => whole(text),
         };
-        let body = if is_head { whole(Bytes::new()) } else { body };
         let mut response = Response::new(body);
         *response.status_mut() =
             StatusCode::from_u16(reply.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type));
+        if packed {
+            headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+            headers.insert(header::VARY, HeaderValue::from_static("Accept-Encoding"));
+        }
         headers.insert(
             header::CACHE_CONTROL,
             HeaderValue::from_static("no-cache, private"),
@@ -178,6 +186,53 @@ impl Service {
             }
         }
         response
+    }
+}
+
+/// How a client wants texts written.
+#[derive(Clone, Copy)]
+struct Writing {
+    media: Media,
+    pretty: bool,
+    gzip: bool,
+}
+
+impl Writing {
+    fn of(headers: &HeaderMap, query: &Query) -> Self {
+        let text = |name| {
+            let value = headers.get(name).and_then(|value| value.to_str().ok());
+            value.unwrap_or_default()
+        };
+        let accept = text(header::ACCEPT);
+        let form = Form::accept(accept, Kinds::BuiltIn);
+        // People are shown indented text, programs are not.
+        let agent = text(header::USER_AGENT);
+        let people = ["curl", "Wget", "Mozilla/5.0"];
+        let by_people = people.iter().any(|program| agent.starts_with(program));
+        let pretty = if query.has("pretty") {
+            query.flag("pretty")
+        } else {
+            form.is_ok_and(|form| form.pretty) || by_people
+        };
+        let mut encodings = text(header::ACCEPT_ENCODING).split(',');
+        Writing {
+            media: Form::media_of(accept),
+            pretty,
+            gzip: encodings.any(|encoding| encoding.trim() == "gzip"),
+        }
+    }
+
+    /// An object's JSON in the form that is wanted; JSON where it has no other.
+    fn object(self, json: Bytes) -> (&'static str, Bytes) {
+        match self.media {
+            Media::Yaml => ("application/yaml", codec::json_to_yaml(&json)),
+            Media::Protobuf => match codec::json_to_protobuf(&json) {
+                Some(body) => (PROTOBUF, body),
+                None => (JSON, json),
+            },
+            Media::Json if self.pretty => (JSON, codec::indent(&json)),
+            Media::Json => (JSON, json),
+        }
     }
 }
 

@@ -10,12 +10,12 @@ use tokio::time::Instant;
 use yaml::{Map, Value};
 
 use crate::core::Core;
-use crate::negotiate::Shape;
+use crate::negotiate::{Media, Shape};
 use crate::registry::Resource;
 use crate::selector::Selector;
 use crate::status_error::ApiError;
 use crate::store::{Cursor, Event, EventKind, Stored};
-use crate::{codec, render, table};
+use crate::{codec, protobuf, render, table};
 
 /// Events that are read from the store at once: bounds the memory of one watcher.
 const BATCH: usize = 256;
@@ -26,6 +26,7 @@ const BOOKMARK_PERIOD: Duration = Duration::from_secs(60);
 pub(crate) struct WatchPlan {
     pub(crate) resource: Arc<Resource>,
     pub(crate) shape: Shape,
+    pub(crate) media: Media,
     /// What the rows of a table carry.
     pub(crate) include: table::Include,
     pub(crate) selector: Selector,
@@ -108,7 +109,7 @@ impl Watcher {
         let mut cursor = match &self.plan.cursor {
             Ok(cursor) => cursor.clone(),
             Err((asked, oldest)) => {
-                let line = expired(*asked, *oldest);
+                let line = expired(self.plan.media, *asked, *oldest);
                 self.ready.push_back(line);
                 self.done = true;
                 return;
@@ -136,7 +137,7 @@ impl Watcher {
             }
             Ok(None) => self.done = true,
             Err(compacted) => {
-                let line = expired(0, compacted.oldest);
+                let line = expired(self.plan.media, 0, compacted.oldest);
                 self.ready.push_back(line);
                 self.done = true;
             }
@@ -193,13 +194,12 @@ impl Watcher {
     }
 
     fn line(&mut self, kind: &str, stored: &Arc<Stored>) -> Bytes {
-        let mut out = Vec::with_capacity(stored.json.len() + 128);
-        out.extend_from_slice(b"{\"type\":\"");
-        out.extend_from_slice(kind.as_bytes());
-        out.extend_from_slice(b"\",\"object\":");
+        let mut object = Vec::with_capacity(stored.json.len() + 128);
         match self.plan.shape {
-            Shape::Object => render::push_object(&mut out, &self.plan.resource, stored),
-            Shape::Partial => out.extend_from_slice(&codec::to_vec(&render::partial(stored))),
+            Shape::Object => render::push_object(&mut object, &self.plan.resource, stored),
+            Shape::Partial | Shape::PartialList => {
+                object.extend_from_slice(&codec::to_vec(&render::partial(stored)));
+            }
             Shape::Table => {
                 let columns = if self.rows_sent {
                     table::Columns::Known
@@ -212,11 +212,10 @@ impl Watcher {
                     columns,
                     now: jiff::Timestamp::now(),
                 };
-                out.extend_from_slice(&table::event(&self.plan.resource, rows, stored));
+                object.extend_from_slice(&table::event(&self.plan.resource, rows, stored));
             }
         }
-        out.extend_from_slice(b"}\n");
-        Bytes::from(out)
+        event(self.plan.media, kind, &object)
     }
 
     fn bookmark(&self, revision: u64, ends_initial: bool) -> Bytes {
@@ -232,7 +231,7 @@ impl Watcher {
                 self.plan.resource.api_version(),
                 self.plan.resource.kind.to_string(),
             ),
-            Shape::Partial => (
+            Shape::Partial | Shape::PartialList => (
                 "meta.k8s.io/v1".to_owned(),
                 "PartialObjectMetadata".to_owned(),
             ),
@@ -243,18 +242,28 @@ impl Watcher {
             ("kind", kind.into()),
             ("metadata", metadata.into()),
         ]));
-        event_line("BOOKMARK", object)
+        event(self.plan.media, "BOOKMARK", &codec::to_vec(&object))
     }
 }
 
-fn event_line(kind: &str, object: Value) -> Bytes {
-    let event = Value::Map(Map::from([("type", kind.into()), ("object", object)]));
-    let mut out = codec::to_vec(&event);
-    out.push(b'\n');
-    Bytes::from(out)
+/// One event in the stream: a line of JSON, or a message with its length.
+fn event(media: Media, kind: &str, object: &[u8]) -> Bytes {
+    if media == Media::Protobuf
+        && let Ok(value) = codec::parse(object)
+        && let Some(frame) = protobuf::frame(kind, &value)
+    {
+        return frame.into();
+    }
+    let mut out = Vec::with_capacity(object.len() + 32);
+    out.extend_from_slice(b"{\"type\":\"");
+    out.extend_from_slice(kind.as_bytes());
+    out.extend_from_slice(b"\",\"object\":");
+    out.extend_from_slice(object);
+    out.extend_from_slice(b"}\n");
+    out.into()
 }
 
-fn expired(asked: u64, oldest: u64) -> Bytes {
+fn expired(media: Media, asked: u64, oldest: u64) -> Bytes {
     let error = ApiError::expired(format!("too old resource version: {asked} ({oldest})"));
-    event_line("ERROR", error.status())
+    event(media, "ERROR", &codec::to_vec(&error.status()))
 }

@@ -14,6 +14,7 @@ use crate::core::Call;
 use crate::registry::Resource;
 use crate::render::{self, ListMeta};
 use crate::request::ApiRequest;
+use crate::status_error::ApiError;
 use crate::store::Stored;
 
 /// What a row carries besides its cells.
@@ -48,6 +49,22 @@ pub(crate) struct Rows {
     pub(crate) include: Include,
     pub(crate) columns: Columns,
     pub(crate) now: Timestamp,
+}
+
+/// Checks what a request says about rows.
+///
+/// # Errors
+/// 400 when `includeObject` is none of the known words.
+pub(crate) fn check_options(request: &ApiRequest) -> Result<(), ApiError> {
+    let include = request.query.get("includeObject");
+    if matches!(include, "" | "None" | "Metadata" | "Object") {
+        return Ok(());
+    }
+    Err(ApiError::bad_request(format!(
+        "Unable to convert to Table as requested: includeObject: Invalid value: {}: must be \
+         'Metadata', 'Object', 'None', or empty",
+        crate::status_error::quoted(include)
+    )))
 }
 
 /// The text of a Table.

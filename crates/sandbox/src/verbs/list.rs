@@ -8,7 +8,7 @@ use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use yaml::{Map, Value};
 
 use crate::core::Call;
-use crate::negotiate::Shape;
+use crate::negotiate::{Media, STREAMED, Shape};
 use crate::render::{self, ListMeta};
 use crate::reply::Reply;
 use crate::selector::Selector;
@@ -19,6 +19,7 @@ use crate::watch::{Initial, WatchPlan};
 use kinds::FieldError;
 
 use super::read::parse_revision;
+use super::{go_type, not_acceptable};
 
 /// A watch without a time limit of its own ends after this: so that no connection lives for ever.
 const DEFAULT_WATCH: Duration = Duration::from_secs(1800);
@@ -28,7 +29,13 @@ pub(crate) fn list(call: &Call<'_>) -> Result<Reply, ApiError> {
     let (meta, objects) = select(call)?;
     let body = match call.form.shape {
         Shape::Object => render::list(&call.resource, &meta, &objects),
-        Shape::Partial => render::partial_list(&meta, &objects),
+        Shape::PartialList => render::partial_list(&meta, &objects),
+        Shape::Partial => {
+            let list = format!("{}List", go_type(&call.resource));
+            return Err(not_acceptable(&format!(
+                "you requested PartialObjectMetadata, but the requested object is a list ({list})"
+            )));
+        }
         Shape::Table => table::table(call, &meta, &objects),
     };
     Ok(Reply::json(200, body))
@@ -277,6 +284,9 @@ fn check_options(call: &Call<'_>, watch: bool) -> Result<(), ApiError> {
 pub(crate) fn watch(call: &Call<'_>) -> Result<Reply, ApiError> {
     let query = &call.request.query;
     let timeout = query.number("timeoutSeconds")?;
+    if call.form.media == Media::Yaml {
+        return Err(ApiError::not_acceptable(&STREAMED));
+    }
     let mut selector = selector(call)?;
     if !call.name().is_empty() {
         selector = selector.with_name(call.name());
@@ -319,6 +329,7 @@ pub(crate) fn watch(call: &Call<'_>) -> Result<Reply, ApiError> {
     Ok(Reply::watch(WatchPlan {
         resource: Arc::clone(&call.resource),
         shape: call.form.shape,
+        media: call.form.media,
         include: table::Include::of(call.request),
         selector,
         namespace,

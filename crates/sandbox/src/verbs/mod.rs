@@ -20,6 +20,7 @@ use yaml::Value;
 
 use crate::core::Call;
 use crate::negotiate::Shape;
+use crate::registry::Resource;
 use crate::reply::Reply;
 use crate::status_error::ApiError;
 use crate::store::Stored;
@@ -80,6 +81,7 @@ impl Call<'_> {
 /// One object in the shape that the client wants.
 pub(crate) fn object_reply(call: &Call<'_>, status: u16, stored: &Arc<Stored>) -> Reply {
     let json = match call.form.shape {
+        Shape::PartialList => return no_list(call),
         Shape::Object => render::object(&call.resource, stored),
         Shape::Partial => codec::to_vec(&render::partial(stored)),
         Shape::Table => {
@@ -98,7 +100,29 @@ pub(crate) fn value_reply(call: &Call<'_>, status: u16, value: Value) -> Reply {
     let mut value = crate::convert::from_storage(&call.resource, value);
     render::type_meta(&mut value, &call.resource);
     match call.form.shape {
+        Shape::PartialList => no_list(call),
         Shape::Partial => Reply::value(status, &render::partial_of(&value)),
         Shape::Object | Shape::Table => Reply::value(status, &value),
     }
+}
+
+/// The answer to who wants one object as a list.
+fn no_list(call: &Call<'_>) -> Reply {
+    let kind = go_type(&call.resource);
+    Reply::from(not_acceptable(&format!(
+        "you requested PartialObjectMetadataList, but the requested object is not a list ({kind})"
+    )))
+}
+
+pub(crate) fn not_acceptable(why: &str) -> ApiError {
+    ApiError::new(406, "NotAcceptable", why)
+}
+
+/// The Go type that the real server keeps objects of a resource in, as its messages name it.
+pub(crate) fn go_type(resource: &Resource) -> String {
+    if resource.custom.is_some() {
+        return "*unstructured.Unstructured".to_owned();
+    }
+    let package = crate::decode::internal_package(&resource.group);
+    format!("*{package}.{}", resource.kind)
 }

@@ -1,71 +1,8 @@
-//! Bodies in Kubernetes' protobuf form, which kubectl's generators send for built-in kinds.
-//!
-//! The field numbers are data; the wire format is read here. Answers are JSON: every client that
-//! sends protobuf accepts that too.
-
-use std::collections::HashMap;
-use std::sync::OnceLock;
+//! Messages to trees.
 
 use yaml::{Map, Value};
 
-/// What every body starts with.
-const MAGIC: &[u8] = b"k8s\0";
-/// Messages in messages deeper than this are refused.
-const MAX_DEPTH: usize = 64;
-
-/// One member of a message.
-struct Member {
-    number: u64,
-    name: &'static str,
-    form: Form,
-    ty: &'static str,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Form {
-    One,
-    Many,
-    /// Text to a value.
-    Map,
-    /// The members stand in the message that holds it.
-    Inlined,
-}
-
-type Table = HashMap<&'static str, Vec<Member>>;
-
-fn table() -> &'static Table {
-    static TABLE: OnceLock<Table> = OnceLock::new();
-    TABLE.get_or_init(|| {
-        let mut table = Table::new();
-        let mut current = "";
-        for line in include_str!("../data/protobuf.txt").lines() {
-            let Some(rest) = line.strip_prefix(' ') else {
-                current = line;
-                continue;
-            };
-            let mut parts = rest.split(' ');
-            let (Some(number), Some(name), Some(ty)) = (parts.next(), parts.next(), parts.next())
-            else {
-                continue;
-            };
-            let (form, ty) = match ty.as_bytes().first() {
-                Some(b'*') => (Form::Many, &ty[1..]),
-                Some(b'%') => (Form::Map, &ty[1..]),
-                Some(b'^') => (Form::Inlined, &ty[1..]),
-                _ => (Form::One, ty),
-            };
-            if let Ok(number) = number.parse() {
-                table.entry(current).or_default().push(Member {
-                    number,
-                    name,
-                    form,
-                    ty,
-                });
-            }
-        }
-        table
-    })
-}
+use super::{Form, MAGIC, MAX_DEPTH, message_name, table};
 
 /// A value on the wire.
 enum Wire<'a> {
@@ -158,17 +95,6 @@ pub(crate) fn parse(body: &[u8]) -> Result<Value, String> {
 
 fn text_of(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
-}
-
-/// The message of a kind: `apps.v1.Deployment`.
-fn message_name(api_version: &str, kind: &str) -> String {
-    let (group, version) = api_version.split_once('/').unwrap_or(("core", api_version));
-    let package = match kind {
-        "DeleteOptions" | "PatchOptions" | "CreateOptions" | "UpdateOptions" => "meta",
-        _ => group.split('.').next().unwrap_or_default(),
-    };
-    let version = if package == "meta" { "v1" } else { version };
-    format!("{package}.{version}.{kind}")
 }
 
 fn read(name: &str, bytes: &[u8], map: &mut Map, depth: usize) -> Option<()> {
@@ -300,6 +226,9 @@ fn message_value(name: &str, bytes: &[u8], depth: usize) -> Option<Value> {
                     .unwrap_or_default(),
             )
         }
+        "apiextensions.v1.JSONSchemaPropsOrBool" => schema_or_bool(bytes, depth),
+        "apiextensions.v1.JSONSchemaPropsOrArray" => schema_or_list(bytes, SCHEMA, depth),
+        "apiextensions.v1.JSONSchemaPropsOrStringArray" => schema_or_list(bytes, "string", depth),
         _ if name.ends_with(".ExtraValue") || name.ends_with(".Verbs") => {
             let mut map = Map::new();
             read(name, bytes, &mut map, depth + 1)?;
@@ -311,6 +240,34 @@ fn message_value(name: &str, bytes: &[u8], depth: usize) -> Option<Value> {
             Some(map.into())
         }
     }
+}
+
+const SCHEMA: &str = "apiextensions.v1.JSONSchemaProps";
+
+/// A schema, or whether there may be anything.
+fn schema_or_bool(bytes: &[u8], depth: usize) -> Option<Value> {
+    let mut found = Value::from(false);
+    for (number, wire) in fields(bytes)? {
+        match (number, &wire) {
+            (1, Wire::Number(number)) => found = (*number != 0).into(),
+            (2, _) => return value(SCHEMA, &wire, depth + 1),
+            _ => {}
+        }
+    }
+    Some(found)
+}
+
+/// One schema, or a list of `item`s.
+fn schema_or_list(bytes: &[u8], item: &str, depth: usize) -> Option<Value> {
+    let mut list = Vec::new();
+    for (number, wire) in fields(bytes)? {
+        match number {
+            1 => return value(SCHEMA, &wire, depth + 1),
+            2 => list.push(value(item, &wire, depth + 1)?),
+            _ => {}
+        }
+    }
+    Some(list.into())
 }
 
 #[cfg(test)]
