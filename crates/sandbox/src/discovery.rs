@@ -159,7 +159,10 @@ fn wanted(request: &ApiRequest) -> Result<Wanted, ApiError> {
                 return Ok(Wanted::Aggregated);
             }
             "" => return Ok(Wanted::Plain),
-            "application/json" | "*/*" | "application/*" | "application/yaml"
+            "application/json"
+            | "*/*"
+            | "application/*"
+            | "application/yaml"
             | "application/vnd.kubernetes.protobuf"
                 if !rest.iter().any(|parameter| parameter.starts_with("as=")) =>
             {
@@ -278,7 +281,8 @@ pub(crate) fn resources(
             Ok(Reply::page_not_found())
         };
     };
-    Form::accept(request.header("accept"), Kinds::BuiltIn).map_err(|refusal| refusal.error(&PRODUCED))?;
+    Form::accept(request.header("accept"), Kinds::BuiltIn)
+        .map_err(|refusal| refusal.error(&PRODUCED))?;
     let mut entries = Vec::new();
     for resource in &found.resources {
         if !resource.verbs.is_empty() {

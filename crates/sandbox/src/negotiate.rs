@@ -119,7 +119,8 @@ impl<'a> Clause<'a> {
         };
         let shape = self.shape(media)?;
         // Custom objects have no message, their metadata has.
-        let writable = kinds == Kinds::BuiltIn || media != Media::Protobuf || shape != Shape::Object;
+        let writable =
+            kinds == Kinds::BuiltIn || media != Media::Protobuf || shape != Shape::Object;
         Some(Form {
             media,
             shape,
@@ -159,7 +160,8 @@ impl Form {
             return Ok(Self::PLAIN);
         }
         let mut clauses: Vec<Clause<'_>> = header.split(',').map(Clause::parse).collect();
-        let routed = |clause: &Clause<'_>| clause.media == "*/*" || PRODUCED.contains(&clause.media);
+        let routed =
+            |clause: &Clause<'_>| clause.media == "*/*" || PRODUCED.contains(&clause.media);
         if !clauses.iter().any(routed) {
             return Err(Refusal::Media);
         }

@@ -129,12 +129,7 @@ impl Service {
         reply
     }
 
-    fn respond(
-        &self,
-        reply: Reply,
-        mut writing: Writing,
-        is_head: bool,
-    ) -> Response<ResponseBody> {
+    fn respond(&self, reply: Reply, mut writing: Writing, is_head: bool) -> Response<ResponseBody> {
         writing.media = reply.media.unwrap_or(writing.media);
         let (media_type, text, plan) = match reply.content {
             Content::Json(json) => {

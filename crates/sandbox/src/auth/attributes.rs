@@ -3,7 +3,8 @@
 use http::Method;
 
 use crate::request::{ApiRequest, Route};
-use crate::status_error::{About, ApiError, Details, quoted};
+use crate::status_error::{About, ApiError, Details};
+use kinds::quoted;
 
 /// One action on one thing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

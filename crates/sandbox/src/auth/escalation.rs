@@ -8,7 +8,8 @@ use super::rbac::{GROUP, Policy};
 use super::rules::{Rule, missing, quoted_list};
 use crate::core::Call;
 use crate::meta;
-use crate::status_error::{About, ApiError, quoted};
+use crate::status_error::{About, ApiError};
+use kinds::quoted;
 
 /// Checks a new state of a role or binding; other kinds pass. `old` is what an update replaces.
 ///

@@ -161,10 +161,7 @@ impl Rule {
 
 /// A list of texts as Go's `%q` prints it, with its space or another separator.
 pub(crate) fn quoted_list(words: &[String], separator: &str) -> String {
-    let words: Vec<String> = words
-        .iter()
-        .map(|word| crate::status_error::quoted(word))
-        .collect();
+    let words: Vec<String> = words.iter().map(|word| kinds::quoted(word)).collect();
     format!("[{}]", words.join(separator))
 }
 

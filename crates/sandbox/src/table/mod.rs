@@ -63,7 +63,7 @@ pub(crate) fn check_options(request: &ApiRequest) -> Result<(), ApiError> {
     Err(ApiError::bad_request(format!(
         "Unable to convert to Table as requested: includeObject: Invalid value: {}: must be \
          'Metadata', 'Object', 'None', or empty",
-        crate::status_error::quoted(include)
+        kinds::quoted(include)
     )))
 }
 

@@ -10,8 +10,9 @@ use crate::core::Call;
 use crate::decode::{self, Decoded};
 use crate::reply::Reply;
 use crate::request::User;
-use crate::status_error::{About, ApiError, FieldError};
+use crate::status_error::{About, ApiError};
 use crate::{meta, ownership, render};
+use kinds::FieldError;
 use life::clock;
 
 /// Answers a review; `None` for resources that are stored.

@@ -10,10 +10,11 @@ use crate::decode::{self, Decoded};
 use crate::meta;
 use crate::registry::Resource;
 use crate::reply::Reply;
-use crate::status_error::{About, ApiError, FieldError};
+use crate::status_error::{About, ApiError};
 use crate::store::Collection;
 use crate::strategy::Context;
 use crate::{ownership, render};
+use kinds::FieldError;
 use life::clock;
 
 use super::read;
