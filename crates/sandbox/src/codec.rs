@@ -6,7 +6,7 @@ use bytes::Bytes;
 use flate2::Compression;
 use yaml::{Value, json};
 
-use crate::protobuf;
+use crate::{go_json, protobuf};
 
 /// Reads one JSON value.
 ///
@@ -21,24 +21,33 @@ pub(crate) fn parse(text: &[u8]) -> Result<Value, String> {
 /// # Errors
 /// What is wrong with the text.
 pub(crate) fn parse_json(text: &[u8]) -> Result<Value, String> {
-    parse(text).map_err(|error| {
-        let unfinished = serde_json::from_slice::<serde::de::IgnoredAny>(text)
-            .is_err_and(|error| error.is_eof());
-        if unfinished {
-            "unexpected end of JSON input".to_owned()
-        } else {
-            error
-        }
-    })
+    parse(text).map_err(|error| go_json::syntax_error(text).unwrap_or(error))
 }
 
-/// Reads the YAML of a client.
+/// Reads the YAML of a client, and tells the keys that are given again.
 ///
 /// # Errors
-/// What is wrong with the text.
-pub(crate) fn parse_yaml(text: &[u8]) -> Result<Value, String> {
+/// What is wrong with the text, in the words of Go's decoder.
+pub(crate) fn parse_yaml(text: &[u8]) -> Result<(Value, Vec<String>), String> {
     let text = std::str::from_utf8(text).map_err(|_invalid| "yaml: invalid UTF-8".to_owned())?;
-    yaml::parse_str(text).map_err(|error| error.to_string())
+    let (documents, warnings) =
+        yaml::parse_documents(text, yaml::Mode::GoYaml2).map_err(|error| error.go_text())?;
+    let repeated = warnings
+        .iter()
+        .filter_map(|warning| match &warning.oddity {
+            yaml::Oddity::RepeatedKey(key) => Some(format!(
+                "line {}: key {} already set in map",
+                warning.position.line,
+                kinds::quoted(key)
+            )),
+            yaml::Oddity::IgnoredText => None,
+        })
+        .collect();
+    let first = documents.into_iter().next();
+    Ok((
+        first.map(|document| document.value).unwrap_or_default(),
+        repeated,
+    ))
 }
 
 /// Compact JSON with sorted keys.

@@ -164,9 +164,23 @@ impl Core {
             form,
             now,
         };
-        let mut reply = verbs::answer(&call)?;
+        let mut reply = verbs::answer(&call).unwrap_or_else(Reply::from);
         reply.media = Some(form.media);
+        if let Some(warning) = deprecation(resource) {
+            reply.warnings.insert(0, warning.to_owned());
+        }
         Ok(reply)
+    }
+}
+
+/// What clients are told about a version that will go.
+fn deprecation(resource: &Resource) -> Option<&'static str> {
+    match (resource.group.as_str(), resource.plural.as_str()) {
+        ("", "endpoints") => {
+            Some("v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice")
+        }
+        ("", "componentstatuses") => Some("v1 ComponentStatus is deprecated in v1.19+"),
+        _ => None,
     }
 }
 

@@ -6,7 +6,7 @@ use crate::codec;
 use crate::core::Call;
 use crate::negotiate::PRODUCED;
 use crate::status_error::ApiError;
-use crate::{protobuf, typing};
+use crate::{go_json, protobuf, typing};
 
 /// A decoded body, without `apiVersion` and `kind`.
 pub(crate) struct Decoded {
@@ -35,23 +35,59 @@ fn text(call: &Call<'_>) -> Result<Text, ApiError> {
     }
 }
 
+/// Keys that a body gives again.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Repeated {
+    /// One text for each.
+    pub(crate) told: Vec<String>,
+    /// What a strict decoder says of all of them; empty when there are none.
+    pub(crate) strict: String,
+}
+
 /// The body as an object of the call's resource.
 ///
 /// # Errors
 /// 400 and 415 as the real server gives them.
 pub(crate) fn object(call: &Call<'_>) -> Result<Decoded, ApiError> {
     let kind = call.resource.kind.clone();
-    let Decoded {
-        mut value,
-        warnings,
-    } = parse(call, &kind)?;
+    let Decoded { mut value, .. } = parse(call, &kind)?;
     check_type(call, &value)?;
     let map = value.map_at_mut(&[]);
     map.remove("apiVersion");
     map.remove("kind");
-    let mut warnings = warnings;
-    typing::check(call, &mut value, &mut warnings, typing::Source::Body)?;
+    let repeated = repeated(call)?;
+    let mut warnings = Vec::new();
+    let source = typing::Source::Body(&repeated);
+    typing::check(call, &mut value, &mut warnings, source)?;
     Ok(Decoded { value, warnings })
+}
+
+fn repeated(call: &Call<'_>) -> Result<Repeated, ApiError> {
+    let body = &call.request.body;
+    if call.request.query.get("fieldValidation") == "Ignore" {
+        return Ok(Repeated::default());
+    }
+    Ok(match text(call)? {
+        Text::Json => {
+            let told: Vec<String> = go_json::duplicates(body)
+                .iter()
+                .map(|path| format!("duplicate field {}", kinds::quoted(path)))
+                .collect();
+            Repeated {
+                strict: told.join(", "),
+                told,
+            }
+        }
+        Text::Yaml => {
+            let (_, told) = codec::parse_yaml(body).unwrap_or_default();
+            let strict = match told.as_slice() {
+                [] => String::new(),
+                lines => format!("yaml: unmarshal errors:\n  {}", lines.join("\n  ")),
+            };
+            Repeated { told, strict }
+        }
+        Text::Protobuf => Repeated::default(),
+    })
 }
 
 /// The body as an object of any kind, such as a Scale or a Binding.
@@ -77,25 +113,22 @@ pub(crate) fn delete_options(call: &Call<'_>) -> Result<Option<Value>, ApiError>
 fn parse(call: &Call<'_>, kind: &str) -> Result<Decoded, ApiError> {
     let body = &call.request.body;
     let unrecognized = |why: &str| {
-        let shown = if body.is_empty() {
-            "<empty>".to_owned()
-        } else if body
-            .iter()
-            .all(|byte| byte.is_ascii_graphic() || b" \n\t\r".contains(byte))
-            && body.first() == Some(&b'{')
-        {
-            String::from_utf8_lossy(body).into_owned()
-        } else {
-            body.iter().map(|byte| format!("{byte:02x}")).collect()
-        };
         ApiError::bad_request(format!(
-            "the object provided is unrecognized (must be of type {kind}): couldn't get \
-             version/kind; json parse error: {why} ({shown})"
+            "the object provided is unrecognized (must be of type {kind}): {why} ({})",
+            summary(body)
+        ))
+    };
+    let no_json = |why: &str| {
+        unrecognized(&format!(
+            "couldn't get version/kind; json parse error: {why}"
         ))
     };
     let value = match text(call)? {
-        Text::Json => codec::parse_json(body).map_err(|why| unrecognized(&why))?,
-        Text::Yaml => codec::parse_yaml(body).map_err(|why| unrecognized(&why))?,
+        Text::Json => codec::parse_json(body).map_err(|why| no_json(&why))?,
+        Text::Yaml => {
+            let (value, _) = codec::parse_yaml(body).map_err(|why| unrecognized(&why))?;
+            value
+        }
         Text::Protobuf => protobuf::parse(body).map_err(ApiError::bad_request)?,
     };
     match value {
@@ -107,11 +140,27 @@ fn parse(call: &Call<'_>, kind: &str) -> Result<Decoded, ApiError> {
             value: Value::Map(yaml::Map::new()),
             warnings: Vec::new(),
         }),
-        other => Err(unrecognized(&format!(
+        other => Err(no_json(&format!(
             "json: cannot unmarshal {} into Go value of type struct {{ APIVersion string \
              \"json:\\\"apiVersion,omitempty\\\"\"; Kind string \"json:\\\"kind,omitempty\\\"\" }}",
             other.kind()
         ))),
+    }
+}
+
+/// The beginning of a body, as messages show it.
+fn summary(body: &[u8]) -> String {
+    const SHOWN: usize = 30;
+    let start = body.get(..SHOWN).unwrap_or(body);
+    let text = match body.first() {
+        None => return "<empty>".to_owned(),
+        Some(b'{') => String::from_utf8_lossy(start).into_owned(),
+        Some(_) => start.iter().map(|byte| format!("{byte:02x}")).collect(),
+    };
+    if body.len() > SHOWN {
+        format!("{text} ...")
+    } else {
+        text
     }
 }
 

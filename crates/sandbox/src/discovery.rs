@@ -327,9 +327,17 @@ fn resource_entry(resource: &Resource) -> Value {
     entry.into()
 }
 
+/// Kinds that a real server still keeps in an older version than the one it serves.
+const KEPT_AS_V1BETA1: [(&str, &str); 2] = [
+    ("storage.k8s.io", "volumeattributesclasses"),
+    ("apiextensions.k8s.io", "customresourcedefinitions"),
+];
+
 /// The first bytes of a hash of the version in which objects are kept.
 fn storage_hash(resource: &Resource) -> String {
-    let text = if resource.storage.contains('/') {
+    let text = if KEPT_AS_V1BETA1.contains(&(&resource.group, &resource.plural)) {
+        format!("{}/v1beta1/{}", resource.group, resource.kind)
+    } else if resource.storage.contains('/') {
         format!("{}/{}", resource.storage, resource.kind)
     } else {
         format!("/{}/{}", resource.storage, resource.kind)

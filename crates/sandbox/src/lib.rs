@@ -16,6 +16,7 @@ mod custom;
 mod decode;
 mod discovery;
 mod error;
+mod go_json;
 mod kubeconfig;
 mod meta;
 mod negotiate;

@@ -81,6 +81,21 @@ fn track(
     let old = old.cloned().map(typed);
     let new = typed(std::mem::take(value));
     *value = untyped(fields::track(old.as_ref(), new, &schema(context), &writer));
+    if context.subresource == Some(SCALE) {
+        without_times_of_scale(value);
+    }
+}
+
+const SCALE: &str = "scale";
+
+/// What was written through a Scale has no time: a Scale has no place for it.
+fn without_times_of_scale(value: &mut Value) {
+    let entries = value.map_at_mut(&["metadata"]).get_mut("managedFields");
+    for entry in entries.and_then(Value::as_list_mut).into_iter().flatten() {
+        if entry.get("subresource").and_then(Value::as_str) == Some(SCALE) {
+            entry.map_at_mut(&[]).remove("time");
+        }
+    }
 }
 
 fn untyped(mut value: Value) -> Value {

@@ -7,17 +7,22 @@ use manifest::schema::Schema;
 use yaml::Value;
 
 use crate::core::{Call, Core};
+use crate::decode::Repeated;
 use crate::registry::Resource;
 use crate::status_error::{About, ApiError};
 use kinds::{FieldError, quoted};
 
 /// Where a tree comes from: errors are told in different words.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Source {
-    /// The body of a request.
-    Body,
-    /// The result of a patch.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Source<'a> {
+    /// The body of a request, with the keys that it repeats.
+    Body(&'a Repeated),
+    /// The result of a JSON or merge patch.
     Patch,
+    /// The result of this strategic merge patch.
+    Strategic(&'a Value),
+    /// What an applied configuration gives.
+    Applied,
 }
 
 /// The schema of a resource's objects.
@@ -49,76 +54,128 @@ pub(crate) fn check(
     call: &Call<'_>,
     value: &mut Value,
     warnings: &mut Vec<String>,
-    source: Source,
+    source: Source<'_>,
 ) -> Result<(), ApiError> {
+    // Other words were refused with the options.
     let validation = match call.request.query.get("fieldValidation") {
         "Ignore" => Validation::Ignore,
         "Strict" => Validation::Strict,
-        "" | "Warn" => Validation::Warn,
-        other => {
-            let about = About {
-                group: "meta.k8s.io",
-                kind: match call.request.method {
-                    http::Method::POST => "CreateOptions",
-                    http::Method::PUT => "UpdateOptions",
-                    _ => "PatchOptions",
-                },
-                name: "",
-            };
-            let error = FieldError::not_supported(
-                "fieldValidation",
-                &other.into(),
-                &["", "Ignore", "Strict", "Warn"],
-            );
-            return Err(ApiError::invalid(about, &[error]));
-        }
+        _ => Validation::Warn,
+    };
+    let repeated = match source {
+        Source::Body(repeated) => repeated,
+        Source::Patch | Source::Strategic(_) | Source::Applied => &Repeated::default(),
     };
     if call.resource.custom.is_some() {
-        return crate::custom::check(call, value, warnings, validation == Validation::Strict);
+        let strict = validation == Validation::Strict;
+        if strict && !repeated.strict.is_empty() {
+            let why = format!("strict decoding error: {}", repeated.strict);
+            return Err(refused(call, source, None, &why));
+        }
+        warnings.extend_from_slice(&repeated.told);
+        return crate::custom::check(call, value, warnings, strict);
     }
     let Some(schema) = schema(call.core, &call.resource) else {
         return Ok(());
     };
     let shown = (source == Source::Patch).then(|| value.clone());
-    let unknown = kinds::decode(call.resource.handle(), &schema, value)
-        .map_err(|why| refused(call, shown.as_ref(), &why))?;
-    if unknown.is_empty() {
-        return Ok(());
+    let mut unknown = kinds::decode(call.resource.handle(), &schema, value)
+        .map_err(|why| refused(call, source, shown.as_ref(), &why))?;
+    if matches!(source, Source::Strategic(_)) {
+        unknown.sort();
     }
-    let fields: Vec<String> = unknown
+    let fields = unknown
         .iter()
-        .map(|path| format!("unknown field {}", quoted(path)))
-        .collect();
+        .map(|path| format!("unknown field {}", quoted(path)));
     match validation {
         Validation::Ignore => {}
-        Validation::Warn => warnings.extend(fields),
+        Validation::Warn => {
+            warnings.extend_from_slice(&repeated.told);
+            warnings.extend(fields);
+        }
         Validation::Strict => {
-            let why = format!("strict decoding error: {}", fields.join(", "));
-            return Err(refused(call, shown.as_ref(), &why));
+            let told = Some(repeated.strict.clone()).filter(|told| !told.is_empty());
+            let told: Vec<String> = told.into_iter().chain(fields).collect();
+            if !told.is_empty() {
+                let why = format!("strict decoding error: {}", told.join(", "));
+                return Err(refused(call, source, shown.as_ref(), &why));
+            }
         }
     }
     Ok(())
 }
 
-fn refused(call: &Call<'_>, patched: Option<&Value>, why: &str) -> ApiError {
-    match patched {
-        Some(value) => {
+fn refused(call: &Call<'_>, source: Source<'_>, patched: Option<&Value>, why: &str) -> ApiError {
+    let invalid = |shown: String, why: &str| {
+        let error = FieldError::invalid("patch", &shown.into(), why);
+        let about = About {
+            group: "",
+            kind: "",
+            name: "",
+        };
+        ApiError::invalid(about, &[error])
+    };
+    match (source, patched) {
+        (Source::Strategic(patch), _) => invalid(go_map(patch), &converted(why)),
+        (_, Some(value)) => {
             let mut shown = value.clone();
             crate::render::type_meta(&mut shown, &call.resource);
-            let error = FieldError::invalid("patch", &crate::codec::to_string(&shown).into(), why);
-            let about = About {
-                group: "",
-                kind: "",
-                name: "",
-            };
-            ApiError::invalid(about, &[error])
+            invalid(crate::codec::to_string(&shown), why)
         }
-        None => {
+        (_, None) => {
             let kind = &call.resource.kind;
             let version = &call.resource.version;
             ApiError::bad_request(format!(
                 "{kind} in version \"{version}\" cannot be handled as a {kind}: {why}"
             ))
         }
+    }
+}
+
+/// A tree as Go prints a map with `%+v`.
+fn go_map(value: &Value) -> String {
+    match value {
+        Value::Map(map) => {
+            let members: Vec<String> = map
+                .iter()
+                .map(|(key, value)| format!("{key}:{}", go_map(value)))
+                .collect();
+            format!("map[{}]", members.join(" "))
+        }
+        Value::List(items) => {
+            let items: Vec<String> = items.iter().map(go_map).collect();
+            format!("[{}]", items.join(" "))
+        }
+        Value::String(text) => text.to_string(),
+        Value::Null => "<nil>".to_owned(),
+        other => crate::codec::to_string(other),
+    }
+}
+
+/// What the converter of trees says where the decoder of JSON says `why`: strategic merge patches
+/// are converted, never written as text.
+fn converted(why: &str) -> String {
+    let parts = why
+        .strip_prefix("json: cannot unmarshal ")
+        .and_then(|rest| rest.split_once(" into Go struct field "))
+        .and_then(|(found, rest)| Some((found, rest.split_once(" of type ")?.1)));
+    let Some((found, wanted)) = parts else {
+        return why.to_owned();
+    };
+    let found = match found.split(' ').next().unwrap_or_default() {
+        "object" => "map",
+        "array" => "slice",
+        "number" if found.contains('.') => "float64",
+        "number" => "int64",
+        other => other,
+    };
+    if wanted.starts_with("[]") {
+        format!("cannot restore slice from {found}")
+    } else if wanted.starts_with("map[") {
+        format!("cannot restore map from {found}")
+    } else if wanted.contains('.') {
+        format!("cannot restore struct from: {found}")
+    } else {
+        format!("cannot convert {found} to {wanted}")
     }
 }

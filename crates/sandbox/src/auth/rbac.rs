@@ -71,8 +71,10 @@ impl Policy {
                 policy.roles.insert(key, Rule::all_of(&role));
             }
         }
-        policy.cluster = read(store, "clusterrolebindings").map(binding).collect();
-        for binding in read(store, "rolebindings").map(binding) {
+        policy.cluster = read(store, "clusterrolebindings")
+            .map(|value| binding(&value))
+            .collect();
+        for binding in read(store, "rolebindings").map(|value| binding(&value)) {
             let namespace = binding.namespace.clone();
             policy
                 .namespaced
@@ -205,17 +207,17 @@ fn read(store: &Store, plural: &str) -> impl Iterator<Item = Value> {
     listing.objects.into_iter().map(|stored| stored.value())
 }
 
-fn binding(value: Value) -> Binding {
+fn binding(value: &Value) -> Binding {
     let text = |value: &Value, path: &[&str]| -> String {
         let text = value.at(path).and_then(Value::as_str);
         text.unwrap_or_default().to_owned()
     };
     let subjects = value.get("subjects").and_then(Value::as_list);
     Binding {
-        name: meta::name(&value).to_owned(),
-        namespace: meta::text(&value, "namespace").to_owned(),
-        role_kind: text(&value, &["roleRef", "kind"]),
-        role_name: text(&value, &["roleRef", "name"]),
+        name: meta::name(value).to_owned(),
+        namespace: meta::text(value, "namespace").to_owned(),
+        role_kind: text(value, &["roleRef", "kind"]),
+        role_name: text(value, &["roleRef", "name"]),
         subjects: subjects
             .unwrap_or_default()
             .iter()

@@ -5,18 +5,18 @@ use yaml::Value;
 
 use crate::core::Call;
 use crate::reply::Reply;
-use crate::status_error::{About, ApiError, Cause, Details};
+use crate::status_error::{ApiError, Cause, Details};
 use crate::strategy::Context;
 use crate::{convert, meta, ownership, render, typing};
-use kinds::FieldError;
 use life::clock;
 
 use super::create::{self, Writer};
+use super::options::Options;
 use super::update::{self, Part};
 
 /// Applies the configuration of the body; makes the object when it is not there.
 pub(crate) fn apply(call: &Call<'_>, part: Part) -> Result<Reply, ApiError> {
-    check_options(call)?;
+    Options::Apply.check(call)?;
     let config = configuration(call)?;
     let warnings = std::cell::RefCell::new(Vec::new());
     let exists = call
@@ -39,25 +39,13 @@ pub(crate) fn apply(call: &Call<'_>, part: Part) -> Result<Reply, ApiError> {
     Ok(reply.with_warnings(warnings.into_inner()))
 }
 
-fn check_options(call: &Call<'_>) -> Result<(), ApiError> {
-    if call.request.query.get("fieldManager").is_empty() {
-        let about = About {
-            group: "meta.k8s.io",
-            kind: "PatchOptions",
-            name: "",
-        };
-        let error = FieldError::required("fieldManager", "is required for apply patch");
-        return Err(ApiError::invalid(about, &[error]));
-    }
-    Ok(())
-}
-
 /// The body, checked to be about the object of the path.
 fn configuration(call: &Call<'_>) -> Result<Value, ApiError> {
     let text = String::from_utf8_lossy(&call.request.body);
     let mut config = yaml::parse_str(&text).map_err(|error| {
         ApiError::bad_request(format!(
-            "error decoding YAML: error converting YAML to JSON: {error}"
+            "error decoding YAML: error converting YAML to JSON: {}",
+            error.go_text()
         ))
     })?;
     match &config {
@@ -129,7 +117,7 @@ fn merged(
     let map = value.map_at_mut(&[]);
     map.remove("apiVersion");
     map.remove("kind");
-    typing::check(call, &mut value, warnings, typing::Source::Body)?;
+    typing::check(call, &mut value, warnings, typing::Source::Applied)?;
     Ok(value)
 }
 

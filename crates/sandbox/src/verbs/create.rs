@@ -11,6 +11,7 @@ use crate::store::{Collection, Expect};
 use crate::strategy::{self, Context};
 use crate::{meta, ownership};
 
+use super::options::Options;
 use super::{object_reply, value_reply};
 
 /// Tries to find a free name before giving up, as the real server does.
@@ -23,13 +24,31 @@ const GENERATED_BASE: usize = 63 - SUFFIX_LENGTH;
 
 /// Makes the object of the body.
 pub(crate) fn create(call: &Call<'_>) -> Result<Reply, ApiError> {
+    Options::Create.check(call)?;
     let Decoded { value, warnings } = decode::object(call)?;
     if !meta::text(&value, "resourceVersion").is_empty() {
         return Err(ApiError::unclassified(
             "resourceVersion should not be set on objects to be created",
         ));
     }
-    Ok(insert(call, value, &Writer::update(call))?.with_warnings(warnings))
+    let value = without_system_fields(value);
+    let reply = insert(call, value, &Writer::update(call)).unwrap_or_else(Reply::from);
+    Ok(reply.with_warnings(warnings))
+}
+
+/// A new object without what only the server sets, so that nobody comes to own it.
+fn without_system_fields(mut value: Value) -> Value {
+    let metadata = meta::of(&mut value);
+    for key in [
+        "uid",
+        "creationTimestamp",
+        "deletionTimestamp",
+        "deletionGracePeriodSeconds",
+        "selfLink",
+    ] {
+        metadata.remove(key);
+    }
+    value
 }
 
 /// Who writes, for the managed fields.

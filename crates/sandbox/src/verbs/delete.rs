@@ -14,6 +14,7 @@ use crate::strategy::{self, Context};
 use kinds::FieldError;
 use life::clock;
 
+use super::options::wrong_dry_run;
 use super::{object_reply, read, value_reply};
 
 const ORPHAN: &str = "orphan";
@@ -28,7 +29,7 @@ pub(crate) struct Options {
     pub(crate) grace_period_seconds: Option<i64>,
     pub(crate) uid: Option<String>,
     pub(crate) resource_version: Option<String>,
-    pub(crate) dry_run: bool,
+    pub(crate) dry_run: Vec<String>,
 }
 
 impl Options {
@@ -41,7 +42,7 @@ impl Options {
                 .has("orphanDependents")
                 .then(|| query.flag("orphanDependents")),
             grace_period_seconds: query.number("gracePeriodSeconds")?,
-            dry_run: call.dry_run(),
+            dry_run: query.all("dryRun").map(str::to_owned).collect(),
             ..Options::default()
         };
         if let Some(body) = decode::delete_options(call)? {
@@ -57,13 +58,18 @@ impl Options {
                 .or(options.grace_period_seconds);
             options.uid = text(&["preconditions", "uid"]);
             options.resource_version = text(&["preconditions", "resourceVersion"]);
-            options.dry_run |= body
-                .get("dryRun")
-                .and_then(Value::as_list)
-                .is_some_and(|list| list.iter().any(|item| item.as_str() == Some("All")));
+            let dry_run = body.get("dryRun").and_then(Value::as_list);
+            let dry_run = dry_run.unwrap_or_default().iter();
+            options
+                .dry_run
+                .extend(dry_run.filter_map(Value::as_str).map(str::to_owned));
         }
         options.check()?;
         Ok(options)
+    }
+
+    fn is_dry_run(&self) -> bool {
+        !self.dry_run.is_empty()
     }
 
     fn check(&self) -> Result<(), ApiError> {
@@ -85,6 +91,7 @@ impl Options {
                 &["Background", "Foreground", "Orphan", "nil"],
             ));
         }
+        errors.extend(wrong_dry_run(self.dry_run.iter().map(String::as_str)));
         if errors.is_empty() {
             return Ok(());
         }
@@ -135,7 +142,7 @@ pub(crate) fn try_delete(
         if new == old {
             return Ok(Some(object_reply(call, 200, stored)));
         }
-        if options.dry_run {
+        if options.is_dry_run() {
             return Ok(Some(value_reply(call, 200, new)));
         }
         let expect = Expect::Revision(stored.revision);
@@ -145,7 +152,7 @@ pub(crate) fn try_delete(
             object_reply(call, 200, &stored).after(stored.revision)
         }));
     }
-    if options.dry_run {
+    if options.is_dry_run() {
         return Ok(Some(gone_reply(call, &old, new)));
     }
     let Ok(gone) = call.core.store.remove(&call.resource.collection, stored) else {
@@ -164,7 +171,7 @@ fn mark_definition(
     mut new: Value,
 ) -> Result<Option<Reply>, ApiError> {
     crate::crd::mark(&mut new, call.now);
-    if options.dry_run {
+    if options.is_dry_run() {
         return Ok(Some(value_reply(call, 200, new)));
     }
     let expect = Expect::Revision(stored.revision);

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use base64::Engine;
+use base64::engine::general_purpose::{GeneralPurpose, NO_PAD};
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use yaml::{Map, Value};
 
@@ -11,6 +12,7 @@ use crate::core::Call;
 use crate::negotiate::{Media, STREAMED, Shape};
 use crate::render::{self, ListMeta};
 use crate::reply::Reply;
+use crate::request::Query;
 use crate::selector::Selector;
 use crate::status_error::{About, ApiError};
 use crate::store::{Listing, Stored};
@@ -47,7 +49,7 @@ pub(crate) fn select(call: &Call<'_>) -> Result<(ListMeta, Vec<Arc<Stored>>), Ap
     let limit = query.number("limit")?.unwrap_or(0);
     query.number("timeoutSeconds")?;
     let selector = selector(call)?;
-    check_options(call, false)?;
+    refuse(&wrong_list_options(query))?;
     let page = Page::of(call)?;
     let listing = read(call, &page)?;
     let mut objects = listing.objects;
@@ -55,6 +57,11 @@ pub(crate) fn select(call: &Call<'_>) -> Result<(ListMeta, Vec<Arc<Stored>>), Ap
         objects.retain(|stored| key(stored).as_str() >= page.start.as_str());
     }
     let everything = selector.is_everything();
+    let keys: Vec<String> = if limit > 0 {
+        objects.iter().map(|stored| key(stored)).collect()
+    } else {
+        Vec::new()
+    };
     if !everything {
         objects.retain(|stored| selector.matches(stored));
     }
@@ -63,10 +70,17 @@ pub(crate) fn select(call: &Call<'_>) -> Result<(ListMeta, Vec<Arc<Stored>>), Ap
         ..ListMeta::default()
     };
     let limit = usize::try_from(limit).unwrap_or(0);
-    if limit > 0 && objects.len() > limit && !page.ignores_limit {
-        let rest = objects.split_off(limit);
-        meta.continue_token = token(listing.revision, &key(&rest[0]));
-        meta.remaining = everything.then_some(rest.len() as u64);
+    if limit > 0
+        && !page.ignores_limit
+        && let Some(last) = objects.get(limit - 1).map(|stored| key(stored))
+    {
+        // What follows is not looked at: it may hold nothing that is selected.
+        let next = keys.partition_point(|key| *key <= last);
+        if let Some(next) = keys.get(next) {
+            meta.continue_token = token(listing.revision, next);
+            meta.remaining = everything.then_some((objects.len() - limit) as u64);
+        }
+        objects.truncate(limit);
     }
     Ok((meta, objects))
 }
@@ -177,23 +191,10 @@ fn token(revision: u64, start: &str) -> String {
 
 fn parse_token(token: &str) -> Result<(u64, String), String> {
     let bad = |why: String| format!("continue key is not valid: {why}");
-    let bytes = BASE64_URL_SAFE_NO_PAD
+    let bytes = AS_GO
         .decode(token)
-        .map_err(|error| bad(error.to_string()))?;
-    let value = crate::codec::parse(&bytes).map_err(|error| {
-        match std::str::from_utf8(&bytes)
-            .ok()
-            .and_then(|text| text.chars().next())
-        {
-            Some(_) => bad(error),
-            None => bad(format!(
-                "invalid character '{}' looking for beginning of value",
-                bytes
-                    .first()
-                    .map_or_else(String::new, |byte| go_char(*byte))
-            )),
-        }
-    })?;
+        .map_err(|error| bad(illegal_base64(token, &error)))?;
+    let value = crate::codec::parse_json(&bytes).map_err(bad)?;
     let revision = value.get("rv").and_then(Value::as_i64).unwrap_or(0);
     let start = value
         .get("start")
@@ -202,73 +203,76 @@ fn parse_token(token: &str) -> Result<(u64, String), String> {
     Ok((u64::try_from(revision).unwrap_or(0), start.to_owned()))
 }
 
-/// A byte as Go's JSON decoder quotes it.
-fn go_char(byte: u8) -> String {
-    if byte.is_ascii_graphic() || byte == b' ' {
-        char::from(byte).to_string()
-    } else if byte < 0x80 {
-        format!("\\x{byte:02x}")
-    } else {
-        format!("\\u{:04x}", u32::from(byte))
-    }
+/// Go's decoder does not look at the bits that are left over.
+const AS_GO: GeneralPurpose = GeneralPurpose::new(
+    &base64::alphabet::URL_SAFE,
+    NO_PAD.with_decode_allow_trailing_bits(true),
+);
+
+fn illegal_base64(token: &str, error: &base64::DecodeError) -> String {
+    let offset = match error {
+        base64::DecodeError::InvalidByte(offset, _)
+        | base64::DecodeError::InvalidLastSymbol(offset, _) => *offset,
+        base64::DecodeError::InvalidLength(_) | base64::DecodeError::InvalidPadding => {
+            token.len() / 4 * 4
+        }
+    };
+    format!("illegal base64 data at input byte {offset}")
 }
 
-/// The rules for `resourceVersionMatch` and `sendInitialEvents`.
-fn check_options(call: &Call<'_>, watch: bool) -> Result<(), ApiError> {
-    let query = &call.request.query;
-    let matching = query.get("resourceVersionMatch");
-    let version = query.get("resourceVersion");
+const MATCH: &str = "resourceVersionMatch";
+
+/// What is wrong with `resourceVersionMatch` and `sendInitialEvents` of a watch.
+fn wrong_watch_options(query: &Query) -> Vec<FieldError> {
+    let matching = query.get(MATCH);
     let mut errors = Vec::new();
-    let forbidden = |field: &str, why: &str| FieldError::forbidden(field, why);
-    if watch {
-        let initial = query.has("sendInitialEvents");
-        if initial && matching != "NotOlderThan" {
-            errors.push(forbidden(
-                "resourceVersionMatch",
-                "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan",
-            ));
+    if query.has("sendInitialEvents") {
+        if matching != "NotOlderThan" {
+            let why = "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan";
+            errors.push(FieldError::forbidden(MATCH, why));
+            if !matching.is_empty() {
+                let known = ["NotOlderThan"];
+                errors.push(FieldError::not_supported(MATCH, &matching.into(), &known));
+            }
         }
-        if !matching.is_empty() && !initial {
-            errors.push(forbidden(
-                "resourceVersionMatch",
-                "resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided",
-            ));
+    } else if !matching.is_empty() {
+        let why =
+            "resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided";
+        errors.push(FieldError::forbidden(MATCH, why));
+    }
+    errors
+}
+
+/// What is wrong with `resourceVersionMatch` and `sendInitialEvents` of a list.
+fn wrong_list_options(query: &Query) -> Vec<FieldError> {
+    let (matching, version) = (query.get(MATCH), query.get("resourceVersion"));
+    let mut errors = Vec::new();
+    if !matching.is_empty() {
+        if version.is_empty() {
+            let why = "resourceVersionMatch is forbidden unless resourceVersion is provided";
+            errors.push(FieldError::forbidden(MATCH, why));
         }
-    } else {
-        if query.has("sendInitialEvents") {
-            errors.push(forbidden(
-                "sendInitialEvents",
-                "sendInitialEvents is forbidden for list",
-            ));
+        if !query.get("continue").is_empty() {
+            let why = "resourceVersionMatch is forbidden when continue is provided";
+            errors.push(FieldError::forbidden(MATCH, why));
         }
-        if !matching.is_empty() {
-            if version.is_empty() {
-                errors.push(forbidden(
-                    "resourceVersionMatch",
-                    "resourceVersionMatch is forbidden unless resourceVersion is provided",
-                ));
-            }
-            if !query.get("continue").is_empty() {
-                errors.push(forbidden(
-                    "resourceVersionMatch",
-                    "resourceVersionMatch is forbidden when continue is provided",
-                ));
-            }
-            if !matches!(matching, "Exact" | "NotOlderThan") {
-                errors.push(FieldError::not_supported(
-                    "resourceVersionMatch",
-                    &matching.into(),
-                    &["Exact", "NotOlderThan", ""],
-                ));
-            }
-            if matching == "Exact" && version == "0" {
-                errors.push(forbidden(
-                    "resourceVersionMatch",
-                    "resourceVersionMatch \"exact\" is forbidden for resourceVersion \"0\"",
-                ));
-            }
+        if !matches!(matching, "Exact" | "NotOlderThan") {
+            let known = ["Exact", "NotOlderThan", ""];
+            errors.push(FieldError::not_supported(MATCH, &matching.into(), &known));
+        }
+        if matching == "Exact" && version == "0" {
+            let why = "resourceVersionMatch \"exact\" is forbidden for resourceVersion \"0\"";
+            errors.push(FieldError::forbidden(MATCH, why));
         }
     }
+    if query.has("sendInitialEvents") {
+        let why = "sendInitialEvents is forbidden for list";
+        errors.push(FieldError::forbidden("sendInitialEvents", why));
+    }
+    errors
+}
+
+fn refuse(errors: &[FieldError]) -> Result<(), ApiError> {
     if errors.is_empty() {
         return Ok(());
     }
@@ -277,7 +281,7 @@ fn check_options(call: &Call<'_>, watch: bool) -> Result<(), ApiError> {
         kind: "ListOptions",
         name: "",
     };
-    Err(ApiError::invalid(about, &errors))
+    Err(ApiError::invalid(about, errors))
 }
 
 /// Starts a watch of a collection, or of one object.
@@ -291,7 +295,7 @@ pub(crate) fn watch(call: &Call<'_>) -> Result<Reply, ApiError> {
     if !call.name().is_empty() {
         selector = selector.with_name(call.name());
     }
-    check_options(call, true)?;
+    refuse(&wrong_watch_options(query))?;
     let version = query.get("resourceVersion");
     let revision = if version.is_empty() {
         0

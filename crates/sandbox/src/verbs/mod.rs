@@ -5,6 +5,7 @@ pub(crate) mod create;
 pub(crate) mod delete;
 pub(crate) mod delete_collection;
 pub(crate) mod list;
+pub(crate) mod options;
 pub(crate) mod patch;
 pub(crate) mod read;
 pub(crate) mod reviews;

@@ -6,11 +6,11 @@ use yaml::Value;
 
 use crate::core::Call;
 use crate::reply::Reply;
-use crate::status_error::{About, ApiError, Details};
+use crate::status_error::{ApiError, Details};
 use crate::{codec, convert, decode, render, typing};
-use kinds::FieldError;
 
 use super::create::Writer;
+use super::options::Options;
 use super::update::{self, Part};
 
 /// The four kinds of patch.
@@ -53,15 +53,7 @@ pub(crate) fn patch(call: &Call<'_>, part: Part) -> Result<Reply, ApiError> {
     if kind == Kind::Apply {
         return super::apply::apply(call, part);
     }
-    if call.request.query.has("force") {
-        let about = About {
-            group: "meta.k8s.io",
-            kind: "PatchOptions",
-            name: "",
-        };
-        let error = FieldError::forbidden("force", "may not be specified for non-apply patch");
-        return Err(ApiError::invalid(about, &[error]));
-    }
+    Options::Patch.check(call)?;
     let patch = body(call, kind)?;
     let warnings = std::cell::RefCell::new(Vec::new());
     let reply = update::change_object(call, part, &Writer::update(call), |old| {
@@ -77,10 +69,14 @@ pub(crate) fn patch(call: &Call<'_>, part: Part) -> Result<Reply, ApiError> {
             call,
             &mut after,
             &mut warnings.borrow_mut(),
-            typing::Source::Patch,
+            match kind {
+                Kind::Strategic => typing::Source::Strategic(&patch),
+                Kind::Json | Kind::Merge | Kind::Apply => typing::Source::Patch,
+            },
         )?;
         Ok(convert::to_storage(&call.resource, after))
-    })?;
+    })
+    .unwrap_or_else(Reply::from);
     Ok(reply.with_warnings(warnings.into_inner()))
 }
 
@@ -99,8 +95,8 @@ pub(crate) fn on_value(call: &Call<'_>, value: &Value) -> Result<Value, ApiError
 fn body(call: &Call<'_>, kind: Kind) -> Result<Value, ApiError> {
     let body = &call.request.body;
     codec::parse_json(body).map_err(|why| match kind {
-        Kind::Json => ApiError::bad_request(format!("error decoding patch: {why}")),
-        Kind::Merge | Kind::Strategic | Kind::Apply => ApiError::bad_request(why),
+        Kind::Json | Kind::Merge => ApiError::bad_request(format!("error decoding patch: {why}")),
+        Kind::Strategic | Kind::Apply => ApiError::bad_request(why),
     })
 }
 

@@ -21,6 +21,7 @@ pub(crate) fn answer(call: &Call<'_>, verb: &str) -> Result<Reply, ApiError> {
         )),
         "update" => {
             let Decoded { value, .. } = decode::any(call)?;
+            update::check_identity(call, &value)?;
             write(call, |_| Ok(value.clone()))
         }
         "patch" => write(call, |scale| super::patch::on_value(call, scale)),

@@ -16,6 +16,7 @@ use crate::{meta, ownership};
 pub(crate) use kinds::Part;
 
 use super::create::Writer;
+use super::options::Options;
 use super::{object_reply, read, value_reply};
 
 /// How often a change without a resource version is tried on the newest object.
@@ -23,6 +24,7 @@ const ATTEMPTS: usize = 32;
 
 /// Replaces an object, or its status, by the body.
 pub(crate) fn put(call: &Call<'_>, part: Part) -> Result<Reply, ApiError> {
+    Options::Update.check(call)?;
     let Decoded { value, warnings } = decode::object(call)?;
     check_identity(call, &value)?;
     let value = crate::convert::to_storage(&call.resource, value);
@@ -37,7 +39,8 @@ pub(crate) fn put(call: &Call<'_>, part: Part) -> Result<Reply, ApiError> {
     }
     let writer = Writer::update(call);
     let change = |_: &Value| Ok(value.clone());
-    Ok(change_object(call, part, &writer, change)?.with_warnings(warnings))
+    let reply = change_object(call, part, &writer, change).unwrap_or_else(Reply::from);
+    Ok(reply.with_warnings(warnings))
 }
 
 /// The name and namespace of a body are those of the path.
