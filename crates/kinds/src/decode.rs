@@ -6,7 +6,7 @@
 //! the defaults on its way.
 
 use manifest::quantity::Quantity;
-use manifest::schema::{Field, MapType, Scalar, Schema, Type, TypeRef};
+use manifest::schema::{MapType, Presence, Scalar, Schema, Type, TypeRef};
 use yaml::{Map, Value};
 
 use crate::Kind;
@@ -104,6 +104,9 @@ impl Reader {
                 Value::List(items) => {
                     let element = ty.resolve(list.element);
                     for (index, item) in items.iter_mut().enumerate() {
+                        if item.is_null() {
+                            *item = zero(element);
+                        }
                         self.node(element, item, &place.index(index))?;
                     }
                     Ok(())
@@ -182,8 +185,13 @@ impl Reader {
             if key == "managedFields" || key == "fieldsV1" {
                 return true;
             }
-            match self.node(ty.resolve(field.ty), member, &inner) {
-                Ok(()) => !vanishes(field, ty, member),
+            let member_ty = ty.resolve(field.ty);
+            match self.node(member_ty, member, &inner) {
+                Ok(()) => match field.presence {
+                    Presence::Pointer | Presence::Null => true,
+                    // What is written always is added again below: empty lists as `null`.
+                    Presence::Always | Presence::Vanishes => !is_zero(member_ty, member),
+                },
                 Err(why) => {
                     failure = Some(why);
                     true
@@ -201,28 +209,24 @@ impl Reader {
         }
     }
 
-    /// Adds what Go always writes: required members, and structs that are no pointers.
+    /// Adds what Go always writes.
     fn complete(&mut self, ty: TypeRef<'_>, map: &MapType, members: &mut Map, place: &Place) {
         for field in &map.fields {
-            if members.contains_key(&field.name) {
-                continue;
-            }
-            let member = ty.resolve(field.ty);
-            let is_struct = field
-                .default
-                .as_ref()
-                .is_some_and(|default| matches!(default, Value::Map(map) if map.is_empty()));
-            if is_struct && !(place.depth == 0 && field.name == "metadata") {
-                let mut value = Value::Map(Map::new());
-                let inner = place.member(&field.name, &place.owner);
-                if inner.depth < MAX_DEPTH && self.node(member, &mut value, &inner).is_ok() {
-                    members.insert(field.name.clone(), value);
+            let missing = !members.contains_key(&field.name);
+            match field.presence {
+                Presence::Null if missing => {
+                    members.insert(field.name.clone(), Value::Null);
                 }
-            } else if field.required {
-                let zero = zero(member);
-                if place.depth > 0 || zero.is_null() {
-                    members.insert(field.name.clone(), zero);
+                Presence::Always if missing => {
+                    let member = ty.resolve(field.ty);
+                    let mut value = zero(member);
+                    let inner = place.member(&field.name, &place.owner);
+                    let fits = value.is_null() || self.node(member, &mut value, &inner).is_ok();
+                    if fits {
+                        members.insert(field.name.clone(), value);
+                    }
                 }
+                _ => {}
             }
         }
     }
@@ -239,7 +243,8 @@ impl Reader {
             }
             Scalar::Number if value.as_f64().is_none() => wrong(value, "float64"),
             Scalar::Bytes => bytes(value, place),
-            Scalar::Time | Scalar::MicroTime => time(value),
+            Scalar::Time => time(value, "%Y-%m-%dT%H:%M:%SZ"),
+            Scalar::MicroTime => time(value, "%Y-%m-%dT%H:%M:%S.%6fZ"),
             Scalar::Quantity => quantity(value),
             Scalar::IntOrString => match value {
                 Value::String(_) | Value::Int(_) => Ok(()),
@@ -279,20 +284,25 @@ fn bytes(value: &Value, place: &Place) -> Result<(), String> {
     }
 }
 
-fn time(value: &mut Value) -> Result<(), String> {
+fn time(value: &mut Value, form: &str) -> Result<(), String> {
     let Some(text) = value.as_str() else {
         return Err(format!(
             "json: cannot unmarshal {} into Go value of type string",
             value.kind()
         ));
     };
-    if text.is_empty() || text.parse::<jiff::Timestamp>().is_ok() {
-        return Ok(());
+    match text.parse::<jiff::Timestamp>() {
+        Ok(time) => *value = time.strftime(form).to_string().into(),
+        Err(_) if text.is_empty() => *value = Value::Null,
+        Err(_) => {
+            let text = quoted(text);
+            return Err(format!(
+                "parsing time {text} as \"2006-01-02T15:04:05Z07:00\": cannot parse {text} as \
+                 \"2006\""
+            ));
+        }
     }
-    let text = quoted(text);
-    Err(format!(
-        "parsing time {text} as \"2006-01-02T15:04:05Z07:00\": cannot parse {text} as \"2006\""
-    ))
+    Ok(())
 }
 
 fn quantity(value: &mut Value) -> Result<(), String> {
@@ -321,78 +331,17 @@ fn zero(ty: TypeRef<'_>) -> Value {
     }
 }
 
-/// Whether Go leaves a member out when it writes it (`omitempty`): empty optional lists and maps,
-/// and zero values of scalars that are no pointers.
-fn vanishes(field: &Field, owner: TypeRef<'_>, value: &mut Value) -> bool {
-    let ty = owner.resolve(field.ty);
-    match (ty.ty(), &*value) {
-        (Type::List(_), Value::List(list)) if list.is_empty() => {
-            if field.required {
-                *value = Value::Null;
-            }
-            !field.required
-        }
-        (Type::Map(map), Value::Map(members)) if members.is_empty() && map.fields.is_empty() => {
-            // A struct without fields is a pointer whose presence counts.
-            let is_map = map
-                .element
-                .is_some_and(|element| !matches!(ty.resolve(element).ty(), Type::Any));
-            !field.required && is_map
-        }
-        (Type::Scalar(Scalar::String), Value::String(text)) if text.is_empty() => {
-            !field.required && !keeps_empty_text(&field.name)
-        }
-        (Type::Scalar(Scalar::Boolean), Value::Bool(false)) => {
-            !field.required && PLAIN_BOOLEANS.contains(&field.name.as_str())
-        }
-        (Type::Scalar(Scalar::Int32 | Scalar::Int64), Value::Int(0)) => {
-            !field.required && PLAIN_NUMBERS.contains(&field.name.as_str())
-        }
+/// Whether a value is what Go takes for nothing: a zero, or empty. Structs never are.
+fn is_zero(ty: TypeRef<'_>, value: &Value) -> bool {
+    match (ty.ty(), value) {
+        (_, Value::Null) => true,
+        (Type::List(_), Value::List(list)) => list.is_empty(),
+        (Type::Map(map), Value::Map(members)) => map.fields.is_empty() && members.is_empty(),
+        (Type::Scalar(_), Value::String(text)) => text.is_empty(),
+        (Type::Scalar(_), Value::Bool(flag)) => !flag,
+        (Type::Scalar(_), Value::Int(number)) => *number == 0,
         _ => false,
     }
-}
-
-/// Optional booleans that are no pointers in Go: `false` is the same as absent.
-const PLAIN_BOOLEANS: [&str; 14] = [
-    "hostNetwork",
-    "hostPID",
-    "hostIPC",
-    "stdin",
-    "stdinOnce",
-    "tty",
-    "paused",
-    "publishNotReadyAddresses",
-    "readOnly",
-    "unschedulable",
-    "preserveUnknownFields",
-    "x-kubernetes-preserve-unknown-fields",
-    "deprecated",
-    "globalDefault",
-];
-
-/// Optional numbers that are no pointers in Go: `0` is the same as absent.
-const PLAIN_NUMBERS: [&str; 9] = [
-    "minReadySeconds",
-    "hostPort",
-    "nodePort",
-    "healthCheckNodePort",
-    "observedGeneration",
-    "initialDelaySeconds",
-    "currentReplicas",
-    "updatedReplicas",
-    "weight",
-];
-
-/// Texts that are pointers in Go: the empty one is told from an absent one.
-fn keeps_empty_text(field: &str) -> bool {
-    matches!(
-        field,
-        "storageClassName"
-            | "ingressClassName"
-            | "volumeAttributesClassName"
-            | "value"
-            | "subPathExpr"
-    )
 }
 
 /// The Go type of a field, as the decoder names it.

@@ -42,6 +42,32 @@ impl FieldError {
         )
     }
 
+    /// As [`FieldError::invalid`], with the value printed already.
+    #[must_use]
+    pub fn invalid_printed(field: impl Into<String>, printed: &str, detail: &str) -> Self {
+        let text = format!("Invalid value: {printed}");
+        Self::new("FieldValueInvalid", field, with_detail(&text, detail))
+    }
+
+    /// As [`FieldError::invalid`], without any value.
+    #[must_use]
+    pub fn invalid_without_value(field: impl Into<String>, detail: &str) -> Self {
+        Self::new(
+            "FieldValueInvalid",
+            field,
+            with_detail("Invalid value", detail),
+        )
+    }
+
+    /// As [`FieldError::not_supported`], with the value printed already.
+    #[must_use]
+    pub fn not_supported_printed(field: impl Into<String>, printed: &str, known: &[&str]) -> Self {
+        let known: Vec<String> = known.iter().map(|word| format!("{word:?}")).collect();
+        let detail = format!("supported values: {}", known.join(", "));
+        let text = format!("Unsupported value: {printed}");
+        Self::new("FieldValueNotSupported", field, with_detail(&text, &detail))
+    }
+
     /// A field that may not be set, or set so.
     #[must_use]
     pub fn forbidden(field: impl Into<String>, detail: &str) -> Self {
@@ -59,6 +85,16 @@ impl FieldError {
             "FieldValueDuplicate",
             field,
             format!("Duplicate value: {}", shown(value)),
+        )
+    }
+
+    /// As [`FieldError::duplicate`], with the value printed already.
+    #[must_use]
+    pub fn duplicate_printed(field: impl Into<String>, printed: &str) -> Self {
+        Self::new(
+            "FieldValueDuplicate",
+            field,
+            format!("Duplicate value: {printed}"),
         )
     }
 
@@ -86,6 +122,23 @@ impl FieldError {
             field,
             format!("Not found: {}", shown(value)),
         )
+    }
+
+    /// A list with more items than `limit`.
+    #[must_use]
+    pub fn too_many(field: impl Into<String>, actual: usize, limit: usize) -> Self {
+        Self::new(
+            "FieldValueTooMany",
+            field,
+            format!("Too many: {actual}: must have at most {limit} items"),
+        )
+    }
+
+    /// The same error, with a reason behind its message.
+    #[must_use]
+    pub fn because(mut self, why: &str) -> Self {
+        self.message = with_detail(&self.message, why);
+        self
     }
 
     /// A value of the wrong type, as schemas of custom resources say it.

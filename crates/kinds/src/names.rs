@@ -40,7 +40,7 @@ fn is_name(text: &str) -> bool {
 pub fn subdomain_problems(text: &str) -> Vec<String> {
     let mut problems = Vec::new();
     if text.len() > 253 {
-        problems.push("must be no more than 253 bytes".to_owned());
+        problems.push("must be no more than 253 characters".to_owned());
     }
     if !text.split('.').all(is_dns_label) {
         problems.push(SUBDOMAIN.to_owned());
@@ -53,7 +53,7 @@ pub fn subdomain_problems(text: &str) -> Vec<String> {
 pub fn label_problems(text: &str) -> Vec<String> {
     let mut problems = Vec::new();
     if text.len() > 63 {
-        problems.push("must be no more than 63 bytes".to_owned());
+        problems.push("must be no more than 63 characters".to_owned());
     }
     if !is_dns_label(text) {
         problems.push(LABEL.to_owned());
@@ -66,7 +66,7 @@ pub fn label_problems(text: &str) -> Vec<String> {
 pub fn label_1035_problems(text: &str) -> Vec<String> {
     let mut problems = Vec::new();
     if text.len() > 63 {
-        problems.push("must be no more than 63 bytes".to_owned());
+        problems.push("must be no more than 63 characters".to_owned());
     }
     if !is_dns_label(text) || text.as_bytes().first().is_some_and(u8::is_ascii_digit) {
         problems.push(LABEL_1035.to_owned());
@@ -87,12 +87,145 @@ pub fn path_segment_problems(text: &str) -> Vec<String> {
         .collect()
 }
 
+/// What is wrong with a DNS subdomain whose labels may have underscores: as search domains of pods.
+#[must_use]
+pub fn underscored_subdomain_problems(text: &str) -> Vec<String> {
+    let mut problems = Vec::new();
+    if text.len() > 253 {
+        problems.push("must be no more than 253 characters".to_owned());
+    }
+    let is_label = |label: &str| {
+        let rest = label.strip_prefix('_').unwrap_or(label);
+        !rest.starts_with('_') && is_dns_label(&rest.replace('_', "-"))
+    };
+    if !text.split('.').all(is_label) {
+        problems.push(
+            "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, \
+             '_', '-' or '.', and must start and end with an alphanumeric character (e.g. \
+             'example.com', regex used for validation is \
+             '_?[a-z0-9]([-_a-z0-9]*[a-z0-9])?(\\._?[a-z0-9]([-_a-z0-9]*[a-z0-9])?)*')"
+                .to_owned(),
+        );
+    }
+    problems
+}
+
+/// What is wrong with the name of a port.
+#[must_use]
+pub fn port_name_problems(name: &str) -> Vec<String> {
+    let known = |byte: u8| is_lower(byte) || byte == b'-';
+    let rules = [
+        (name.len() > 15, "must be no more than 15 characters"),
+        (
+            name.is_empty() || !name.bytes().all(known),
+            "must contain only alpha-numeric characters (a-z, 0-9), and hyphens (-)",
+        ),
+        (
+            !name.bytes().any(|byte| byte.is_ascii_lowercase()),
+            "must contain at least one letter (a-z)",
+        ),
+        (name.contains("--"), "must not contain consecutive hyphens"),
+        (
+            name.starts_with('-') || name.ends_with('-'),
+            "must not begin or end with a hyphen",
+        ),
+    ];
+    broken(&rules)
+}
+
+/// What is wrong with the name of an environment variable.
+#[must_use]
+pub fn variable_name_problems(name: &str) -> Vec<String> {
+    let known = |letter: char| matches!(letter, ' '..='~') && letter != '=';
+    broken(&[
+        (
+            name.is_empty(),
+            "environment variable name must be non-empty",
+        ),
+        (
+            !name.chars().all(known),
+            "a valid environment variable name must consist only of printable ASCII characters \
+             other than '='",
+        ),
+    ])
+}
+
+/// What is wrong with the name of a header of HTTP.
+#[must_use]
+pub fn header_name_problems(name: &str) -> Vec<String> {
+    let known = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
+    broken(&[(
+        name.is_empty() || !name.bytes().all(known),
+        "a valid HTTP header must consist of alphanumeric characters or '-' (e.g. \
+         'X-Header-Name', regex used for validation is '[-A-Za-z0-9]+')",
+    )])
+}
+
+/// What is wrong with a percentage.
+#[must_use]
+pub fn percent_problems(text: &str) -> Vec<String> {
+    let digits = text.strip_suffix('%').unwrap_or_default();
+    broken(&[(
+        digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()),
+        "a valid percent string must be a numeric string followed by an ending '%' (e.g. '1%',  \
+         or '93%', regex used for validation is '[0-9]+%')",
+    )])
+}
+
+/// An address as Go's sloppy parser reads it: zeros may lead.
+#[must_use]
+pub fn address(text: &str) -> Option<std::net::IpAddr> {
+    if text.contains(':') {
+        return text.parse().ok();
+    }
+    let plain: Vec<&str> = text
+        .split('.')
+        .map(|part| match part.trim_start_matches('0') {
+            "" if !part.is_empty() => "0",
+            rest => rest,
+        })
+        .collect();
+    plain.join(".").parse().ok()
+}
+
+/// What is wrong with an address of the kind that predates strict checks.
+#[must_use]
+pub fn address_problems(text: &str) -> Vec<String> {
+    broken(&[(
+        address(text).is_none(),
+        "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)",
+    )])
+}
+
+/// What is wrong with a range of addresses, `address/length`, before strict checks.
+#[must_use]
+pub fn range_problems(text: &str) -> Vec<String> {
+    let fits = |address: std::net::IpAddr, length: u8| match address {
+        std::net::IpAddr::V4(_) => length <= 32,
+        std::net::IpAddr::V6(_) => length <= 128,
+    };
+    let parts = text.split_once('/');
+    let valid = parts
+        .and_then(|(start, length)| Some((address(start)?, length.parse::<u8>().ok()?)))
+        .is_some_and(|(start, length)| fits(start, length));
+    broken(&[(
+        !valid,
+        "must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)",
+    )])
+}
+
+/// The texts of the rules that are broken.
+fn broken(rules: &[(bool, &str)]) -> Vec<String> {
+    let texts = rules.iter().filter(|(broken, _)| *broken);
+    texts.map(|(_, text)| (*text).to_owned()).collect()
+}
+
 /// What is wrong with a key of a ConfigMap or a Secret.
 #[must_use]
 pub fn config_key_problems(key: &str) -> Vec<String> {
     let mut problems = Vec::new();
     if key.len() > 253 {
-        problems.push("must be no more than 253 bytes".to_owned());
+        problems.push("must be no more than 253 characters".to_owned());
     }
     let known = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
     if key.is_empty() || !key.bytes().all(known) {
@@ -126,20 +259,18 @@ pub fn qualified_name_problems(key: &str) -> Vec<String> {
                 problems.extend(
                     subdomain_problems(prefix)
                         .into_iter()
-                        .map(|problem| format!("prefix part {problem}")),
+                        .map(|problem| format!("prefix part {problem}"))
+                        .map(|problem| problem.replace("253 characters", "253 bytes")),
                 );
             }
             *name
         }
         _ => {
-            return vec![
-                format!(
-                    "a valid label key must {NAME_WORDS} (e.g. 'MyName',  or 'my.name',  or \
+            return vec![format!(
+                "a valid label key must {NAME_WORDS} (e.g. 'MyName',  or 'my.name',  or \
                  '123-abc', regex used for validation is '{NAME_REGEX}') with an optional DNS \
                  subdomain prefix and '/' (e.g. 'example.com/MyName')"
-                )
-                .replace("label key", "qualified name"),
-            ];
+            )];
         }
     };
     if name.is_empty() {
@@ -163,16 +294,12 @@ pub fn label_key_problem(key: &str) -> Option<String> {
     if problems.is_empty() {
         return None;
     }
-    Some(
-        problems
-            .join("; ")
-            .replace("a valid qualified name must", "a valid label key must"),
-    )
+    Some(problems.join("; "))
 }
 
-/// What is wrong with the value of a label.
+/// What is wrong with the value of a label, each in a sentence.
 #[must_use]
-pub fn label_value_problem(value: &str) -> Option<String> {
+pub fn label_value_problems(value: &str) -> Vec<String> {
     let mut problems = Vec::new();
     if value.len() > 63 {
         problems.push("must be no more than 63 bytes".to_owned());
@@ -184,6 +311,13 @@ pub fn label_value_problem(value: &str) -> Option<String> {
              '(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')"
         ));
     }
+    problems
+}
+
+/// What is wrong with the value of a label, in one sentence.
+#[must_use]
+pub fn label_value_problem(value: &str) -> Option<String> {
+    let problems = label_value_problems(value);
     (!problems.is_empty()).then(|| problems.join("; "))
 }
 

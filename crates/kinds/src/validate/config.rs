@@ -1,4 +1,4 @@
-//! ConfigMaps, Secrets and claims of storage.
+//! ConfigMaps and Secrets.
 
 use yaml::Value;
 
@@ -85,30 +85,4 @@ pub(super) fn secret(object: &Field<'_, '_>) {
     }
     object.get("type").immutable();
     frozen(object, &["data"]);
-}
-
-pub(super) fn claim(object: &Field<'_, '_>) {
-    let spec = object.get("spec");
-    let modes = spec.get("accessModes");
-    if modes.is_empty() {
-        modes.required("at least 1 access mode is required");
-    }
-    let resources = spec.get("resources");
-    if !resources.get("requests").key("storage").is_set() {
-        resources.key("storage").required("");
-    }
-    let fixed = |spec: Option<&Value>| {
-        let mut spec = spec.cloned().unwrap_or_default();
-        let map = spec.map_at_mut(&[]);
-        for key in ["resources", "volumeName", "volumeAttributesClassName"] {
-            map.remove(key);
-        }
-        spec
-    };
-    if object.is_update() && fixed(spec.value()) != fixed(spec.old()) {
-        spec.forbidden(
-            "spec is immutable after creation except resources.requests and \
-             volumeAttributesClassName for bound claims",
-        );
-    }
 }

@@ -8,7 +8,7 @@ use std::cell::RefCell;
 
 use yaml::{Map, Value};
 
-use crate::FieldError;
+use crate::{FieldError, names};
 
 /// Errors in the order in which they are found.
 type Sink = RefCell<Vec<FieldError>>;
@@ -28,6 +28,15 @@ enum Step<'p> {
     Index(usize),
     /// `[key]`.
     Key(&'p str),
+}
+
+/// What is checked of a member.
+#[derive(Clone, Copy)]
+pub(crate) enum Check {
+    /// These members of it must be there.
+    Needs(&'static [&'static str]),
+    /// A rule of its own.
+    Rule(fn(&Field<'_, '_>)),
 }
 
 /// A place in an object, with the errors found so far.
@@ -60,6 +69,32 @@ impl<'p, 'v> Field<'p, 'v> {
             step: Step::Root(path),
             ..*self
         }
+    }
+
+    /// This value under the path of another place.
+    pub(crate) fn told_at<'q>(&self, place: &Field<'q, 'v>) -> Field<'q, 'v>
+    where
+        'p: 'q,
+    {
+        Field {
+            parent: place.parent,
+            step: place.step,
+            ..*self
+        }
+    }
+
+    /// Has another value checked as if it stood here: what the server computes from the object.
+    pub(crate) fn judged_as(&self, value: &Value, check: impl FnOnce(&Field<'_, '_>)) {
+        let errors = Sink::default();
+        let path = self.path();
+        check(&Field {
+            parent: None,
+            step: Step::Root(&path),
+            value: Some(value),
+            old: None,
+            sink: &errors,
+        });
+        self.sink.borrow_mut().append(&mut errors.borrow_mut());
     }
 
     fn down<'q>(
@@ -247,9 +282,19 @@ impl<'p, 'v> Field<'p, 'v> {
 
     /// Every problem that a rule of `names` finds in the text.
     pub(crate) fn problems(&self, rule: impl Fn(&str) -> Vec<String>) {
-        for problem in rule(self.text()) {
+        self.invalid_each(rule(self.text()));
+    }
+
+    /// What stands here has all these problems.
+    pub(crate) fn invalid_each(&self, problems: Vec<String>) {
+        for problem in problems {
             self.invalid(&problem);
         }
+    }
+
+    /// How many errors there are so far, of the whole object.
+    pub(crate) fn errors(&self) -> usize {
+        self.sink.borrow().len()
     }
 
     /// Requires something here; gives whether it is there.
@@ -261,14 +306,21 @@ impl<'p, 'v> Field<'p, 'v> {
         there
     }
 
-    /// The text is one of `known`, which is sorted; required when absent.
+    /// Requires something in each of these members.
+    pub(crate) fn require_all(&self, members: &[&str]) {
+        for member in members {
+            self.get(member).require();
+        }
+    }
+
+    /// The text is one of `known`, in the order in which they are listed; required when absent.
     pub(crate) fn require_one_of(&self, known: &[&str]) {
         if self.require() {
             self.one_of(known);
         }
     }
 
-    /// The text is one of `known`, which is sorted; an absent one counts as the empty text.
+    /// The text is one of `known`, in the order in which they are listed; an absent one counts as the empty text.
     pub(crate) fn one_of(&self, known: &[&str]) {
         if !known.contains(&self.text()) {
             self.not_supported(known);
@@ -279,6 +331,46 @@ impl<'p, 'v> Field<'p, 'v> {
     pub(crate) fn optional_one_of(&self, known: &[&str]) {
         if self.is_set() {
             self.one_of(known);
+        }
+    }
+
+    /// Requires a text here, which must fit a rule of `names`.
+    pub(crate) fn require_name(&self, rule: impl Fn(&str) -> Vec<String>) {
+        if self.require() {
+            self.problems(rule);
+        }
+    }
+
+    /// The text must fit a rule of `names`, where there is one.
+    pub(crate) fn optional_name(&self, rule: impl Fn(&str) -> Vec<String>) {
+        if !self.is_empty() {
+            self.problems(rule);
+        }
+    }
+
+    /// The text may not stand in `seen`, to which it is added.
+    pub(crate) fn unique(&self, seen: &mut Vec<&'v str>) {
+        if seen.contains(&self.text()) {
+            self.duplicate();
+        } else {
+            seen.push(self.text());
+        }
+    }
+
+    /// A number from `low` to `high`, where there is one.
+    pub(crate) fn within(&self, low: i64, high: i64) {
+        if self
+            .number()
+            .is_some_and(|number| number < low || number > high)
+        {
+            self.invalid(&format!("must be between {low} and {high}, inclusive"));
+        }
+    }
+
+    /// A number above zero, where there is one.
+    pub(crate) fn positive(&self) {
+        if self.number().is_some_and(|number| number <= 0) {
+            self.invalid("must be greater than zero");
         }
     }
 
@@ -295,6 +387,37 @@ impl<'p, 'v> Field<'p, 'v> {
         if !(1..=65535).contains(&number) {
             self.invalid_as(&number.into(), PORT);
         }
+    }
+
+    /// A port number from 1 to 65535, or the name of a port.
+    pub(crate) fn port(&self) {
+        match self.value {
+            Some(Value::String(_)) => self.problems(names::port_name_problems),
+            _ => self.port_number(),
+        }
+    }
+
+    /// At most one of the members is set: `check` sees the first, others are refused. Gives
+    /// whether there is one.
+    pub(crate) fn one_member<const N: usize>(
+        &self,
+        members: [(&str, Check); N],
+        refusal: &str,
+    ) -> bool {
+        let mut found = false;
+        for (name, check) in members {
+            let member = self.get(name);
+            if !member.is_set() {
+                continue;
+            }
+            match check {
+                _ if found => member.forbidden(refusal),
+                Check::Needs(names) => member.require_all(names),
+                Check::Rule(rule) => rule(&member),
+            }
+            found = true;
+        }
+        found
     }
 
     /// An update may not change what stands here.

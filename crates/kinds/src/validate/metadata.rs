@@ -28,10 +28,7 @@ fn name(kind: Kind<'_>, name: &Field<'_, '_>) {
         name.required("name or generateName is required");
         return;
     }
-    for problem in problems(kind, name.text()) {
-        // Names are measured in characters where labels are measured in bytes.
-        name.invalid(&problem.replace(" bytes", " characters"));
-    }
+    name.problems(|name| problems(kind, name));
 }
 
 fn problems(kind: Kind<'_>, name: &str) -> Vec<String> {
@@ -51,11 +48,10 @@ fn problems(kind: Kind<'_>, name: &str) -> Vec<String> {
 pub(super) fn labels(labels: &Field<'_, '_>) {
     for (key, value) in labels.map().into_iter().flat_map(Map::iter) {
         for problem in names::qualified_name_problems(key) {
-            let problem = problem.replace("valid qualified name", "valid label key");
             labels.invalid_as(&key.clone().into(), &problem);
         }
         let value = value.as_str().unwrap_or_default();
-        if let Some(problem) = names::label_value_problem(value) {
+        for problem in names::label_value_problems(value) {
             labels.invalid_as(&value.into(), &problem);
         }
     }

@@ -4,11 +4,20 @@
 //! names. A module holds a few kinds; its functions take a [`field::Field`], the only thing that a
 //! validator needs to know.
 
+mod amounts;
+mod claim;
+mod cluster;
 mod config;
+mod cron;
+mod endpoints;
+mod event;
 mod field;
+mod job;
 mod metadata;
 mod pod;
+mod quota;
 mod rbac;
+mod selector;
 mod service;
 mod workload;
 
@@ -42,10 +51,24 @@ const fn rules(group: &'static str, plural: &'static str, rule: Rule) -> Rules {
 /// The kinds that have rules of their own.
 const RULES: &[Rules] = &[
     rules("", "configmaps", config::config_map),
-    rules("", "persistentvolumeclaims", config::claim),
+    rules("", "endpoints", endpoints::endpoints),
+    rules("", "events", event::event),
+    rules("", "limitranges", quota::limit_range),
+    rules("", "namespaces", cluster::namespace),
+    rules("", "nodes", cluster::node),
+    rules("", "persistentvolumeclaims", claim::claim),
+    rules("", "persistentvolumes", claim::persistent_volume),
     rules("", "pods", pod::pod),
+    rules("", "podtemplates", workload::pod_template),
+    rules(
+        "",
+        "replicationcontrollers",
+        workload::replication_controller,
+    ),
+    rules("", "resourcequotas", quota::resource_quota),
     rules("", "secrets", config::secret),
     rules("", "services", service::service),
+    rules("apps", "controllerrevisions", workload::controller_revision),
     rules("apps", "daemonsets", workload::daemon_set),
     rules("apps", "deployments", workload::deployment),
     rules("apps", "replicasets", workload::replica_set),
@@ -55,6 +78,8 @@ const RULES: &[Rules] = &[
         "clusterrolebindings",
         rbac::binding,
     ),
+    rules("batch", "cronjobs", job::cron_job),
+    rules("batch", "jobs", job::job),
     rules("rbac.authorization.k8s.io", "rolebindings", rbac::binding),
 ];
 

@@ -1,117 +1,109 @@
-//! Deployments, ReplicaSets, StatefulSets and DaemonSets.
+//! Deployments, ReplicaSets, StatefulSets, DaemonSets, ReplicationControllers.
 
 use yaml::{Map, Value};
 
+use super::amounts::{at_most_all, int_or_percent, number_or_percent};
 use super::field::Field;
-use super::metadata::labels;
-use super::pod;
+use super::metadata::{annotations, labels};
+use super::{claim, pod, selector};
+use crate::{FieldError, names};
 
 const MISMATCH: &str = "`selector` does not match template `labels`";
 
-fn is_empty(selector: &Field<'_, '_>) -> bool {
-    selector.get("matchLabels").is_empty() && selector.get("matchExpressions").is_empty()
-}
-
-/// The selector is there and selects something.
-fn selector(selector: &Field<'_, '_>, kind: &str) {
+/// The selector is there, is valid, and selects something.
+fn needs_selector(selector: &Field<'_, '_>, kind: &str) {
     if !selector.is_set() {
-        selector.required("");
-    } else if is_empty(selector) {
+        return selector.required("");
+    }
+    selector::check(selector);
+    if selector::is_empty(selector) {
         selector.invalid(&format!("empty selector is invalid for {kind}"));
     }
 }
 
-/// The template is valid and its pods are selected.
-fn template(spec: &Field<'_, '_>) {
-    let selector = spec.get("selector");
-    let template = spec.get("template");
-    let own = template.get("metadata.labels");
-    if (!is_empty(&selector) || !selector.is_set()) && !selects(&selector, own.value()) {
+/// The selector selects the pods of the template.
+fn selects_template(spec: &Field<'_, '_>) {
+    let own = spec.get("template");
+    let own = own.get("metadata.labels");
+    if !selector::selects(&spec.get("selector"), own.value()) {
         own.invalid(MISMATCH);
     }
-    labels(
-        &template
-            .get("metadata.labels")
-            .under("spec.template.labels"),
-    );
-    let pod = template.get("spec");
-    pod::spec(&pod);
+}
+
+/// Pods that are kept running: they always start again, and have no deadline.
+fn runs_forever(spec: &Field<'_, '_>, kind: &str) {
+    let pod = spec.get("template");
+    let pod = pod.get("spec");
     let policy = pod.get("restartPolicy");
     if policy.text() != "Always" {
         policy.not_supported(&["Always"]);
     }
     let deadline = pod.get("activeDeadlineSeconds");
     if deadline.is_set() {
-        deadline.forbidden("activeDeadlineSeconds in ReplicaSet is not Supported");
+        deadline.forbidden(&format!("activeDeadlineSeconds in {kind} is not Supported"));
     }
 }
 
-fn selects(selector: &Field<'_, '_>, labels: Option<&Value>) -> bool {
-    let label = |key: &str| labels.and_then(|labels| labels.get(key));
-    let pairs = selector.get("matchLabels").map();
-    let expressions = selector.get("matchExpressions");
-    selector.is_set()
-        && pairs
-            .into_iter()
-            .flat_map(Map::iter)
-            .all(|(key, value)| label(key) == Some(value))
-        && expressions.items().all(|expression| {
-            let value = label(expression.get("key").text());
-            let listed = value.is_some_and(|value| expression.get("values").list().contains(value));
-            match expression.get("operator").text() {
-                "In" => listed,
-                "NotIn" => !listed,
-                "Exists" => value.is_some(),
-                "DoesNotExist" => value.is_none(),
-                _ => false,
-            }
-        })
+/// Selector and template of Deployments and ReplicaSets.
+fn replicated(spec: &Field<'_, '_>) {
+    let chosen = spec.get("selector");
+    needs_selector(&chosen, "deployment");
+    if chosen.is_set() && !selector::is_usable(&chosen) {
+        return chosen.invalid("invalid label selector");
+    }
+    if !chosen.is_set() || !selector::is_empty(&chosen) {
+        selects_template(spec);
+    }
+    pod::template(&spec.get("template"));
+    runs_forever(spec, "ReplicaSet");
 }
 
 pub(super) fn deployment(object: &Field<'_, '_>) {
     let spec = object.get("spec");
     spec.get("replicas").not_negative();
-    selector(&spec.get("selector"), "deployment");
-    template(&spec);
-    let strategy = spec.get("strategy");
-    let (kind, parameters) = (strategy.get("type"), strategy.get("rollingUpdate"));
-    match kind.text() {
-        "Recreate" if parameters.is_set() => {
-            parameters.forbidden("may not be specified when strategy `type` is 'Recreate'");
-        }
-        "Recreate" => {}
-        "RollingUpdate" => rolling(&parameters),
-        _ => kind.not_supported(&["Recreate", "RollingUpdate"]),
-    }
-    spec.get("minReadySeconds").not_negative();
+    replicated(&spec);
+    deployment_strategy(&spec.get("strategy"));
+    let ready = spec.get("minReadySeconds");
+    ready.not_negative();
     spec.get("revisionHistoryLimit").not_negative();
+    let deadline = spec.get("progressDeadlineSeconds");
+    deadline.not_negative();
+    let seconds = ready.number().unwrap_or(0);
+    if deadline
+        .number()
+        .is_some_and(|deadline| deadline <= seconds)
+    {
+        deadline.invalid("must be greater than minReadySeconds");
+    }
     spec.get("selector").immutable();
 }
 
-fn rolling(parameters: &Field<'_, '_>) {
-    for key in ["maxUnavailable", "maxSurge"] {
-        let amount = parameters.get(key);
-        let Some(Value::String(text)) = amount.value() else {
-            continue;
-        };
-        let percent = text
-            .strip_suffix('%')
-            .and_then(|digits| digits.parse::<u32>().ok());
-        match percent {
-            None => amount.invalid(
-                "a valid percent string must be a numeric string followed by an ending '%' (e.g. \
-                 '1%',  or '93%', regex used for validation is '[0-9]+%')",
-            ),
-            Some(percent) if percent > 100 && key == "maxUnavailable" => {
-                amount.invalid("must not be greater than 100%");
-            }
-            Some(_) => {}
+/// A strategy of an unknown type, as the server's internal type prints it.
+fn printed(strategy: &Field<'_, '_>) -> String {
+    let kind = crate::quoted(strategy.get("type").text());
+    format!("{{\"Type\":{kind},\"RollingUpdate\":null}}")
+}
+
+fn deployment_strategy(strategy: &Field<'_, '_>) {
+    let rolling = strategy.get("rollingUpdate");
+    match strategy.get("type").text() {
+        "Recreate" if rolling.is_set() => {
+            rolling.forbidden("may not be specified when strategy `type` is 'Recreate'");
         }
-    }
-    let (unavailable, surge) = (parameters.get("maxUnavailable"), parameters.get("maxSurge"));
-    let zero = |amount: &Field<'_, '_>| amount.number() == Some(0) || amount.text() == "0%";
-    if zero(&unavailable) && zero(&surge) {
-        unavailable.invalid("may not be 0 when `maxSurge` is 0");
+        "Recreate" => {}
+        "RollingUpdate" => {
+            let (unavailable, surge) = (rolling.get("maxUnavailable"), rolling.get("maxSurge"));
+            int_or_percent(&unavailable);
+            int_or_percent(&surge);
+            if number_or_percent(&unavailable) == 0 && number_or_percent(&surge) == 0 {
+                unavailable.invalid("may not be 0 when `maxSurge` is 0");
+            }
+            at_most_all(&unavailable);
+        }
+        _ => strategy.tell(|path| {
+            let known = ["Recreate", "RollingUpdate"];
+            FieldError::not_supported_printed(path, &printed(strategy), &known)
+        }),
     }
 }
 
@@ -119,9 +111,34 @@ pub(super) fn replica_set(object: &Field<'_, '_>) {
     let spec = object.get("spec");
     spec.get("replicas").not_negative();
     spec.get("minReadySeconds").not_negative();
-    selector(&spec.get("selector"), "deployment");
-    template(&spec);
+    replicated(&spec);
     spec.get("selector").immutable();
+}
+
+pub(super) fn replication_controller(object: &Field<'_, '_>) {
+    let spec = object.get("spec");
+    spec.get("minReadySeconds").not_negative();
+    let pairs = spec.get("selector");
+    if pairs.is_empty() {
+        pairs.required("");
+    }
+    spec.get("replicas").not_negative();
+    let template = spec.get("template");
+    if !template.is_set() {
+        return template.required("");
+    }
+    let own = template.get("metadata.labels");
+    let mut wanted = pairs.map().into_iter().flat_map(Map::iter);
+    if !wanted.all(|(key, value)| own.key(key).value() == Some(value)) {
+        own.invalid(MISMATCH);
+    }
+    pod::template(&template);
+    runs_forever(&spec, "ReplicationController");
+}
+
+pub(super) fn pod_template(object: &Field<'_, '_>) {
+    let template = object.get("template");
+    pod::template(&template);
 }
 
 const CHANGEABLE: [&str; 7] = [
@@ -136,14 +153,123 @@ const CHANGEABLE: [&str; 7] = [
 
 pub(super) fn stateful_set(object: &Field<'_, '_>) {
     let spec = object.get("spec");
-    if !object.is_update() {
-        spec.get("replicas").not_negative();
+    let management = spec.get("podManagementPolicy");
+    match management.text() {
+        "OrderedReady" | "Parallel" => {}
+        "" => management.required(""),
+        _ => management.invalid("must be 'OrderedReady' or 'Parallel'"),
     }
-    selector(&spec.get("selector"), "statefulset");
-    template(&spec);
-    if !object.is_update() {
-        return;
+    stateful_strategy(&spec.get("updateStrategy"));
+    let retention = spec.get("persistentVolumeClaimRetentionPolicy");
+    if retention.is_set() {
+        retention.get("whenDeleted").one_of(&["Retain", "Delete"]);
+        retention.get("whenScaled").one_of(&["Retain", "Delete"]);
     }
+    if !object.is_update() {
+        for claim in spec.get("volumeClaimTemplates").items() {
+            claim::claim_spec(&claim.get("spec"));
+        }
+    }
+    spec.get("replicas").not_negative();
+    spec.get("minReadySeconds").not_negative();
+    spec.get("ordinals.start").not_negative();
+    if !object.is_update() {
+        spec.get("serviceName").optional_name(names::label_problems);
+    }
+    let chosen = spec.get("selector");
+    needs_selector(&chosen, "statefulset");
+    if chosen.is_set() && !selector::is_usable(&chosen) {
+        chosen.invalid("");
+    } else {
+        if !chosen.is_set() || !selector::is_empty(&chosen) {
+            selects_template(&spec);
+        }
+        stateful_template(&spec);
+    }
+    runs_forever(&spec, "StatefulSet");
+    if object.is_update() {
+        stateful_update(&spec);
+    }
+}
+
+fn stateful_strategy(strategy: &Field<'_, '_>) {
+    let rolling = strategy.get("rollingUpdate");
+    match strategy.get("type").text() {
+        "" => strategy.required(""),
+        "OnDelete" if rolling.is_set() => {
+            let partition = rolling.get("partition").number().unwrap_or(0);
+            let most = rolling
+                .get("maxUnavailable")
+                .value()
+                .map_or("null".to_owned(), yaml::json::to_string);
+            let shown = format!("{{\"Partition\":{partition},\"MaxUnavailable\":{most}}}");
+            let why = "only allowed for updateStrategy 'RollingUpdate'";
+            rolling.tell(|path| FieldError::invalid_printed(path, &shown, why));
+        }
+        "OnDelete" => {}
+        "RollingUpdate" => {
+            rolling.get("partition").not_negative();
+            let most = rolling.get("maxUnavailable");
+            if most.is_set() {
+                int_or_percent(&most);
+                if number_or_percent(&most) == 0 {
+                    most.invalid("cannot be 0");
+                }
+                at_most_all(&most);
+            }
+        }
+        _ => strategy.tell(|path| {
+            let why = "must be 'RollingUpdate' or 'OnDelete'";
+            FieldError::invalid_printed(path, &printed(strategy), why)
+        }),
+    }
+}
+
+/// The template's own checks, with the volumes that the claims give.
+fn stateful_template(spec: &Field<'_, '_>) {
+    let template = spec.get("template");
+    let mut seen = template.value().cloned().unwrap_or_default();
+    let pod = seen.map_at_mut(&["spec"]);
+    pod.remove("subdomain");
+    pod.remove("hostname");
+    let claims = spec.get("volumeClaimTemplates");
+    let mut volumes: Vec<Value> = Vec::new();
+    let mut made: Vec<&Value> = Vec::new();
+    for name in claims
+        .list()
+        .iter()
+        .filter_map(|claim| claim.at(&["metadata", "name"]))
+    {
+        let source = Map::from([("claimName", name.clone())]);
+        volumes.push(
+            Map::from([
+                ("name", name.clone()),
+                ("persistentVolumeClaim", source.into()),
+            ])
+            .into(),
+        );
+        made.push(name);
+    }
+    let own = pod
+        .get("volumes")
+        .and_then(Value::as_list)
+        .unwrap_or_default();
+    volumes.extend(
+        own.iter()
+            .filter(|volume| volume.get("name").is_none_or(|name| !made.contains(&name)))
+            .cloned(),
+    );
+    if !volumes.is_empty() {
+        pod.insert("volumes", volumes);
+    }
+    template.judged_as(&seen, pod::template);
+    let metadata = template.get("metadata");
+    let (own, notes) = (metadata.get("labels"), metadata.get("annotations"));
+    labels(&own.told_at(&template.get("labels")));
+    annotations(&notes.told_at(&template.get("annotations")));
+}
+
+fn stateful_update(spec: &Field<'_, '_>) {
     let fixed = |spec: Option<&Value>| {
         let mut spec = spec.cloned().unwrap_or_default();
         spec.map_at_mut(&[])
@@ -157,14 +283,60 @@ pub(super) fn stateful_set(object: &Field<'_, '_>) {
              'persistentVolumeClaimRetentionPolicy' and 'minReadySeconds' are forbidden",
         );
     }
-    spec.get("replicas").not_negative();
 }
 
 pub(super) fn daemon_set(object: &Field<'_, '_>) {
     let spec = object.get("spec");
-    spec.get("selector").immutable();
-    selector(&spec.get("selector"), "daemonset");
-    template(&spec);
+    let chosen = spec.get("selector");
+    chosen.immutable();
+    selector::check(&chosen);
+    if !chosen.is_set() || (selector::is_usable(&chosen) && !selector::is_empty(&chosen)) {
+        selects_template(&spec);
+    }
+    if chosen.is_set() && selector::is_empty(&chosen) {
+        chosen.invalid("empty selector is invalid for daemonset");
+    }
+    pod::template(&spec.get("template"));
+    runs_forever(&spec, "DaemonSet");
     spec.get("minReadySeconds").not_negative();
+    daemon_strategy(&spec.get("updateStrategy"));
     spec.get("revisionHistoryLimit").not_negative();
+}
+
+fn daemon_strategy(strategy: &Field<'_, '_>) {
+    match strategy.get("type").text() {
+        "OnDelete" => {}
+        "RollingUpdate" => {
+            let rolling = strategy.get("rollingUpdate");
+            let (unavailable, surge) = (rolling.get("maxUnavailable"), rolling.get("maxSurge"));
+            for check in [int_or_percent, at_most_all] {
+                check(&unavailable);
+                check(&surge);
+            }
+            match (
+                number_or_percent(&unavailable) != 0,
+                number_or_percent(&surge) != 0,
+            ) {
+                (true, true) => surge.invalid("may not be set when maxUnavailable is non-zero"),
+                (false, false) => unavailable.required("cannot be 0 when maxSurge is 0"),
+                _ => {}
+            }
+        }
+        _ => strategy.tell(|path| {
+            let known = ["RollingUpdate", "OnDelete"];
+            FieldError::not_supported_printed(path, &printed(strategy), &known)
+        }),
+    }
+}
+
+pub(super) fn controller_revision(object: &Field<'_, '_>) {
+    object.get("revision").not_negative();
+    let data = object.get("data");
+    data.immutable();
+    match data.value() {
+        _ if object.is_update() => {}
+        None => data.required("data is mandatory"),
+        Some(Value::Map(_)) => {}
+        Some(_) => data.required("data must be a valid JSON object"),
+    }
 }
