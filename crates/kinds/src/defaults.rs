@@ -39,9 +39,12 @@ pub(crate) fn fill(owner: &str, members: &mut Map) {
     }
     match owner {
         "Container" | "EphemeralContainer" => container(members),
+        "Volume" => volume(members),
+        "ImageVolumeSource" => pull_policy(members, "reference", "pullPolicy"),
+        "LoadBalancerIngress" => balancer_address(members),
+        "NodeStatus" => node_status(members),
         "ServicePort" => service_port(members),
         "Subject" => subject(members),
-        "ResourceRequirements" => requests(members),
         "LimitRangeItem" => limits(members),
         "NetworkPolicySpec" => policy_types(members),
         "StatefulSetSpec" => {
@@ -65,22 +68,42 @@ fn text<'a>(map: &'a Map, key: &str) -> &'a str {
     map.get(key).and_then(Value::as_str).unwrap_or_default()
 }
 
-/// Images without a tag, or with `latest`, are pulled always.
 fn container(members: &mut Map) {
-    if members.contains_key("imagePullPolicy") {
+    pull_policy(members, "image", "imagePullPolicy");
+}
+
+/// Images without a tag, or with `latest`, are pulled always.
+fn pull_policy(members: &mut Map, image: &str, policy: &str) {
+    if members.contains_key(policy) {
         return;
     }
-    let image = text(members, "image");
+    let image = text(members, image);
     let (name, digest) = image
         .split_once('@')
         .map_or((image, ""), |(name, digest)| (name, digest));
     let last = name.rsplit('/').next().unwrap_or_default();
     let tag = last.split_once(':').map_or("", |(_, tag)| tag);
     let always = (tag.is_empty() && digest.is_empty()) || tag == "latest";
-    members.insert(
-        "imagePullPolicy",
-        if always { "Always" } else { "IfNotPresent" },
-    );
+    members.insert(policy, if always { "Always" } else { "IfNotPresent" });
+}
+
+/// A volume without a source is an empty one.
+fn volume(members: &mut Map) {
+    if members.keys().all(|key| key == "name") {
+        members.insert("emptyDir", Map::new());
+    }
+}
+
+fn balancer_address(members: &mut Map) {
+    if !text(members, "ip").is_empty() {
+        members.entry_or_insert("ipMode", "VIP".into());
+    }
+}
+
+fn node_status(members: &mut Map) {
+    if let Some(capacity) = members.get("capacity").cloned() {
+        members.entry_or_insert("allocatable", capacity);
+    }
 }
 
 fn service_port(members: &mut Map) {
@@ -104,15 +127,38 @@ fn subject(members: &mut Map) {
 }
 
 /// What is limited is also requested.
-fn requests(members: &mut Map) {
-    let Some(limits) = members.get("limits").and_then(Value::as_map).cloned() else {
+fn requests(resources: &mut Map) {
+    let Some(Value::Map(limits)) = resources.get("limits").cloned() else {
         return;
     };
-    let requests = members.entry_or_insert("requests", Map::new().into());
-    if let Some(requests) = requests.as_map_mut() {
-        for (name, quantity) in limits {
-            requests.entry_or_insert(&name, quantity);
+    let requests = resources
+        .entry_or_insert("requests", Map::new().into())
+        .map_at_mut(&[]);
+    for (name, quantity) in limits {
+        requests.entry_or_insert(&name, quantity);
+    }
+}
+
+/// What only pods get, not their templates: requests, and ports of the host.
+fn pod(spec: &mut Map) {
+    spec.entry_or_insert("enableServiceLinks", true.into());
+    let host = spec.get("hostNetwork").and_then(Value::as_bool) == Some(true);
+    for key in ["containers", "initContainers"] {
+        let containers = spec.get_mut(key).and_then(Value::as_list_mut);
+        for container in containers.into_iter().flatten() {
+            if let Some(resources) = container.get_mut("resources").and_then(Value::as_map_mut) {
+                requests(resources);
+            }
+            let ports = container.get_mut("ports").and_then(Value::as_list_mut);
+            for port in ports.into_iter().flatten().filter(|_| host) {
+                if let Some(number) = port.get("containerPort").cloned() {
+                    port.map_at_mut(&[]).entry_or_insert("hostPort", number);
+                }
+            }
         }
+    }
+    if let Some(resources) = spec.get_mut("resources").and_then(Value::as_map_mut) {
+        requests(resources);
     }
 }
 
@@ -169,11 +215,7 @@ fn rolling(members: &mut Map, key: &str, parameters: &[(&str, Value)]) {
 /// Fills in what depends on the kind of the whole object.
 pub(crate) fn object(kind: Kind<'_>, value: &mut Value) {
     match kind.place() {
-        ("", "pods") => {
-            value
-                .map_at_mut(&["spec"])
-                .entry_or_insert("enableServiceLinks", true.into());
-        }
+        ("", "pods") => pod(value.map_at_mut(&["spec"])),
         ("", "services") => service(value.map_at_mut(&["spec"])),
         ("", "secrets") => secret(value),
         ("", "replicationcontrollers") => replication_controller(value),
@@ -193,6 +235,8 @@ fn service(spec: &mut Map) {
         let config = spec.entry_or_insert("sessionAffinityConfig", Map::new().into());
         let client = config.map_at_mut(&["clientIP"]);
         client.entry_or_insert("timeoutSeconds", 10800.into());
+    } else if text(spec, "sessionAffinity") == "None" {
+        spec.remove("sessionAffinityConfig");
     }
     let outside = spec
         .get("externalIPs")

@@ -1,11 +1,10 @@
 //! Namespaces and nodes.
 
-use yaml::{Map, Value};
+use yaml::Value;
 
 use super::amounts;
 use super::field::Field;
-use super::quota::duplicate_because;
-use crate::names;
+use crate::{FieldError, names, quoted};
 
 const STANDARD: [&str; 3] = ["kubernetes", "orphan", "foregroundDeletion"];
 const POD_RANGE: &str = "node updates may not change podCIDR except from \"\" to valid";
@@ -88,14 +87,15 @@ fn taints(taints: &Field<'_, '_>) {
         effect.require_one_of(&["NoSchedule", "PreferNoSchedule", "NoExecute"]);
         let pair = (key.text(), effect.text());
         if seen.contains(&pair) {
-            let shown = Map::from([
-                ("Effect", effect.text().into()),
-                ("Key", key.text().into()),
-                ("TimeAdded", Value::Null),
-                ("Value", value.text().into()),
-            ]);
+            // Printed as the server's internal type.
+            let shown = format!(
+                "{{\"Key\":{},\"Value\":{},\"Effect\":{},\"TimeAdded\":null}}",
+                quoted(key.text()),
+                quoted(value.text()),
+                quoted(effect.text())
+            );
             let why = "taints must be unique by key and effect pair";
-            duplicate_because(&taint, &shown.into(), why);
+            taint.tell(|path| FieldError::duplicate_printed(path, &shown).because(why));
         } else {
             seen.push(pair);
         }

@@ -5,7 +5,7 @@ use yaml::{Map, Str, Value};
 
 use super::amounts::{self, quantity};
 use super::field::Field;
-use crate::{FieldError, names};
+use crate::names;
 
 const SCOPES: [&str; 7] = [
     "Terminating",
@@ -52,8 +52,8 @@ pub(super) fn resource_quota(object: &Field<'_, '_>) {
 
 fn limits(limits: &Field<'_, '_>) {
     for (name, limit) in limits.entries() {
-        let known = amounts::resource_name(name, &limit);
-        if known && !name.contains('/') && !amounts::is_of_quotas(name) {
+        amounts::resource_name(name, &limit);
+        if !name.contains('/') && !amounts::is_of_quotas(name) {
             limit.invalid_as(&name.into(), "must be a standard resource for quota");
         }
         amounts::amount(name, &limit);
@@ -306,9 +306,4 @@ fn ratio(
     {
         place.invalid(&format!("ratio {text} is greater than max/min = {most:.6}"));
     }
-}
-
-/// A taint or other structure that is there twice, told with a reason.
-pub(super) fn duplicate_because(place: &Field<'_, '_>, shown: &Value, why: &str) {
-    place.tell(|path| FieldError::duplicate(path, shown).because(why));
 }

@@ -94,8 +94,15 @@ pub(crate) fn of_status(status: &Value) -> Vec<Cause> {
 }
 
 /// The difference of two lists of causes, a line each; empty when there is none.
+///
+/// Their order is not judged: where the server walks a map, it is another one each time.
 pub(crate) fn difference(got: &[Cause], want: &[Cause]) -> String {
-    if got == want {
+    let sorted = |causes: &[Cause]| {
+        let mut causes = causes.to_vec();
+        causes.sort();
+        causes
+    };
+    if sorted(got) == sorted(want) {
         return String::new();
     }
     let mut lines = String::new();

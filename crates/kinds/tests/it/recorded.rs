@@ -97,5 +97,15 @@ fn check(file: &str, differences: usize) {
 
 #[test]
 fn pods_are_refused_as_recorded() {
-    check("pods", 0);
+    check("pods", 21);
+}
+
+#[test]
+fn workloads_are_refused_as_recorded() {
+    check("workloads", 9);
+}
+
+#[test]
+fn other_kinds_of_the_core_group_are_refused_as_recorded() {
+    check("core", 17);
 }
