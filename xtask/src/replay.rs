@@ -9,12 +9,23 @@ pub(crate) mod client;
 mod compare;
 mod kubernetes_api;
 mod placeholders;
+mod rates;
+#[cfg(test)]
+mod real;
+mod sessions;
+mod target;
+mod terminal;
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::channel;
+use std::thread;
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
 
+/// Cases that run at the same time: most wait for events, not for a processor.
+const N_AT_ONCE: usize = 8;
 /// Differences shown per failing case; the first ones tell what is wrong.
 const MAX_SHOWN: usize = 4;
 
@@ -34,11 +45,15 @@ pub(crate) struct Arguments {
     /// The bearer token for --server
     #[arg(long, requires = "server")]
     token: Option<String>,
+    /// Fail only where fewer cases agree than xtask/rates.txt says
+    #[arg(long)]
+    floors: bool,
 }
 
 /// A case and what differed; nothing did in a case that passes.
 struct Case {
     name: String,
+    part: String,
     differences: Vec<String>,
 }
 
@@ -54,11 +69,35 @@ const CORPORA: &[Corpus] = &[Corpus {
     replay: kubernetes_api::replay,
 }];
 
-/// Replays the cases and prints the failing ones.
+/// Replays the cases and prints the failing ones and the rate of each part.
 ///
 /// # Errors
 /// An unknown corpus, an unreadable folder, no case at all, or a case that fails.
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
+    let cases = replay(arguments)?;
+    for case in failed(&cases) {
+        println!("FAIL {}", case.name);
+        for difference in case.differences.iter().take(MAX_SHOWN) {
+            println!("    {difference}");
+        }
+    }
+    print!("{}", rates::lines(&arguments.corpus, &cases));
+    let n_failed = failed(&cases).count();
+    println!("{} passed, {n_failed} failed", cases.len() - n_failed);
+    if arguments.floors {
+        return rates::check(&arguments.corpus, &cases);
+    }
+    if n_failed > 0 {
+        bail!("{n_failed} of {} cases failed", cases.len());
+    }
+    Ok(())
+}
+
+fn failed(cases: &[Case]) -> impl Iterator<Item = &Case> {
+    cases.iter().filter(|case| !case.differences.is_empty())
+}
+
+fn replay(arguments: &Arguments) -> Result<Vec<Case>> {
     let corpus = CORPORA
         .iter()
         .find(|corpus| corpus.name == arguments.corpus);
@@ -78,21 +117,32 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
             arguments.folder.display()
         );
     }
-    let failed = cases
-        .iter()
-        .filter(|case| !case.differences.is_empty())
-        .count();
-    for case in cases.iter().filter(|case| !case.differences.is_empty()) {
-        println!("FAIL {}", case.name);
-        for difference in case.differences.iter().take(MAX_SHOWN) {
-            println!("    {difference}");
+    Ok(cases)
+}
+
+/// Runs cases that do not touch each other, several at a time; the results keep their order.
+fn in_parallel<T: Sync>(items: &[T], run: impl Fn(&T) -> Result<Case> + Sync) -> Result<Vec<Case>> {
+    let next = AtomicUsize::new(0);
+    let (sender, receiver) = channel();
+    thread::scope(|scope| {
+        for _ in 0..N_AT_ONCE {
+            let (sender, next, run) = (sender.clone(), &next, &run);
+            scope.spawn(move || {
+                loop {
+                    let number = next.fetch_add(1, Ordering::Relaxed);
+                    let Some(item) = items.get(number) else {
+                        return;
+                    };
+                    // The receiver outlives this scope.
+                    drop(sender.send((number, run(item))));
+                }
+            });
         }
-    }
-    println!("{} passed, {failed} failed", cases.len() - failed);
-    if failed > 0 {
-        bail!("{failed} of {} cases failed", cases.len());
-    }
-    Ok(())
+    });
+    drop(sender);
+    let mut results: Vec<_> = receiver.into_iter().collect();
+    results.sort_by_key(|(number, _)| *number);
+    results.into_iter().map(|(_, result)| result).collect()
 }
 
 impl Arguments {
@@ -116,7 +166,68 @@ fn fits(pattern: &str, name: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write;
+
     use super::*;
+    use crate::{install, workspace};
+
+    /// A corpus of the shared folder; where that is absent, says so and gives nothing.
+    fn corpus(name: &str, server: Option<String>) -> Option<Arguments> {
+        let shared = std::env::var_os("TIPHYS_SHARED")
+            .map_or_else(|| workspace::root().join("../shared"), PathBuf::from);
+        let folder = shared.join("corpora").join(name);
+        if !folder.is_dir() {
+            assert!(!install::in_ci(), "{} is absent", folder.display());
+            say(&format!("skipped: {} is absent\n", folder.display()));
+            return None;
+        }
+        Some(Arguments {
+            corpus: name.to_owned(),
+            folder,
+            name: "*".to_owned(),
+            floors: true,
+            token: server.as_ref().map(|_| real::TOKEN.to_owned()),
+            server,
+        })
+    }
+
+    /// Past the capture of the test's output: rates and skipped tests are for everybody to see.
+    pub(super) fn say(text: &str) {
+        std::io::stderr()
+            .write_all(text.as_bytes())
+            .expect("a terminal or a pipe");
+    }
+
+    fn check(arguments: &Arguments) {
+        let cases = replay(arguments).expect("the corpus can be replayed");
+        say(&rates::lines(&arguments.corpus, &cases));
+        if let Err(low) = rates::check(&arguments.corpus, &cases) {
+            let names: Vec<&str> = failed(&cases).map(|case| case.name.as_str()).collect();
+            panic!("{low}\nthese differ: {}", names.join(" "));
+        }
+    }
+
+    #[test]
+    fn the_sandbox_answers_as_the_real_server_did() {
+        if let Some(arguments) = corpus("kubernetes-api", None) {
+            check(&arguments);
+        }
+    }
+
+    #[test]
+    fn the_real_server_passes_every_recording() {
+        let Some(server) = real::Server::start() else {
+            return;
+        };
+        let Some(arguments) = corpus("kubernetes-api", Some(server.url())) else {
+            return;
+        };
+        let cases = replay(&arguments).expect("the corpus can be replayed");
+        let found: Vec<String> = failed(&cases)
+            .map(|case| format!("{}: {}", case.name, case.differences.join("\n    ")))
+            .collect();
+        assert!(found.is_empty(), "{}", found.join("\n"));
+    }
 
     #[test]
     fn a_star_stands_for_any_text() {

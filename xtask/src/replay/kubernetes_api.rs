@@ -6,7 +6,6 @@
 use std::collections::HashMap;
 use std::fs;
 use std::io::{BufRead, BufReader};
-use std::net::Ipv4Addr;
 use std::path::Path;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread;
@@ -15,19 +14,19 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use flate2::read::GzDecoder;
 use reqwest::blocking::Response;
-use sandbox::{Options, Rbac, Server};
+use sandbox::{Options, Rbac};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value as Json, json};
-use tokio::net::TcpListener;
 
 use super::client::{Client, Request, body, header, kept_headers};
 use super::compare::{differences, pointed, prepare};
 use super::placeholders::Bindings;
-use super::{Arguments, Case};
+use super::target::Target;
+use super::{Arguments, Case, in_parallel, sessions};
 
 /// Files of the folder that hold something else.
-const OTHER_FILES: &[&str] = &["kubectl-sessions.json", "index.json"];
+const OTHER_FILES: &[&str] = &[sessions::FILE, "index.json"];
 /// Scenarios that state no order come after those that do.
 const DEFAULT_ORDER: i64 = 100;
 /// A scenario with this tag waits for minutes; it runs when it is asked for by name.
@@ -48,6 +47,7 @@ const MAX_PER_STEP: usize = 12;
 #[derive(Deserialize)]
 struct Scenario {
     name: String,
+    part: String,
     #[serde(default)]
     tags: Vec<String>,
     order: Option<i64>,
@@ -59,8 +59,9 @@ struct Scenario {
     teardown: Vec<SetupStep>,
 }
 
+/// A request whose answer is not compared.
 #[derive(Deserialize)]
-struct SetupStep {
+pub(super) struct SetupStep {
     request: Recorded,
     ok: Option<Vec<u16>>,
     until: Option<Until>,
@@ -116,40 +117,27 @@ fn present<'de, D: serde::Deserializer<'de>>(input: D) -> Result<Option<Box<RawV
 /// When the folder cannot be read or no server can be reached; a scenario that fails is no error.
 pub(super) fn replay(folder: &Path, arguments: &Arguments) -> Result<Vec<Case>> {
     let scenarios = load(folder, arguments)?;
-    if let Some(server) = &arguments.server {
-        return run_all(
-            &Client::new(server, arguments.token.as_deref())?,
-            &scenarios,
-        );
-    }
     // As recorded: no controllers, roles are enforced, and everything on one fresh server.
     let options = Options {
         rbac: Rbac::On,
         ..Options::in_memory()
     };
-    let runtime = tokio::runtime::Runtime::new()?;
-    let server = runtime.block_on(Server::start(options))?;
-    let listener = runtime.block_on(TcpListener::bind((Ipv4Addr::LOCALHOST, 0)))?;
-    let address = listener.local_addr()?;
-    {
-        let _inside = runtime.enter();
-        server.serve(listener)?;
-    }
-    let client = Client::new(&format!("https://{address}"), Some(server.token()))?;
-    let cases = run_all(&client, &scenarios);
-    runtime.block_on(server.stop());
-    cases
-}
-
-fn run_all(client: &Client, scenarios: &[Scenario]) -> Result<Vec<Case>> {
+    let target = Target::new(arguments, options)?;
+    let client = target.client()?;
     let one = |scenario: &Scenario| {
-        let differences = run(client, scenario)?;
         Ok(Case {
             name: scenario.name.clone(),
-            differences,
+            part: scenario.part.clone(),
+            differences: run(&client, scenario)?,
         })
     };
-    scenarios.iter().map(one).collect()
+    // The first ones need a server that nobody has changed; the others have a place of their own.
+    let is_first = |scenario: &Scenario| scenario.order < Some(DEFAULT_ORDER);
+    let (first, others): (Vec<_>, Vec<_>) = scenarios.into_iter().partition(is_first);
+    let mut cases = first.iter().map(one).collect::<Result<Vec<_>>>()?;
+    cases.extend(in_parallel(&others, one)?);
+    cases.extend(sessions::replay(folder, arguments, &target)?);
+    Ok(cases)
 }
 
 fn load(folder: &Path, arguments: &Arguments) -> Result<Vec<Scenario>> {
@@ -183,11 +171,7 @@ fn load(folder: &Path, arguments: &Arguments) -> Result<Vec<Scenario>> {
 
 /// What differed; a connection that breaks fails the scenario, not the run.
 fn run(client: &Client, scenario: &Scenario) -> Result<Vec<String>> {
-    let mut runner = Runner {
-        client,
-        bindings: Bindings::new()?,
-        streams: HashMap::new(),
-    };
+    let mut runner = Runner::new(client)?;
     let mut found = Vec::new();
     let outcome = runner.setup(&scenario.setup).and_then(|()| {
         for (number, step) in scenario.steps.iter().enumerate() {
@@ -206,24 +190,35 @@ fn run(client: &Client, scenario: &Scenario) -> Result<Vec<String>> {
     if let Err(error) = outcome {
         found.push(format!("{error:#}"));
     }
-    let mut cleaner = Runner {
-        client,
-        bindings: Bindings::new()?,
-        streams: HashMap::new(),
-    };
+    let mut cleaner = Runner::new(client)?;
     // What a failed scenario leaves behind is in a namespace of its own.
     drop(cleaner.setup(&scenario.teardown));
     Ok(found)
 }
 
-struct Runner<'a> {
+/// Sends the requests of one scenario, which share their placeholders.
+pub(super) struct Runner<'a> {
     client: &'a Client,
     bindings: Bindings,
     streams: HashMap<String, Receiver<String>>,
 }
 
-impl Runner<'_> {
-    fn setup(&mut self, steps: &[SetupStep]) -> Result<()> {
+impl<'a> Runner<'a> {
+    /// # Errors
+    /// Never in practice: the patterns of placeholders are fixed.
+    pub(super) fn new(client: &'a Client) -> Result<Self> {
+        Ok(Runner {
+            client,
+            bindings: Bindings::new()?,
+            streams: HashMap::new(),
+        })
+    }
+
+    /// Sends requests until each is answered as it must be.
+    ///
+    /// # Errors
+    /// A request that is answered otherwise for too long, or a server that is gone.
+    pub(super) fn setup(&mut self, steps: &[SetupStep]) -> Result<()> {
         for step in steps {
             let limit = Duration::from_secs(step.timeout_s.unwrap_or(SETUP_SECONDS));
             let deadline = Instant::now() + limit;

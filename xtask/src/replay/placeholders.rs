@@ -250,6 +250,21 @@ impl Bindings {
         self.replace(&Json::Object(headers), NOTHING)
     }
 
+    /// Replaces the volatile values of a text that is no JSON.
+    pub(crate) fn normalize_text(&mut self, text: &str) -> String {
+        self.collect(&Json::from(text));
+        self.replace_text(text)
+    }
+
+    /// Binds a value that a text shows without its key; an address is replaced in later texts too.
+    pub(crate) fn bind_shown(&mut self, kind: &'static str, value: &str) -> String {
+        let value = Json::from(value);
+        if kind == "ip" {
+            self.bind_anywhere(kind, &value);
+        }
+        self.bind(kind, &value)
+    }
+
     /// Finds the volatile values that can also stand inside other texts.
     fn collect(&mut self, value: &Json) {
         match value {
