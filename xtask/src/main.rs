@@ -48,6 +48,8 @@ enum Command {
     Bench,
     /// Ask what a corpus of recordings asks, and compare the answers
     Replay(replay::Arguments),
+    /// Record random edits of random objects on a real kube-apiserver
+    RecordEdits(replay::edits::RecordArguments),
 }
 
 fn main() -> ExitCode {
@@ -59,6 +61,7 @@ fn main() -> ExitCode {
         Command::InstallTools => install::run(),
         Command::Bench => bench::run(),
         Command::Replay(arguments) => replay::run(&arguments),
+        Command::RecordEdits(arguments) => replay::edits::record(&arguments),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

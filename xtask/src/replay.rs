@@ -7,6 +7,7 @@
 
 pub(crate) mod client;
 mod compare;
+pub(crate) mod edits;
 mod kubernetes_api;
 mod placeholders;
 mod rates;
@@ -32,7 +33,7 @@ const MAX_SHOWN: usize = 4;
 /// What to replay, and against whom.
 #[derive(Args)]
 pub(crate) struct Arguments {
-    /// The corpus' name: kubernetes-api
+    /// The corpus' name: kubernetes-api or edits
     corpus: String,
     /// A folder in the format of the corpus
     folder: PathBuf,
@@ -64,10 +65,16 @@ struct Corpus {
 }
 
 /// All corpora that can be replayed.
-const CORPORA: &[Corpus] = &[Corpus {
-    name: "kubernetes-api",
-    replay: kubernetes_api::replay,
-}];
+const CORPORA: &[Corpus] = &[
+    Corpus {
+        name: "kubernetes-api",
+        replay: kubernetes_api::replay,
+    },
+    Corpus {
+        name: "edits",
+        replay: edits::replay,
+    },
+];
 
 /// Replays the cases and prints the failing ones and the rate of each part.
 ///
@@ -171,6 +178,20 @@ mod tests {
     use super::*;
     use crate::{install, workspace};
 
+    /// Runs beside those of the recorded sample, which the real server answers live.
+    const LIVE_SEEDS: std::ops::Range<u64> = 1_000_000..1_000_100;
+
+    fn replay_of(corpus: &str, folder: PathBuf, server: Option<String>) -> Arguments {
+        Arguments {
+            corpus: corpus.to_owned(),
+            folder,
+            name: "*".to_owned(),
+            token: server.as_ref().map(|_| real::TOKEN.to_owned()),
+            floors: true,
+            server,
+        }
+    }
+
     /// A corpus of the shared folder; where that is absent, says so and gives nothing.
     fn corpus(name: &str, server: Option<String>) -> Option<Arguments> {
         let shared = std::env::var_os("TIPHYS_SHARED")
@@ -181,14 +202,7 @@ mod tests {
             say(&format!("skipped: {} is absent\n", folder.display()));
             return None;
         }
-        Some(Arguments {
-            corpus: name.to_owned(),
-            folder,
-            name: "*".to_owned(),
-            floors: true,
-            token: server.as_ref().map(|_| real::TOKEN.to_owned()),
-            server,
-        })
+        Some(replay_of(name, folder, server))
     }
 
     /// Past the capture of the test's output: rates and skipped tests are for everybody to see.
@@ -215,6 +229,12 @@ mod tests {
     }
 
     #[test]
+    fn random_edits_give_what_they_gave_on_the_real_server() {
+        let folder = workspace::root().join("crates/sandbox/testdata/edits");
+        check(&replay_of("edits", folder, None));
+    }
+
+    #[test]
     fn the_real_server_passes_every_recording() {
         let Some(server) = real::Server::start() else {
             return;
@@ -227,6 +247,10 @@ mod tests {
             .map(|case| format!("{}: {}", case.name, case.differences.join("\n    ")))
             .collect();
         assert!(found.is_empty(), "{}", found.join("\n"));
+        let ours = replay_of("edits", PathBuf::new(), None);
+        let seeds: Vec<u64> = LIVE_SEEDS.collect();
+        let client = client::Client::new(&server.url(), Some(real::TOKEN)).expect("TLS");
+        edits::compare(&client, &ours, &seeds).expect("both answer the same");
     }
 
     #[test]

@@ -6,6 +6,8 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value as Json};
 
+use super::placeholders::age_columns;
+
 /// A differing value is shown up to here.
 const MAX_SHOWN_BYTES: usize = 200;
 
@@ -19,6 +21,7 @@ pub(crate) fn prepare(answer: &Json, compare: &Json) -> Json {
         if !keeps_bookmarks {
             events.retain(|event| !is_idle_bookmark(event));
         }
+        even_ages(events);
         if compare
             .get("event_order")
             .is_some_and(|order| order == "any")
@@ -89,6 +92,28 @@ fn is_idle_bookmark(event: &Json) -> bool {
         .pointer("/object/metadata/annotations/k8s.io~1initial-events-end")
         .is_some();
     event.get("type").is_some_and(|kind| kind == "BOOKMARK") && !is_first_list_end
+}
+
+/// A watched table names its columns in the first event only; the ages of later ones count as little.
+fn even_ages(events: &mut [Json]) {
+    let tables = events.iter().filter_map(|event| event.get("object"));
+    let ages: BTreeSet<usize> = tables
+        .filter_map(Json::as_object)
+        .flat_map(age_columns)
+        .collect();
+    for event in events {
+        let rows = event
+            .pointer_mut("/object/rows")
+            .and_then(Json::as_array_mut);
+        let cells = rows.into_iter().flatten();
+        let cells = cells.filter_map(|row| row.get_mut("cells")?.as_array_mut());
+        for (number, cell) in cells.flat_map(|cells| cells.iter_mut().enumerate()) {
+            let is_short = |text: &str| text.ends_with(|unit: char| "smhd".contains(unit));
+            if ages.contains(&number) && cell.as_str().is_some_and(is_short) {
+                *cell = Json::from("<age>");
+            }
+        }
+    }
 }
 
 /// Causes come in no fixed order, and the message lists them.
@@ -294,6 +319,17 @@ mod tests {
         let want = json!({"events": [{"type": "BOOKMARK", "object": {"metadata": {}}}], "rv": "<listrv:1>"});
         let got = json!({"events": [], "rv": "<listrv:3>"});
         check(&want, &got, &json!({}), 0);
+    }
+
+    #[test]
+    fn ages_of_later_events_of_a_watched_table_do_not_count() {
+        let event = |columns: Json, name: &str, age: &str| json!({"object": {"columnDefinitions": columns, "rows": [{"cells": [name, age]}]}});
+        let events = |name: &str, age: &str| {
+            let columns = json!([{"name": "Name"}, {"name": "Age"}]);
+            json!({"events": [event(columns, "a", "<age>"), event(Json::Null, name, age)]})
+        };
+        check(&events("a", "0s"), &events("a", "1s"), &json!({}), 0);
+        check(&events("a", "0s"), &events("b", "1s"), &json!({}), 1);
     }
 
     #[test]

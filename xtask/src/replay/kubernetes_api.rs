@@ -44,9 +44,10 @@ const SETUP_STATUSES: [u16; 5] = [200, 201, 202, 404, 409];
 /// Differences kept per step.
 const MAX_PER_STEP: usize = 12;
 
+/// Requests with the answers that the real server gave.
 #[derive(Deserialize)]
-struct Scenario {
-    name: String,
+pub(super) struct Scenario {
+    pub(super) name: String,
     part: String,
     #[serde(default)]
     tags: Vec<String>,
@@ -54,9 +55,9 @@ struct Scenario {
     #[serde(default)]
     setup: Vec<SetupStep>,
     #[serde(default)]
-    steps: Vec<Step>,
+    pub(super) steps: Vec<Step>,
     #[serde(default)]
-    teardown: Vec<SetupStep>,
+    pub(super) teardown: Vec<SetupStep>,
 }
 
 /// A request whose answer is not compared.
@@ -78,8 +79,9 @@ struct Until {
     timeout_s: Option<u64>,
 }
 
+/// One request and its answer, or what an open watch delivered.
 #[derive(Deserialize)]
-struct Step {
+pub(super) struct Step {
     request: Option<Recorded>,
     response: Json,
     #[serde(default)]
@@ -128,7 +130,7 @@ pub(super) fn replay(folder: &Path, arguments: &Arguments) -> Result<Vec<Case>> 
         Ok(Case {
             name: scenario.name.clone(),
             part: scenario.part.clone(),
-            differences: run(&client, scenario)?,
+            differences: run(&client, scenario),
         })
     };
     // The first ones need a server that nobody has changed; the others have a place of their own.
@@ -170,8 +172,8 @@ fn load(folder: &Path, arguments: &Arguments) -> Result<Vec<Scenario>> {
 }
 
 /// What differed; a connection that breaks fails the scenario, not the run.
-fn run(client: &Client, scenario: &Scenario) -> Result<Vec<String>> {
-    let mut runner = Runner::new(client)?;
+pub(super) fn run(client: &Client, scenario: &Scenario) -> Vec<String> {
+    let mut runner = Runner::new(client);
     let mut found = Vec::new();
     let outcome = runner.setup(&scenario.setup).and_then(|()| {
         for (number, step) in scenario.steps.iter().enumerate() {
@@ -190,10 +192,10 @@ fn run(client: &Client, scenario: &Scenario) -> Result<Vec<String>> {
     if let Err(error) = outcome {
         found.push(format!("{error:#}"));
     }
-    let mut cleaner = Runner::new(client)?;
+    let mut cleaner = Runner::new(client);
     // What a failed scenario leaves behind is in a namespace of its own.
     drop(cleaner.setup(&scenario.teardown));
-    Ok(found)
+    found
 }
 
 /// Sends the requests of one scenario, which share their placeholders.
@@ -204,14 +206,13 @@ pub(super) struct Runner<'a> {
 }
 
 impl<'a> Runner<'a> {
-    /// # Errors
-    /// Never in practice: the patterns of placeholders are fixed.
-    pub(super) fn new(client: &'a Client) -> Result<Self> {
-        Ok(Runner {
+    /// A runner that has seen nothing yet.
+    pub(super) fn new(client: &'a Client) -> Self {
+        Runner {
             client,
-            bindings: Bindings::new()?,
+            bindings: Bindings::new(),
             streams: HashMap::new(),
-        })
+        }
     }
 
     /// Sends requests until each is answered as it must be.
@@ -278,7 +279,10 @@ impl<'a> Runner<'a> {
     }
 
     /// Runs a step and gives the answer with placeholders, in the form of the recording.
-    fn step(&mut self, step: &Step) -> Result<Json> {
+    ///
+    /// # Errors
+    /// When the connection breaks.
+    pub(super) fn step(&mut self, step: &Step) -> Result<Json> {
         if let Some(name) = &step.collect {
             return self.collect(name, step);
         }

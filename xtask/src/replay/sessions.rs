@@ -102,9 +102,7 @@ pub(super) fn replay(folder: &Path, arguments: &Arguments, target: &Target) -> R
             found.push(format!("{error:#}"));
         }
         // What a failed session leaves behind is in a namespace of its own.
-        drop(
-            Runner::new(&target.client()?).and_then(|mut cleaner| cleaner.setup(&session.teardown)),
-        );
+        drop(Runner::new(&target.client()?).setup(&session.teardown));
         Ok(Case {
             name: session.name.clone(),
             part: PART.to_owned(),
@@ -138,7 +136,7 @@ struct Place {
 impl Session {
     fn run(&self, target: &Target, place: &Place, found: &mut Vec<String>) -> Result<()> {
         let client = target.client()?;
-        Runner::new(&client)?.setup(&self.setup)?;
+        Runner::new(&client).setup(&self.setup)?;
         let outside = TempDir::new()?;
         let kubeconfig = outside.path().join("kubeconfig");
         fs::write(&kubeconfig, &place.kubeconfig)?;
@@ -147,7 +145,7 @@ impl Session {
         let folder = TempDir::with_prefix("kcs-")?;
         self.write_files(folder.path())?;
         let here = folder.path().to_str().context("an odd temporary folder")?;
-        let (terminal, mut bindings) = (Terminal::new()?, Bindings::new()?);
+        let (terminal, mut bindings) = (Terminal::new()?, Bindings::new());
         for (number, recorded) in self.commands.iter().enumerate() {
             let mut command = Command::new(&program);
             command

@@ -126,7 +126,7 @@ mod tests {
 
     fn check(text: &str, want: &str) {
         let terminal = Terminal::new().expect("fixed patterns");
-        let mut bindings = Bindings::new().expect("fixed patterns");
+        let mut bindings = Bindings::new();
         assert_eq!(
             terminal.normalize(&mut bindings, "/tmp/kcs", text),
             want,

@@ -1,30 +1,12 @@
 //! Real kubectl over TLS. Skipped loudly where it is not installed, unless `CI=true`.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Output;
 
 use sandbox::{Options, Server};
 use tokio::net::TcpListener;
 
-/// Where `cargo xtask install-tools` puts it.
-fn kubectl() -> Option<PathBuf> {
-    let home =
-        || std::env::var_os("HOME").map(|home| Path::new(&home).join(".cache/tiphys/oracle"));
-    let dir = std::env::var_os("TIPHYS_ORACLE")
-        .map(PathBuf::from)
-        .or_else(home)?;
-    let path = dir.join("kubectl");
-    if path.exists() {
-        return Some(path);
-    }
-    assert_ne!(
-        std::env::var("CI").as_deref(),
-        Ok("true"),
-        "kubectl is not installed"
-    );
-    println!("skipped: kubectl is not installed in {}", dir.display());
-    None
-}
+use crate::programs::program;
 
 struct Session {
     kubectl: PathBuf,
@@ -34,7 +16,7 @@ struct Session {
 
 impl Session {
     async fn start() -> Option<Self> {
-        let kubectl = kubectl()?;
+        let kubectl = program("kubectl")?;
         let dir = tempfile::tempdir().unwrap();
         let server = Server::start(Options::in_memory()).await.unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

@@ -9,6 +9,8 @@
 mod client;
 mod crash;
 mod custom;
+mod helm;
 mod kubectl;
 mod objects;
 mod patches;
+mod programs;
