@@ -99,7 +99,7 @@ async fn a_release_lives_from_its_installation_to_its_end() {
             "The color is red.",
         ),
         ("list", OK, "shop-0.1.0"),
-        ("status shop", OK, "==> apps/v1/Deployment"),
+        ("status shop", OK, "==> v1/Deployment"),
         (
             "upgrade shop CHART --set color=blue --wait --timeout 60s",
             OK,
