@@ -22,6 +22,12 @@ impl EvalError {
         }
     }
 
+    /// The failure of something outside of the expression, such as a named result.
+    #[must_use]
+    pub fn failed(message: String) -> Self {
+        Self::new(message)
+    }
+
     pub(crate) fn no_overload() -> Self {
         Self::new("no such overload")
     }

@@ -18,7 +18,7 @@ use crate::request::{ApiRequest, ResourcePath, Route};
 use crate::status_error::{About, ApiError};
 use crate::store::Store;
 use crate::strategy::services;
-use crate::{discovery, openapi, table, verbs};
+use crate::{admission, crd, discovery, openapi, table, verbs};
 
 /// The state of one server.
 pub(crate) struct Core {
@@ -30,6 +30,12 @@ pub(crate) struct Core {
     /// Shapes of the built-in kinds.
     pub(crate) schemas: Arc<SchemaSet>,
     /// Defaults of the built-in kinds.
+    /// The functions that rules of custom resources may use.
+    pub(crate) rules: cel::Environment,
+    /// The resources of definitions as they were read last, by name and revision.
+    pub(crate) definitions: crd::Cache,
+    /// Admission policies as they were read last.
+    pub(crate) policies: admission::Cache,
     /// Addresses and ports of services.
     pub(crate) allocator: services::Allocator,
     /// What simulated containers printed.
@@ -67,6 +73,9 @@ impl Core {
             built_in,
             openapi: openapi::Documents::default(),
             schemas: SchemaSet::builtin(),
+            rules: structural::environment(),
+            definitions: crd::Cache::default(),
+            policies: admission::Cache::default(),
             allocator,
             logs: life::Logs::new(),
             authenticator,

@@ -1,8 +1,8 @@
 //! CustomResourceDefinitions: what they serve, and their life from creation to clean-up.
 
 use std::cmp::Reverse;
-use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::Timestamp;
 use manifest::schema::Schema;
@@ -22,6 +22,10 @@ const FINALIZER: &str = "customresourcecleanup.apiextensions.k8s.io";
 pub(crate) struct Served {
     /// `openAPIV3Schema` as it stands.
     pub(crate) openapi: Value,
+    /// The same, read: for pruning, defaults and validation.
+    pub(crate) structural: structural::Schema,
+    /// Its CEL rules, compiled.
+    pub(crate) rules: Option<structural::Rules>,
     /// The same as shapes, for patches and ownership; `None` when it cannot be read.
     pub(crate) schema: Option<Schema>,
     pub(crate) selectable_fields: Vec<String>,
@@ -124,36 +128,27 @@ pub(crate) fn reconcile(core: &Core, now: Timestamp, name: &str) -> u64 {
 
 fn accept(core: &Core, now: Timestamp, stored: &Stored, old: &Value) -> u64 {
     let mut new = old.clone();
-    let conflict = conflict(core, old);
-    let names = old.at(&["spec", "names"]).cloned().unwrap_or_default();
+    let (names, conflict) = accepted_names(core, old);
     let now = clock::seconds(now);
     let status = new.map_at_mut(&["status"]);
-    if let Some((reason, message)) = &conflict {
-        set_condition(status, ("NamesAccepted", "False"), (reason, message), &now);
-        set_condition(
-            status,
-            ("Established", "False"),
-            ("NotAccepted", "not all names are accepted"),
-            &now,
+    status.insert("acceptedNames", names);
+    let was_established = is_established(old);
+    let (accepted, why) = match &conflict {
+        Some((reason, message)) => ("False", (*reason, message.as_str())),
+        None => ("True", ("NoConflicts", "no conflicts found")),
+    };
+    set_condition(status, ("NamesAccepted", accepted), why, &now);
+    if conflict.is_none() {
+        let why = (
+            "InitialNamesAccepted",
+            "the initial names have been accepted",
         );
-    } else {
-        status.insert("acceptedNames", names);
-        set_condition(
-            status,
-            ("NamesAccepted", "True"),
-            ("NoConflicts", "no conflicts found"),
-            &now,
-        );
-        set_condition(
-            status,
-            ("Established", "True"),
-            (
-                "InitialNamesAccepted",
-                "the initial names have been accepted",
-            ),
-            &now,
-        );
+        set_condition(status, ("Established", "True"), why, &now);
+    } else if !was_established {
+        let why = ("NotAccepted", "not all names are accepted");
+        set_condition(status, ("Established", "False"), why, &now);
     }
+    approve(status, old, &now);
     if new == *old {
         return 0;
     }
@@ -163,6 +158,23 @@ fn accept(core: &Core, now: Timestamp, stored: &Stored, old: &Value) -> u64 {
         Ok(stored) => stored.revision,
         Err(_) => 0,
     }
+}
+
+/// Says of a definition in a group of Kubernetes itself whether it was approved.
+fn approve(status: &mut Map, definition: &Value, now: &str) {
+    use structural::definition::{Approval, approval_of, is_protected};
+    if !is_protected(text(definition, &["spec", "group"])) {
+        return;
+    }
+    let (state, message) = approval_of(definition);
+    let (is, reason) = match state {
+        Approval::Approved => ("True", "ApprovedAnnotation"),
+        Approval::Bypassed => ("False", "UnapprovedAnnotation"),
+        Approval::Invalid => ("False", "InvalidAnnotation"),
+        Approval::Missing => ("False", "MissingAnnotation"),
+    };
+    let what = ("KubernetesAPIApprovalPolicyConformant", is);
+    set_condition(status, what, (reason, &message), now);
 }
 
 fn collection_kind() -> manifest::Gvk {
@@ -201,28 +213,97 @@ fn set_condition(status: &mut Map, what: (&str, &str), why: (&str, &str), now: &
     }
 }
 
-/// The name of this definition that an older one of the group has.
-fn conflict(core: &Core, value: &Value) -> Option<(String, String)> {
-    let group = text(value, &["spec", "group"]);
-    for other in core.store.list(&collection(), None).objects {
-        let other = other.value();
-        let same = meta::name(&other) == meta::name(value);
-        if same || text(&other, &["spec", "group"]) != group || !is_established(&other) {
-            continue;
-        }
-        for (key, reason) in [
-            ("plural", "PluralConflict"),
-            ("singular", "SingularConflict"),
-            ("kind", "KindConflict"),
-            ("listKind", "ListKindConflict"),
-        ] {
-            let name = text(value, &["spec", "names", key]);
-            if name == text(&other, &["status", "acceptedNames", key]) {
-                return Some((reason.to_owned(), format!("{name:?} is already in use")));
-            }
+/// The reason and the message of a name that another definition has.
+type Conflict = (&'static str, String);
+
+/// The names that a definition gets, each one it may have, and the last conflict.
+fn accepted_names(core: &Core, value: &Value) -> (Value, Option<Conflict>) {
+    let (resources, kinds) = used_names(core, text(value, &["spec", "group"]));
+    let spec = value.at(&["spec", "names"]).cloned().unwrap_or_default();
+    let status = value.at(&["status", "acceptedNames"]);
+    let mut names = status.cloned().unwrap_or_default();
+    let mut conflict = None;
+    let members = names.map_at_mut(&[]);
+    for (key, reason, used) in [
+        ("plural", "PluralConflict", &resources),
+        ("singular", "SingularConflict", &resources),
+        ("shortNames", "ShortNamesConflict", &resources),
+        ("kind", "KindConflict", &kinds),
+        ("listKind", "ListKindConflict", &kinds),
+    ] {
+        let wanted = wanted_names(&spec, key);
+        let held = status.map(|status| wanted_names(status, key));
+        let taken: Vec<String> = wanted
+            .iter()
+            .filter(|name| !held.as_ref().is_some_and(|held| held.contains(name)))
+            .filter(|name| used.contains(name))
+            .map(|name| format!("{} is already in use", crate::status_error::quoted(name)))
+            .collect();
+        match taken.as_slice() {
+            [] => match spec.get(key) {
+                Some(name) => {
+                    members.insert(key, name.clone());
+                }
+                None => {
+                    members.remove(key);
+                }
+            },
+            [one] => conflict = Some((reason, one.clone())),
+            many => conflict = Some((reason, format!("[{}]", many.join(", ")))),
         }
     }
-    None
+    match spec.get("categories") {
+        Some(categories) => {
+            members.insert("categories", categories.clone());
+        }
+        None => {
+            members.remove("categories");
+        }
+    }
+    (names, conflict)
+}
+
+/// One name or several.
+fn wanted_names(names: &Value, key: &str) -> Vec<Str> {
+    match names.get(key) {
+        Some(Value::String(name)) => vec![name.clone()],
+        _ => texts(names, &[key]),
+    }
+}
+
+/// The names of resources and of kinds that definitions of a group have.
+fn used_names(core: &Core, group: &str) -> (Vec<Str>, Vec<Str>) {
+    let (mut resources, mut kinds) = (Vec::new(), Vec::new());
+    for stored in core.store.list(&collection(), None).objects {
+        let value = stored.value();
+        let accepted = value.at(&["status", "acceptedNames"]);
+        let Some(accepted) = accepted.filter(|_| text(&value, &["spec", "group"]) == group) else {
+            continue;
+        };
+        for key in ["plural", "singular", "shortNames"] {
+            resources.extend(wanted_names(accepted, key));
+        }
+        for key in ["kind", "listKind"] {
+            kinds.extend(wanted_names(accepted, key));
+        }
+    }
+    (resources, kinds)
+}
+
+/// Notes the version in which objects are kept from now on.
+pub(crate) fn note_stored_version(value: &mut Value) {
+    let storage = list(value, &["spec", "versions"])
+        .iter()
+        .find(|version| flag(version, &["storage"]))
+        .and_then(|version| version.get("name").cloned());
+    let Some(storage) = storage else { return };
+    let status = value.map_at_mut(&["status"]);
+    let stored = status.entry_or_insert("storedVersions", Value::List(Vec::new()));
+    if let Some(stored) = stored.as_list_mut()
+        && !stored.contains(&storage)
+    {
+        stored.push(storage);
+    }
 }
 
 fn is_established(value: &Value) -> bool {
@@ -233,31 +314,55 @@ fn is_established(value: &Value) -> bool {
         })
 }
 
+/// The resources that definitions serve, by name, with the revision that they were read from.
+pub(crate) type Cache = Mutex<HashMap<Str, (u64, Vec<Arc<Resource>>)>>;
+
+/// The resources that a definition serves; read again only when it has changed.
+fn resources(core: &Core, stored: &Stored) -> Vec<Arc<Resource>> {
+    let mut cache = core
+        .definitions
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner);
+    if let Some((revision, resources)) = cache.get(&*stored.name)
+        && *revision == stored.revision
+    {
+        return resources.clone();
+    }
+    let value = stored.value();
+    let versions = list(&value, &["spec", "versions"]).iter();
+    let resources: Vec<Arc<Resource>> = versions
+        .filter(|version| is_established(&value) && flag(version, &["served"]))
+        .map(|version| Arc::new(resource(core, &value, version)))
+        .collect();
+    let name = Str::from(&*stored.name);
+    cache.insert(name, (stored.revision, resources.clone()));
+    resources
+}
+
 /// The groups that the definitions of the store serve.
 fn groups(core: &Core) -> Vec<Group> {
     let mut versions: BTreeMap<Str, BTreeMap<Reverse<Priority>, Version>> = BTreeMap::new();
-    for stored in core.store.list(&collection(), None).objects {
-        let value = stored.value();
-        if !is_established(&value) {
-            continue;
-        }
-        for version in list(&value, &["spec", "versions"]) {
-            if !flag(version, &["served"]) {
-                continue;
-            }
-            let resource = resource(core, &value, version);
-            versions
-                .entry(resource.group.clone())
-                .or_default()
-                .entry(Reverse(priority(&resource.version)))
-                .or_insert_with(|| Version {
-                    name: resource.version.clone(),
-                    resources: Vec::new(),
-                })
-                .resources
-                .push(Arc::new(resource));
-        }
+    let definitions = core.store.list(&collection(), None).objects;
+    for resource in definitions
+        .iter()
+        .flat_map(|stored| resources(core, stored))
+    {
+        versions
+            .entry(resource.group.clone())
+            .or_default()
+            .entry(Reverse(priority(&resource.version)))
+            .or_insert_with(|| Version {
+                name: resource.version.clone(),
+                resources: Vec::new(),
+            })
+            .resources
+            .push(resource);
     }
+    let known = |name: &Str| definitions.iter().any(|stored| *stored.name == **name);
+    core.definitions
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .retain(|name, _| known(name));
     versions
         .into_iter()
         .map(|(name, versions)| Group {
@@ -320,6 +425,7 @@ fn resource(core: &Core, definition: &Value, version: &Value) -> Resource {
         .at(&["schema", "openAPIV3Schema"])
         .cloned()
         .unwrap_or_default();
+    let structural = structural::Schema::parse(&openapi);
     let subresources = version.get("subresources");
     let scale = subresources
         .and_then(|subresources| subresources.get("scale"))
@@ -359,6 +465,8 @@ fn resource(core: &Core, definition: &Value, version: &Value) -> Resource {
         verbs: VERBS.map(Str::from).to_vec(),
         subresources: parts,
         custom: Some(Arc::new(Served {
+            rules: structural::Rules::compile(&structural, &core.rules),
+            structural,
             schema: core.schemas.custom(&openapi).ok(),
             openapi,
             selectable_fields: list(version, &["selectableFields"])

@@ -1,336 +1,162 @@
-//! Custom resources against their schema: unknown members pruned, defaults filled in, types checked.
-//!
-//! The schema is the `openAPIV3Schema` of the served version, read as it stands.
+//! Custom resources against their schema: the door to the crate `structural`.
 
-use yaml::{Map, Value};
+use yaml::Value;
 
 use crate::core::Call;
-use crate::status_error::{ApiError, quoted};
+use crate::crd::Served;
+use crate::render;
+use crate::status_error::ApiError;
+use crate::strategy::Context;
+use crate::verbs::update::Part;
 use kinds::FieldError;
 
-/// Trees deeper than this are not looked into.
-const MAX_DEPTH: usize = 128;
+/// Finalizers without a domain that are known.
+const STANDARD_FINALIZERS: [&str; 3] = ["kubernetes", "orphan", "foregroundDeletion"];
 
-/// Prunes and defaults `value`, and tells unknown members.
-pub(crate) fn check(
-    call: &Call<'_>,
-    value: &mut Value,
-    warnings: &mut Vec<String>,
-    strict: bool,
-) -> Result<(), ApiError> {
+/// Gives `value` the form that its schema asks for: unknown members go, defaults come. Gives the
+/// paths of what went.
+///
+/// # Errors
+/// 400 when metadata of the object, or of objects within it, cannot be read.
+pub(crate) fn decode(call: &Call<'_>, value: &mut Value) -> Result<Vec<String>, ApiError> {
     let Some(custom) = &call.resource.custom else {
-        return Ok(());
+        return Ok(Vec::new());
     };
-    let mut unknown = Vec::new();
-    if !preserves(&custom.openapi) {
-        prune_root(&custom.openapi, value, &mut unknown);
-    }
-    default(&custom.openapi, value, 0);
-    let validation = call.request.query.get("fieldValidation");
-    if unknown.is_empty() || validation == "Ignore" {
-        return Ok(());
-    }
-    let fields: Vec<String> = unknown
-        .iter()
-        .map(|path| format!("unknown field {}", quoted(path)))
-        .collect();
-    if strict {
-        let kind = &call.resource.kind;
-        let version = &call.resource.version;
-        return Err(ApiError::bad_request(format!(
-            "{kind} in version \"{version}\" cannot be handled as a {kind}: strict decoding error: \
-             {}",
-            fields.join(", ")
-        )));
-    }
-    warnings.extend(fields);
-    Ok(())
-}
-
-fn preserves(schema: &Value) -> bool {
-    schema
-        .get("x-kubernetes-preserve-unknown-fields")
-        .and_then(Value::as_bool)
-        .unwrap_or(false)
-}
-
-fn is_int_or_string(schema: &Value) -> bool {
-    schema
-        .get("x-kubernetes-int-or-string")
-        .and_then(Value::as_bool)
-        .unwrap_or(false)
-}
-
-fn prune_root(schema: &Value, value: &mut Value, unknown: &mut Vec<String>) {
-    let properties = schema.get("properties");
-    let Value::Map(members) = value else {
-        return;
+    let (kind, version) = (&call.resource.kind, &call.resource.version);
+    let refuse = |why: &str| {
+        ApiError::bad_request(format!(
+            "{kind} in version \"{version}\" cannot be handled as a {kind}: {why}"
+        ))
     };
-    members.retain(|key, member| {
-        if matches!(key, "apiVersion" | "kind" | "metadata") {
-            return true;
-        }
-        match properties.and_then(|properties| properties.get(key)) {
-            Some(schema) => {
-                prune(schema, member, key, unknown);
-                true
-            }
-            None => {
-                unknown.push(key.to_owned());
-                false
-            }
-        }
-    });
+    let schema = &custom.structural;
+    let mut unknown = structural::coerce_metadata(value).map_err(|why| refuse(&why))?;
+    unknown.extend(schema.prune(value));
+    let embedded = schema
+        .coerce(value)
+        .map_err(|malformed| refuse(&malformed.0.text()))?;
+    unknown.extend(embedded);
+    schema.fill_defaults(value);
+    Ok(unknown)
 }
 
-fn prune(schema: &Value, value: &mut Value, path: &str, unknown: &mut Vec<String>) {
-    if path.len() > MAX_DEPTH * 64 {
-        return;
+/// What is wrong with an object; `old` is the state that an update of a part replaces.
+pub(crate) fn validate(
+    context: &Context<'_>,
+    custom: &Served,
+    value: &Value,
+    old: Option<(Part, &Value)>,
+) -> Vec<FieldError> {
+    let typed = |value: &Value| {
+        let mut value = value.clone();
+        render::type_meta(&mut value, context.resource);
+        value
+    };
+    let object = typed(value);
+    let before = old.map(|(_, old)| typed(old));
+    let part = old.map_or(Part::Main, |(part, _)| part);
+    let schema = &custom.structural;
+    let mut errors = match part {
+        Part::Status => status_errors(custom, &object, before.as_ref()),
+        Part::Main | Part::Other => schema.validate("", &object, before.as_ref()).errors,
+    };
+    errors.extend(scale_errors(custom, &object, part));
+    if part != Part::Status {
+        errors.extend(schema.embedded_problems(&object));
     }
-    match value {
-        Value::List(items) => {
-            if let Some(item) = schema.get("items") {
-                for (index, value) in items.iter_mut().enumerate() {
-                    prune(item, value, &format!("{path}[{index}]"), unknown);
-                }
-            }
-        }
-        Value::Map(members) => {
-            let properties = schema.get("properties");
-            let additional = schema.get("additionalProperties");
-            let keeps = preserves(schema)
-                || additional.and_then(Value::as_bool).unwrap_or(false)
-                || schema.get("x-kubernetes-embedded-resource").is_some();
-            let typed = schema.get("type").is_some() || properties.is_some();
-            members.retain(|key, member| {
-                let inner = format!("{path}.{key}");
-                let declared = properties.and_then(|properties| properties.get(key));
-                match declared.or(additional.filter(|schema| schema.as_map().is_some())) {
-                    Some(schema) => {
-                        prune(schema, member, &inner, unknown);
-                        true
-                    }
-                    None if keeps || !typed => true,
-                    None => {
-                        unknown.push(inner);
-                        false
-                    }
-                }
-            });
-        }
-        _ => {}
+    // What had repeats before may go on having them.
+    let had_repeats = before
+        .as_ref()
+        .is_some_and(|old| !schema.duplicates(old).is_empty());
+    if !had_repeats {
+        errors.extend(schema.duplicates(&object));
     }
-}
-
-/// Fills in declared defaults; `null` where the schema does not allow it counts as absent.
-fn default(schema: &Value, value: &mut Value, depth: usize) {
-    if depth > MAX_DEPTH {
-        return;
-    }
-    match value {
-        Value::List(items) => {
-            if let Some(item) = schema.get("items") {
-                for value in items {
-                    default(item, value, depth + 1);
-                }
-            }
-        }
-        Value::Map(members) => {
-            let properties = schema.get("properties").and_then(Value::as_map);
-            for (key, property) in properties.into_iter().flat_map(Map::iter) {
-                let Some(filler) = property.get("default") else {
-                    continue;
-                };
-                let nullable = property
-                    .get("nullable")
-                    .and_then(Value::as_bool)
-                    .unwrap_or(false);
-                let missing = match members.get(key) {
-                    None => true,
-                    Some(Value::Null) => !nullable,
-                    Some(_) => false,
-                };
-                if missing {
-                    members.insert(key.clone(), filler.clone());
-                }
-            }
-            let additional = schema
-                .get("additionalProperties")
-                .filter(|schema| schema.as_map().is_some());
-            for (key, member) in members.iter_mut() {
-                let declared = properties.and_then(|properties| properties.get(key));
-                if let Some(schema) = declared.or(additional) {
-                    default(schema, member, depth + 1);
-                }
-            }
-        }
-        _ => {}
-    }
-}
-
-/// What is wrong with a custom resource, by its schema.
-pub(crate) fn validate(schema: &Value, value: &Value) -> Vec<FieldError> {
-    let mut errors = Vec::new();
-    let Some(properties) = schema.get("properties") else {
+    let Some(rules) = &custom.rules else {
         return errors;
     };
-    required(schema, value, "", &mut errors);
-    for (key, member) in value.as_map().into_iter().flat_map(Map::iter) {
-        if matches!(key.as_str(), "apiVersion" | "kind" | "metadata") {
-            continue;
-        }
-        if let Some(schema) = properties.get(key) {
-            node(schema, member, key, &mut errors);
-        }
+    if errors.iter().any(structural::is_blocking) {
+        errors.push(FieldError::invalid(
+            "<nil>",
+            &Value::Null,
+            "some validation rules were not checked because the object was invalid; correct the \
+             existing errors to complete validation",
+        ));
+    } else {
+        errors.extend(rules.run(&object, before.as_ref()).0);
     }
     errors
 }
 
-fn required(schema: &Value, value: &Value, path: &str, errors: &mut Vec<FieldError>) {
-    let names = schema.get("required").and_then(Value::as_list);
-    for name in names.unwrap_or_default().iter().filter_map(Value::as_str) {
-        let implied = path.is_empty() && matches!(name, "apiVersion" | "kind" | "metadata");
-        if !implied && value.get(name).is_none() {
-            let field = if path.is_empty() {
-                name.to_owned()
-            } else {
-                format!("{path}.{name}")
-            };
-            errors.push(FieldError::required(field, ""));
-        }
-    }
-}
-
-fn node(schema: &Value, value: &Value, path: &str, errors: &mut Vec<FieldError>) {
-    if path.len() > MAX_DEPTH * 64 {
-        return;
-    }
-    if !has_type(schema, value) {
-        let want = schema
-            .get("type")
-            .and_then(Value::as_str)
-            .unwrap_or("integer,string");
-        let found = json_type(value);
-        let detail = if is_int_or_string(schema) {
-            format!("{path} in body must be of type integer,string: \"{found}\"")
-        } else {
-            format!("{path} in body must be of type {want}: \"{found}\"")
-        };
-        errors.push(FieldError::type_invalid(path, &found.into(), &detail));
-        return;
-    }
-    enumeration(schema, value, path, errors);
-    bounds(schema, value, path, errors);
-    match value {
-        Value::List(items) => {
-            if let Some(item) = schema.get("items") {
-                for (index, value) in items.iter().enumerate() {
-                    node(item, value, &format!("{path}[{index}]"), errors);
-                }
-            }
-        }
-        Value::Map(members) => {
-            required(schema, value, path, errors);
-            let properties = schema.get("properties");
-            let additional = schema
-                .get("additionalProperties")
-                .filter(|schema| schema.as_map().is_some());
-            for (key, member) in members.iter() {
-                let declared = properties.and_then(|properties| properties.get(key));
-                if let Some(schema) = declared.or(additional) {
-                    node(schema, member, &format!("{path}.{key}"), errors);
-                }
-            }
-        }
-        _ => {}
-    }
-}
-
-fn json_type(value: &Value) -> &'static str {
-    match value {
-        Value::Null => "null",
-        Value::Bool(_) => "boolean",
-        Value::Int(_) | Value::Uint(_) => "integer",
-        Value::Float(_) => "number",
-        Value::String(_) => "string",
-        Value::List(_) => "array",
-        Value::Map(_) => "object",
-    }
-}
-
-fn has_type(schema: &Value, value: &Value) -> bool {
-    if value.is_null() {
-        let nullable = schema.get("nullable").and_then(Value::as_bool);
-        return nullable.unwrap_or(false) || schema.get("type").is_none();
-    }
-    if is_int_or_string(schema) {
-        return matches!(value, Value::Int(_) | Value::String(_));
-    }
-    match schema.get("type").and_then(Value::as_str) {
-        Some("number") => value.as_f64().is_some(),
-        Some("integer") => match value {
-            Value::Float(number) => number.fract() == 0.0,
-            other => matches!(other, Value::Int(_) | Value::Uint(_)),
-        },
-        Some(want) => json_type(value) == want,
-        None => true,
-    }
-}
-
-fn enumeration(schema: &Value, value: &Value, path: &str, errors: &mut Vec<FieldError>) {
-    let Some(known) = schema.get("enum").and_then(Value::as_list) else {
-        return;
+fn status_errors(custom: &Served, object: &Value, old: Option<&Value>) -> Vec<FieldError> {
+    let schema = custom.structural.properties.get("status");
+    let (Some(schema), Some(status)) = (schema, object.get("status")) else {
+        return Vec::new();
     };
-    if known.contains(value) {
-        return;
-    }
-    let words: Vec<String> = known
-        .iter()
-        .map(|word| match word {
-            Value::String(text) => text.to_string(),
-            other => crate::codec::to_string(other),
+    let old = old.and_then(|old| old.get("status"));
+    schema.validate("status", status, old).errors
+}
+
+/// Numbers of replicas are whole and not negative.
+fn scale_errors(custom: &Served, object: &Value, part: Part) -> Vec<FieldError> {
+    let Some(scale) = &custom.scale else {
+        return Vec::new();
+    };
+    let spec = (part != Part::Status).then_some(&scale.replicas);
+    spec.into_iter()
+        .chain([&scale.status])
+        .filter_map(|path| {
+            let steps: Vec<&str> = path.trim_start_matches('.').split('.').collect();
+            let value = object.at(&steps)?;
+            match value {
+                Value::Int(number) if *number < 0 => Some(FieldError::invalid(
+                    path.clone(),
+                    value,
+                    "should be a non-negative integer",
+                )),
+                Value::Int(number) if *number > i64::from(i32::MAX) => {
+                    let why = format!("should be less than or equal to {}", i32::MAX);
+                    Some(FieldError::invalid(path.clone(), value, &why))
+                }
+                _ => None,
+            }
         })
-        .collect();
-    let words: Vec<&str> = words.iter().map(String::as_str).collect();
-    errors.push(FieldError::not_supported(path, value, &words));
+        .collect()
 }
 
-fn bounds(schema: &Value, value: &Value, path: &str, errors: &mut Vec<FieldError>) {
-    let limit = |key: &str| schema.get(key).and_then(Value::as_f64);
-    let mut invalid = |detail: String| {
-        errors.push(FieldError::invalid(path, value, &detail));
+/// What a client is warned of though it is allowed: names of finalizers that may clash.
+pub(crate) fn warnings(value: &Value, old: Option<&Value>) -> Vec<String> {
+    let finalizers = |value: &Value| -> Vec<String> {
+        crate::meta::finalizers(value)
+            .into_iter()
+            .map(str::to_owned)
+            .collect()
     };
-    if let Some(number) = value.as_f64() {
-        if let Some(low) = limit("minimum").filter(|low| number < *low) {
-            invalid(format!(
-                "{path} in body should be greater than or equal to {low}"
-            ));
-        }
-        if let Some(high) = limit("maximum").filter(|high| number > *high) {
-            invalid(format!(
-                "{path} in body should be less than or equal to {high}"
-            ));
-        }
+    let had = old.map(finalizers).unwrap_or_default();
+    let mut added: Vec<String> = finalizers(value);
+    added.retain(|name| !had.contains(name));
+    added.sort();
+    added.dedup();
+    added
+        .iter()
+        .flat_map(|name| finalizer_warnings(name))
+        .collect()
+}
+
+fn finalizer_warnings(name: &str) -> Vec<String> {
+    let about = format!("metadata.finalizers: {}", kinds::quoted(name));
+    let mut warnings: Vec<String> = kinds::names::qualified_name_problems(name)
+        .into_iter()
+        .map(|problem| format!("{about}: {problem}"))
+        .collect();
+    if !name.contains('/') && !STANDARD_FINALIZERS.contains(&name) {
+        let path = if name.contains('.') {
+            " including a path (/)"
+        } else {
+            ""
+        };
+        warnings.push(format!(
+            "{about}: prefer a domain-qualified finalizer name{path} to avoid accidental \
+             conflicts with other finalizer writers"
+        ));
     }
-    if let Some(text) = value.as_str() {
-        let length = text.chars().count();
-        let count = |key: &str| schema.get(key).and_then(Value::as_i64);
-        let length = i64::try_from(length).unwrap_or(i64::MAX);
-        if let Some(low) = count("minLength").filter(|low| length < *low) {
-            invalid(format!(
-                "{path} in body should be at least {low} chars long"
-            ));
-        }
-        if let Some(high) = count("maxLength").filter(|high| length > *high) {
-            invalid(format!(
-                "{path} in body should be at most {high} chars long"
-            ));
-        }
-        if let Some(pattern) = schema.get("pattern").and_then(Value::as_str) {
-            let fits = regex::Regex::new(pattern).is_ok_and(|regex| regex.is_match(text));
-            if !fits {
-                invalid(format!("{path} in body should match '{pattern}'"));
-            }
-        }
-    }
+    warnings
 }

@@ -7,6 +7,7 @@
 //! It serves what `data/` describes and is judged by recordings of a real kube-apiserver. It must
 //! never know what Tiphys does with it.
 
+mod admission;
 mod auth;
 mod codec;
 mod convert;

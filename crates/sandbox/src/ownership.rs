@@ -38,6 +38,8 @@ pub(crate) fn schema(context: &Context<'_>) -> Schema {
 pub(crate) fn ignored(context: &Context<'_>, part: Part) -> FieldSet {
     match part {
         Part::Main if strategy::has_status(context.resource) => FieldSet::of_names(&[&["status"]]),
+        // Recorded: what else a write of a custom status names is owned, though it is not kept.
+        Part::Status if context.resource.custom.is_some() => FieldSet::of_names(&[&["spec"]]),
         Part::Status => FieldSet::of_names(&[&["spec"], &["metadata"]]),
         Part::Main | Part::Other => FieldSet::new(),
     }

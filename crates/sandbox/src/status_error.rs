@@ -196,6 +196,15 @@ impl ApiError {
         Self::new(422, "Invalid", message).about(details)
     }
 
+    /// A 405 of a handler that knows the resource but not the verb.
+    pub(crate) fn not_supported(about: About<'_>, verb: &str) -> Self {
+        let message = format!(
+            "{verb} is not supported on resources of kind {}",
+            quoted(&about.qualified())
+        );
+        Self::new(405, "MethodNotAllowed", message).about(about.details())
+    }
+
     pub(crate) fn method_not_allowed() -> Self {
         Self::new(
             405,

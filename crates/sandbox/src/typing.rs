@@ -66,21 +66,16 @@ pub(crate) fn check(
         Source::Body(repeated) => repeated,
         Source::Patch | Source::Strategic(_) | Source::Applied => &Repeated::default(),
     };
-    if call.resource.custom.is_some() {
-        let strict = validation == Validation::Strict;
-        if strict && !repeated.strict.is_empty() {
-            let why = format!("strict decoding error: {}", repeated.strict);
-            return Err(refused(call, source, None, &why));
-        }
-        warnings.extend_from_slice(&repeated.told);
-        return crate::custom::check(call, value, warnings, strict);
-    }
-    let Some(schema) = schema(call.core, &call.resource) else {
-        return Ok(());
-    };
     let shown = (source == Source::Patch).then(|| value.clone());
-    let mut unknown = kinds::decode(call.resource.handle(), &schema, value)
-        .map_err(|why| refused(call, source, shown.as_ref(), &why))?;
+    let mut unknown = if call.resource.custom.is_some() {
+        crate::custom::decode(call, value)?
+    } else {
+        let Some(schema) = schema(call.core, &call.resource) else {
+            return Ok(());
+        };
+        kinds::decode(call.resource.handle(), &schema, value)
+            .map_err(|why| refused(call, source, shown.as_ref(), &why))?
+    };
     if matches!(source, Source::Strategic(_)) {
         unknown.sort();
     }

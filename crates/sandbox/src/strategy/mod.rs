@@ -113,6 +113,9 @@ pub(crate) fn prepare_update(
     if part == Part::Main && context.place() == ("", "services") {
         services::allocate(context, new, Some(old))?;
     }
+    if part == Part::Main && is_definition(context.resource) {
+        crd::note_stored_version(new);
+    }
     kind.count_generation(part, new, old);
     Ok(())
 }
@@ -125,9 +128,36 @@ pub(crate) fn validate(
 ) -> Vec<FieldError> {
     let mut errors = context.resource.handle().validate(value, old);
     if let Some(custom) = &context.resource.custom {
-        errors.extend(crate::custom::validate(&custom.openapi, value));
+        errors.extend(crate::custom::validate(context, custom, value, old));
+    }
+    if is_definition(context.resource) && old.is_none_or(|(part, _)| part != Part::Status) {
+        let rules = &context.core.rules;
+        let old = old.map(|(_, old)| old);
+        errors.extend(structural::definition::problems(value, old, rules));
     }
     errors
+}
+
+/// What the writer is warned of though it is allowed.
+pub(crate) fn warnings(context: &Context<'_>, value: &Value, old: Option<&Value>) -> Vec<String> {
+    if context.resource.custom.is_some() {
+        return crate::custom::warnings(value, old);
+    }
+    if !is_definition(context.resource) {
+        return Vec::new();
+    }
+    let had = old.map(structural::definition::unknown_formats);
+    let mut formats = structural::definition::unknown_formats(value);
+    formats.retain(|format| !had.as_ref().is_some_and(|had| had.contains(format)));
+    formats
+        .iter()
+        .map(|format| format!("unrecognized format {}", kinds::quoted(format)))
+        .collect()
+}
+
+/// Whether a PUT must say which state it replaces.
+pub(crate) fn needs_version(resource: &Resource) -> bool {
+    resource.custom.is_some() || is_definition(resource)
 }
 
 /// Follows a write that went through: a CustomResourceDefinition changes what is served.

@@ -57,38 +57,24 @@ pub(super) fn cells(columns: &[Value], object: &Value, now: Timestamp) -> Vec<Va
     }
     for column in columns {
         let found = follow(object, text(column, "jsonPath"));
-        cells.push(cell(
-            text(column, "type"),
-            found.first().copied(),
-            &found,
-            now,
-        ));
+        // Of several values only the first is shown.
+        let first = found.first();
+        cells.push(first.map_or(Value::Null, |value| cell(text(column, "type"), value, now)));
     }
     cells
 }
 
-fn cell(kind: &str, first: Option<&Value>, all: &[&Value], now: Timestamp) -> Value {
-    let Some(first) = first else {
-        return Value::Null;
-    };
-    match (kind, first) {
-        ("integer", Value::Int(_)) | ("boolean", Value::Bool(_)) => first.clone(),
-        ("integer", Value::Float(number)) if number.fract() == 0.0 => first.clone(),
-        ("number", Value::Int(_) | Value::Float(_)) => first.clone(),
+fn cell(kind: &str, value: &Value, now: Timestamp) -> Value {
+    match (kind, value) {
+        ("integer", Value::Int(_)) | ("boolean", Value::Bool(_)) => value.clone(),
+        ("integer", Value::Float(number)) => Value::Int(number.trunc() as i64),
+        ("number", Value::Int(_) | Value::Float(_)) => value.clone(),
         ("date", Value::String(time)) => match time.parse::<Timestamp>() {
             Ok(time) => kinds::since(time, now).into(),
             Err(_) => "<invalid>".into(),
         },
-        ("string", _) => {
-            let texts: Vec<String> = all
-                .iter()
-                .map(|value| match value {
-                    Value::String(text) => text.to_string(),
-                    other => crate::codec::to_string(other),
-                })
-                .collect();
-            texts.join(" ").into()
-        }
+        ("string", Value::String(_)) => value.clone(),
+        ("string", other) => crate::codec::to_string(other).into(),
         _ => Value::Null,
     }
 }

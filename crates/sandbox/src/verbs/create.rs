@@ -9,7 +9,7 @@ use crate::reply::Reply;
 use crate::status_error::{About, ApiError, Cause};
 use crate::store::{Collection, Expect};
 use crate::strategy::{self, Context};
-use crate::{meta, ownership};
+use crate::{admission, meta, ownership};
 
 use super::options::Options;
 use super::{object_reply, value_reply};
@@ -90,6 +90,13 @@ pub(crate) fn insert(call: &Call<'_>, value: Value, writer: &Writer) -> Result<R
             let name = meta::name(&value);
             return Err(ApiError::invalid(call.about_kind(name), &errors));
         }
+        let mut warnings = strategy::warnings(&context, &candidate, None);
+        let write = admission::Write {
+            operation: admission::Operation::Create,
+            new: Some(&candidate),
+            old: None,
+        };
+        warnings.extend(admission::check(call, write)?);
         let name = meta::name(&candidate).to_owned();
         let exists = call
             .core
@@ -102,7 +109,7 @@ pub(crate) fn insert(call: &Call<'_>, value: Value, writer: &Writer) -> Result<R
             return Err(already_exists(call, &name, &existing.value()));
         }
         if call.dry_run() {
-            return Ok(value_reply(call, 201, candidate));
+            return Ok(value_reply(call, 201, candidate).with_warnings(warnings));
         }
         let put = call
             .core
@@ -110,7 +117,8 @@ pub(crate) fn insert(call: &Call<'_>, value: Value, writer: &Writer) -> Result<R
             .put(&call.resource.collection, Expect::Absent, candidate);
         if let Ok(stored) = put {
             strategy::after_write(&context, Some(&stored));
-            return Ok(object_reply(call, 201, &stored).after(stored.revision));
+            let reply = object_reply(call, 201, &stored).with_warnings(warnings);
+            return Ok(reply.after(stored.revision));
         }
     }
     Err(ApiError::internal("no name is free"))

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use yaml::Value;
 
+use crate::admission;
 use crate::core::Call;
 use crate::decode;
 use crate::meta;
@@ -109,8 +110,14 @@ pub(crate) fn delete(call: &Call<'_>) -> Result<Reply, ApiError> {
     let options = Options::of(call)?;
     for _ in 0..ATTEMPTS {
         let stored = read::find(call)?;
+        let write = admission::Write {
+            operation: admission::Operation::Delete,
+            new: None,
+            old: Some(&stored.value()),
+        };
+        let warnings = admission::check(call, write)?;
         if let Some(reply) = try_delete(call, &options, &stored)? {
-            return Ok(reply);
+            return Ok(reply.with_warnings(warnings));
         }
     }
     Err(ApiError::modified(call.about(call.name())))

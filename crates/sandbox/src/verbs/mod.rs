@@ -38,9 +38,27 @@ pub(crate) fn answer(call: &Call<'_>) -> Result<Reply, ApiError> {
     if call.resource.namespaced && call.path.namespace.is_none() {
         return Err(ApiError::no_resource());
     }
-    match call.subresource() {
+    let answer = match call.subresource() {
         Some(name) => subresource::answer(call, name),
         None => object(call),
+    };
+    // Custom resources are served by a handler of their own, with words of its own.
+    match answer {
+        Err(error) if error.code == 405 && call.resource.custom.is_some() => {
+            Err(ApiError::not_supported(call.about(""), verb(call)))
+        }
+        other => other,
+    }
+}
+
+/// What a request on one object does, as the real server names it.
+fn verb(call: &Call<'_>) -> &'static str {
+    match call.request.method {
+        Method::POST => "create",
+        Method::PUT => "update",
+        Method::PATCH => "patch",
+        Method::DELETE => "delete",
+        _ => "get",
     }
 }
 

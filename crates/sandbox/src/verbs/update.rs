@@ -11,7 +11,7 @@ use crate::reply::Reply;
 use crate::status_error::ApiError;
 use crate::store::{Expect, Stored};
 use crate::strategy::{self, Context};
-use crate::{meta, ownership};
+use crate::{admission, meta, ownership};
 
 pub(crate) use kinds::Part;
 
@@ -37,10 +37,26 @@ pub(crate) fn put(call: &Call<'_>, part: Part) -> Result<Reply, ApiError> {
         meta::of(&mut value).remove("resourceVersion");
         return super::create::insert(call, value, &Writer::update(call));
     }
+    if exists.is_some() && strategy::needs_version(&call.resource) {
+        names_version(call, &value)?;
+    }
     let writer = Writer::update(call);
     let change = |_: &Value| Ok(value.clone());
     let reply = change_object(call, part, &writer, change).unwrap_or_else(Reply::from);
     Ok(reply.with_warnings(warnings))
+}
+
+/// Some kinds are replaced only by who says which state was seen.
+fn names_version(call: &Call<'_>, value: &Value) -> Result<(), ApiError> {
+    if !matches!(meta::text(value, "resourceVersion"), "" | "0") {
+        return Ok(());
+    }
+    let error = kinds::FieldError::invalid(
+        "metadata.resourceVersion",
+        &0.into(),
+        "must be specified for an update",
+    );
+    Err(ApiError::invalid(call.about(call.name()), &[error]))
 }
 
 /// The name and namespace of a body are those of the path.
@@ -107,12 +123,19 @@ fn try_change(
     if !errors.is_empty() {
         return Err(ApiError::invalid(call.about_kind(call.name()), &errors));
     }
+    let mut warnings = strategy::warnings(&context, &new, Some(&old));
+    let write = admission::Write {
+        operation: admission::Operation::Update,
+        new: Some(&new),
+        old: Some(&old),
+    };
+    warnings.extend(admission::check(call, write)?);
     let unchanged = ownership::same_but_times(&old, &new);
     if unchanged && !may_go(&new) {
         return Ok(Some(object_reply(call, 200, stored)));
     }
     if call.dry_run() {
-        return Ok(Some(value_reply(call, 200, new)));
+        return Ok(Some(value_reply(call, 200, new).with_warnings(warnings)));
     }
     if may_go(&new) && strategy::may_vanish(&call.resource, &new) {
         let Ok(gone) = call.core.store.remove(&call.resource.collection, stored) else {
@@ -125,9 +148,8 @@ fn try_change(
     match call.core.store.put(&call.resource.collection, expect, new) {
         Ok(stored) => {
             strategy::after_write(&context, Some(&stored));
-            Ok(Some(
-                object_reply(call, 200, &stored).after(stored.revision),
-            ))
+            let reply = object_reply(call, 200, &stored).with_warnings(warnings);
+            Ok(Some(reply.after(stored.revision)))
         }
         Err(_) if pinned => Err(ApiError::modified(call.about(call.name()))),
         Err(_) => Ok(None),
