@@ -91,6 +91,25 @@ fn tests() -> Result<()> {
     cargo(&["test", "--workspace", "--quiet"], &[])
 }
 
+/// The crash test of the sandbox, at its full length.
+///
+/// # Errors
+/// When something acknowledged was lost.
+pub(crate) fn crash() -> Result<()> {
+    let test = "crash::nothing_acknowledged_is_lost_by_a_kill";
+    let arguments = [
+        "test",
+        "--package",
+        "sandbox",
+        "--test",
+        "it",
+        test,
+        "--",
+        "--nocapture",
+    ];
+    cargo(&arguments, &[("SANDBOX_CRASH_ROUNDS", "200")])
+}
+
 fn documentation() -> Result<()> {
     let arguments = [
         "doc",

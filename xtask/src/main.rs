@@ -14,6 +14,7 @@ mod gate;
 mod install;
 mod lexer;
 mod replay;
+mod soak;
 mod tidy;
 mod workspace;
 
@@ -46,6 +47,10 @@ enum Command {
     InstallTools,
     /// Measure the budgets of the design and print them as a table (builds the release binary)
     Bench,
+    /// Hold a sandbox under load for a minute: no watcher misses anything, the memory stays
+    Soak(soak::Arguments),
+    /// Kill a sandbox 200 times in the middle of writes: nothing acknowledged is lost
+    Crash,
     /// Ask what a corpus of recordings asks, and compare the answers
     Replay(replay::Arguments),
     /// Record random edits of random objects on a real kube-apiserver
@@ -60,6 +65,8 @@ fn main() -> ExitCode {
         Command::Codegen { check: false } => codegen::run(),
         Command::InstallTools => install::run(),
         Command::Bench => bench::run(),
+        Command::Soak(arguments) => soak::run(&arguments),
+        Command::Crash => gate::crash(),
         Command::Replay(arguments) => replay::run(&arguments),
         Command::RecordEdits(arguments) => replay::edits::record(&arguments),
     };

@@ -13,10 +13,7 @@ pub(crate) fn patch(before: &Application, after: &Application) -> Option<Value> 
         patch.insert("status", status);
     }
     if before.operation != after.operation {
-        let operation = after
-            .operation
-            .as_ref()
-            .map(|it| it.to_value());
+        let operation = after.operation.as_ref().map(|it| it.to_value());
         patch.insert("operation", operation.unwrap_or_default());
     }
     let mut metadata = Map::new();

@@ -18,6 +18,8 @@ pub(crate) struct Stored {
     pub(crate) name: Str,
     /// `metadata.labels`, for selectors.
     pub(crate) labels: Option<Box<Map>>,
+    /// Whether it has a deletion time stamp.
+    pub(crate) is_terminating: bool,
     /// The object as compact JSON, a map.
     pub(crate) json: Bytes,
 }
@@ -45,6 +47,7 @@ impl Stored {
             revision,
             namespace,
             name,
+            is_terminating: value.at(&["metadata", "deletionTimestamp"]).is_some(),
             labels: value
                 .at(&["metadata", "labels"])
                 .and_then(Value::as_map)

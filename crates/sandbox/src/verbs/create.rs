@@ -168,7 +168,7 @@ pub(crate) fn namespace_accepts(call: &Call<'_>, value: &Value) -> Result<(), Ap
             name: namespace,
         }));
     };
-    if meta::is_terminating(&stored.value()) {
+    if stored.is_terminating {
         let why = format!(
             "unable to create new content in namespace {namespace} because it is being terminated"
         );

@@ -14,3 +14,4 @@ mod kubectl;
 mod objects;
 mod patches;
 mod programs;
+mod soak;
