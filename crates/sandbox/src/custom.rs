@@ -57,7 +57,7 @@ pub(crate) fn validate(
     let schema = &custom.structural;
     let mut errors = match part {
         Part::Status => status_errors(custom, &object, before.as_ref()),
-        Part::Main | Part::Other => schema.validate("", &object, before.as_ref()).errors,
+        Part::Main | Part::Other => schema.validate("", &object, before.as_ref()),
     };
     errors.extend(scale_errors(custom, &object, part));
     if part != Part::Status {
@@ -92,7 +92,7 @@ fn status_errors(custom: &Served, object: &Value, old: Option<&Value>) -> Vec<Fi
         return Vec::new();
     };
     let old = old.and_then(|old| old.get("status"));
-    schema.validate("status", status, old).errors
+    schema.validate("status", status, old)
 }
 
 /// Numbers of replicas are whole and not negative.

@@ -7,7 +7,7 @@ use regex::Regex;
 const SHORT_NAME: &str = "[a-z0-9](?:[-a-z0-9]*[a-z0-9])?";
 
 /// Formats that a pattern describes, without dashes in their names.
-const PATTERNS: [(&str, &str); 15] = [
+const PATTERNS: [(&str, &str); 14] = [
     (
         "uuid",
         "(?i)^[0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{12}$",
@@ -23,10 +23,6 @@ const PATTERNS: [(&str, &str); 15] = [
     (
         "uuid5",
         "(?i)^[0-9a-f]{8}-?[0-9a-f]{4}-?5[0-9a-f]{3}-?[89ab][0-9a-f]{3}-?[0-9a-f]{12}$",
-    ),
-    (
-        "hostname",
-        r"^(?:[a-zA-Z0-9\p{S}\p{L}](?:-?[a-zA-Z0-9\p{S}\p{L}]{0,62})?|(?:[a-zA-Z0-9\p{S}\p{L}](?:[a-zA-Z0-9\-\p{S}\p{L}]{0,61}[a-zA-Z0-9\p{S}\p{L}])?\.)+[a-zA-Z\p{L}]{2,63})$",
     ),
     (
         "mac",
@@ -67,6 +63,8 @@ pub(crate) enum Format {
     /// A date, with what may follow it.
     Date(Regex),
     Uri,
+    /// A pattern for the letters of a name.
+    Hostname(Regex),
     Ipv4,
     Ipv6,
     Cidr,
@@ -84,6 +82,7 @@ impl Format {
         let compile = |pattern: &str| cel::regexp::compile(pattern).ok();
         Some(match name.as_str() {
             "uri" => Format::Uri,
+            "hostname" => Format::Hostname(compile(r"^[a-zA-Z0-9\p{S}\p{L}]+$")?),
             "ipv4" => Format::Ipv4,
             "ipv6" => Format::Ipv6,
             "cidr" => Format::Cidr,
@@ -116,6 +115,7 @@ impl Format {
             Format::Name(pattern, longest) => text.len() <= *longest && pattern.is_match(text),
             Format::Date(pattern) => pattern.is_match(text) && is_date(text),
             Format::Uri => cel::is_request_uri(text),
+            Format::Hostname(letters) => is_hostname(text, letters),
             Format::Ipv4 => ipv4(text).is_some(),
             Format::Ipv6 => text.parse::<Ipv6Addr>().is_ok(),
             Format::Cidr => is_cidr(text),
@@ -144,6 +144,31 @@ fn is_date(text: &str) -> bool {
         _ => return false,
     };
     (1..=days).contains(&day)
+}
+
+/// A name of one label, with a dash behind its first letter at most, or of several, the last of
+/// which has letters only (the real server's pattern).
+fn is_hostname(text: &str, letters: &Regex) -> bool {
+    let labels: Vec<&str> = text.split('.').collect();
+    let is_short = text.len() <= 255 && labels.iter().all(|label| label.len() <= 63);
+    let Some((last, rest)) = labels.split_last() else {
+        return false;
+    };
+    if rest.is_empty() {
+        let mut tail = last.chars();
+        let starts = tail
+            .next()
+            .is_some_and(|first| letters.is_match(&first.to_string()));
+        let tail = tail.as_str();
+        let tail = tail.strip_prefix('-').unwrap_or(tail);
+        return is_short && starts && (tail.is_empty() || letters.is_match(tail));
+    }
+    let fits = |label: &&str| {
+        let is_bordered = !label.starts_with('-') && !label.ends_with('-');
+        is_bordered && letters.is_match(&label.replace('-', "a")) && !label.is_empty()
+    };
+    let is_top = last.chars().count() >= 2 && last.chars().all(char::is_alphabetic);
+    is_short && is_top && rest.iter().all(fits)
 }
 
 /// An IPv4 address, whose numbers may have leading zeros.
@@ -275,6 +300,9 @@ mod tests {
         check("byte", "*", false);
         check("k8s-short-name", "a-b", true);
         check("k8s-short-name", "A", false);
+        check("hostname", "a.example.com", true);
+        check("hostname", "a_b", false);
+        check("hostname", "-a.com", false);
         assert!(Format::named("int32").is_none());
     }
 }

@@ -19,4 +19,4 @@ mod validate;
 pub use embedded::{Malformed, coerce_metadata};
 pub use rules::{Rules, environment};
 pub use schema::{Additional, Bound, Rule, Schema};
-pub use validate::{Verdict, is_blocking};
+pub use validate::is_blocking;

@@ -9,9 +9,9 @@ use crate::schema::{Additional, ITEMS, LENGTH, PROPERTIES, Schema};
 
 /// What is wrong with a value, and how much of the schema was met.
 #[derive(Clone, Debug, Default)]
-pub struct Verdict {
+struct Verdict {
     /// What is wrong.
-    pub errors: Vec<FieldError>,
+    errors: Vec<FieldError>,
     /// How many checks were made; the best of several alternatives has the most.
     n_checks: usize,
 }
@@ -58,10 +58,22 @@ fn shown(path: &str) -> String {
 }
 
 impl Schema {
-    /// What is wrong with `value`, which stands at `path` (empty for a whole object). Of what is as
-    /// in `old`, nothing is said.
+    /// What is wrong with `value`, which stands at `root` (empty for a whole object). Of what is as
+    /// in `old`, nothing is said. Messages name paths from the value on, fields from the object on.
     #[must_use]
-    pub fn validate(&self, path: &str, value: &Value, old: Option<&Value>) -> Verdict {
+    pub fn validate(&self, root: &str, value: &Value, old: Option<&Value>) -> Vec<FieldError> {
+        let mut errors = self.part("", value, old).errors;
+        for error in errors.iter_mut().filter(|_| !root.is_empty()) {
+            error.field = match error.field.as_str() {
+                "<nil>" => root.to_owned(),
+                inner => format!("{root}.{inner}"),
+            };
+        }
+        errors
+    }
+
+    /// A part of the value; what did not change may be wrong.
+    fn part(&self, path: &str, value: &Value, old: Option<&Value>) -> Verdict {
         let mut verdict = self.node(path, value, old);
         if !verdict.is_valid() && old == Some(value) {
             verdict.errors.clear();
@@ -285,7 +297,7 @@ impl Schema {
         if let Some(schema) = &self.items {
             for (index, item) in items.iter().enumerate() {
                 let old = old.and_then(|old| self.counterpart(item, old));
-                verdict.merge(schema.validate(&format!("{path}[{index}]"), item, old));
+                verdict.merge(schema.part(&format!("{path}[{index}]"), item, old));
             }
         }
         let count = i64::try_from(items.len()).unwrap_or(i64::MAX);
@@ -351,7 +363,7 @@ impl Schema {
             let inner = format!("{path}.{key}");
             let old = old.and_then(|old| old.get(key));
             if let Some(schema) = self.member(key) {
-                verdict.merge(schema.validate(&inner, member, old));
+                verdict.merge(schema.part(&inner, member, old));
             } else if matches!(self.additional, Additional::Any(false)) {
                 let detail = format!("{name}.{key} in body is a forbidden property");
                 verdict.invalid(path, &key.clone().into(), &detail);

@@ -59,7 +59,7 @@ fn one(
             "must not have unknown fields",
         ));
     }
-    let found = schema.validate(at, default, None).errors;
+    let found = schema.validate(at, default, None);
     if !found.is_empty() {
         errors.extend(found);
         return;

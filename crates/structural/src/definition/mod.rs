@@ -343,7 +343,7 @@ fn deprecation(version: &Value, at: &str, errors: &mut Vec<FieldError>) {
     }
     for problem in problems {
         let field = format!("{at}.deprecationWarning");
-        errors.push(FieldError::invalid(field, warning, &problem));
+        errors.push(printed(field, &yaml::json::to_string(warning), &problem));
     }
 }
 

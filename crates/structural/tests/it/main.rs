@@ -1,0 +1,4 @@
+//! Recordings of a real server against this crate.
+
+mod definitions;
+mod objects;
