@@ -42,6 +42,13 @@ pub(crate) struct File {
     pub(crate) id: ObjectId,
 }
 
+impl File {
+    /// Whether it is a file, no link and no submodule.
+    pub(crate) fn is_regular(&self) -> bool {
+        self.mode.starts_with("100")
+    }
+}
+
 /// What an earlier look found: a file with the same marks has the same content.
 pub(crate) type Seen = HashMap<Vec<u8>, (Marks, ObjectId)>;
 
@@ -83,39 +90,80 @@ pub(crate) fn read(
     objects: &Objects,
     seen: &mut Seen,
 ) -> Result<Vec<File>, Problem> {
-    let tracked = match git {
-        Some(git) => tracked_files(git)?,
-        None => Vec::new(),
-    };
-    let index_written = git
-        .and_then(|git| std::fs::metadata(git.index_path()).ok())
-        .map_or((0, 0), |index| (index.mtime(), index.mtime_nsec()));
-    let mut look = Look {
-        root,
-        objects,
-        ignored: ignore_rules(root, git)?,
-        tracked,
-        index_written,
-        now: SystemTime::now(),
-        before: std::mem::take(seen),
-        seen: HashMap::new(),
-        files: Vec::new(),
-    };
+    let mut look = Look::new(root, git, objects)?;
+    look.before = std::mem::take(seen);
     look.folder(&mut Vec::new(), 0, Below::Counts)?;
-    let left_out = look.tracked.iter().filter(|it| it.is_left_out);
-    for tracked in left_out {
-        if let Some(mode) = mode_text(tracked.mode) {
-            look.files.push(File {
-                path: tracked.path.clone(),
-                mode,
-                id: tracked.id,
-            });
+    let (files, now_seen) = look.finish(b"");
+    *seen = now_seen;
+    Ok(files)
+}
+
+/// The same of one folder, a path from the root without `/` at its end: nothing else is looked at.
+pub(crate) fn read_below(
+    root: &Path,
+    git: Option<&gix::Repository>,
+    objects: &Objects,
+    folder: &[u8],
+) -> Result<Vec<File>, Problem> {
+    let mut look = Look::new(root, git, objects)?;
+    let mut path = Vec::new();
+    let mut below = Below::Counts;
+    for part in folder
+        .split(|byte| *byte == b'/')
+        .filter(|it| !it.is_empty())
+    {
+        path.extend_from_slice(part);
+        if below == Below::Counts && look.is_ignored(&path, Mode::DIR)? {
+            below = Below::Ignored;
         }
+        path.push(b'/');
     }
-    look.files.sort_unstable_by(|a, b| a.path.cmp(&b.path));
-    look.files.dedup_by(|a, b| a.path == b.path);
-    *seen = look.seen;
-    Ok(look.files)
+    look.folder(&mut path.clone(), 0, below)?;
+    Ok(look.finish(&path).0)
+}
+
+impl<'a> Look<'a> {
+    fn new(
+        root: &'a Path,
+        git: Option<&gix::Repository>,
+        objects: &'a Objects,
+    ) -> Result<Self, Problem> {
+        let tracked = match git {
+            Some(git) => tracked_files(git)?,
+            None => Vec::new(),
+        };
+        let index_written = git
+            .and_then(|git| std::fs::metadata(git.index_path()).ok())
+            .map_or((0, 0), |index| (index.mtime(), index.mtime_nsec()));
+        Ok(Look {
+            root,
+            objects,
+            ignored: ignore_rules(root, git)?,
+            tracked,
+            index_written,
+            now: SystemTime::now(),
+            before: HashMap::new(),
+            seen: HashMap::new(),
+            files: Vec::new(),
+        })
+    }
+
+    /// What was found, with the tracked files below `folder` that are left out on purpose.
+    fn finish(mut self, folder: &[u8]) -> (Vec<File>, Seen) {
+        let is_left_out = |it: &&Tracked| it.is_left_out && it.path.starts_with(folder);
+        for tracked in self.tracked.iter().filter(is_left_out) {
+            if let Some(mode) = mode_text(tracked.mode) {
+                self.files.push(File {
+                    path: tracked.path.clone(),
+                    mode,
+                    id: tracked.id,
+                });
+            }
+        }
+        self.files.sort_unstable_by(|a, b| a.path.cmp(&b.path));
+        self.files.dedup_by(|a, b| a.path == b.path);
+        (self.files, self.seen)
+    }
 }
 
 fn failed(place: &Path, error: &io::Error) -> Problem {

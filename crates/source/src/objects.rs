@@ -11,8 +11,9 @@ use gix::objs::tree::EntryMode;
 use gix::objs::{Find, FindHeader, Kind, Write};
 use gix::odb::store::init::Slots;
 
-/// The most packs of a store. Each fetch adds one.
-const MAX_PACKS: u16 = 8192;
+/// The most packs of a store: each fetch adds one to ours, which are at most 400, and a folder that
+/// `up` reads may have neglected its own. Each costs memory and time even while it is not there.
+const MAX_PACKS: u16 = 2048;
 
 /// The largest object that is unpacked: a manifest tree has no business with larger ones.
 pub(crate) const MAX_OBJECT_BYTES: usize = 256 * 1024 * 1024;

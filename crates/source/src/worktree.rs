@@ -10,10 +10,12 @@ use std::sync::{Arc, Mutex};
 use gix::ObjectId;
 use gix::bstr::ByteSlice;
 use gix::objs::Kind;
+use manifest::{Tree, TreePath};
 
 use crate::database::{Database, open_isolated};
 use crate::files::{self, Seen};
 use crate::store::{lock, snapshot_of};
+use crate::tree::GitTree;
 use crate::{Credentials, Error, Problem, RepoUrl, Repository, Revision, Snapshot, Store};
 
 /// Who "wrote" uncommitted edits.
@@ -131,6 +133,22 @@ impl WorkTree {
     }
 }
 
+impl WorkTree {
+    /// The files below one folder as they are now, in their places, and nothing of the rest: what a
+    /// look at a large repository costs is spared. `None` when something in the folder, a link or a
+    /// submodule, may lead to the rest.
+    ///
+    /// # Errors
+    /// As [`WorkTree::snapshot`].
+    pub async fn part(&self, folder: &TreePath) -> Result<Option<Arc<dyn Tree>>, Error> {
+        let (inner, folder) = (self.0.clone(), folder.clone());
+        let taken = tokio::task::spawn_blocking(move || inner.part(&folder)).await;
+        taken
+            .unwrap_or_else(|error| Err(Problem::Store(error.to_string())))
+            .map_err(|problem| Error::new(&self.0.url, None, problem))
+    }
+}
+
 fn encoded(path: &str) -> String {
     path.replace('%', "%25")
         .replace(' ', "%20")
@@ -156,12 +174,28 @@ fn branch(git: &gix::Repository) -> Option<String> {
 }
 
 impl Inner {
+    /// The user's repository, read anew.
+    fn git(&self) -> Result<Option<gix::Repository>, Problem> {
+        let open = |_| open_isolated(&self.root).ok_or(Problem::NotFound);
+        self.committed.as_ref().map(open).transpose()
+    }
+
+    fn part(&self, folder: &TreePath) -> Result<Option<Arc<dyn Tree>>, Problem> {
+        let git = self.git()?;
+        let objects = self.database.objects();
+        let folder = folder.as_str().as_bytes();
+        let files = files::read_below(&self.root, git.as_ref(), &objects, folder)?;
+        if !files.iter().all(files::File::is_regular) {
+            return Ok(None);
+        }
+        let mut state = lock(&self.state);
+        let tree = self.write_tree(&mut state.written, &files, 0)?;
+        Ok(Some(Arc::new(GitTree::new(objects, tree))))
+    }
+
     fn snapshot(&self) -> Result<Snapshot, Problem> {
         let mut state = lock(&self.state);
-        let git = match &self.committed {
-            Some(_) => Some(open_isolated(&self.root).ok_or(Problem::NotFound)?),
-            None => None,
-        };
+        let git = self.git()?;
         let objects = self.database.objects();
         let files = files::read(&self.root, git.as_ref(), &objects, &mut state.seen)?;
         let tree = self.write_tree(&mut state.written, &files, 0)?;

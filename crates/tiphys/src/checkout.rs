@@ -3,8 +3,7 @@
 //! Read [`Checkout`], then [`Intent`]. It must never know a cluster.
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::path::PathBuf;
 
 use anyhow::{Result, bail};
 use api::application::{Automated, Destination, SyncPolicy};
@@ -400,17 +399,6 @@ impl Intent {
             .filter(|root| root.object.kind() == names::APPLICATION);
         apps.map(|root| root.object.name().to_owned()).collect()
     }
-}
-
-/// A tree of a folder, for `render`.
-///
-/// # Errors
-/// When it cannot be read.
-pub(crate) async fn files(store: &Store, path: &Path) -> Result<(TreePath, Arc<dyn Tree>)> {
-    let origin = Origin::open(store, &Location::Path(path.to_owned()), None)?;
-    let place = origin.inside(path)?;
-    let snapshot = origin.snapshot().await?;
-    Ok((place, snapshot.tree))
 }
 
 #[cfg(test)]

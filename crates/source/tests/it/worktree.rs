@@ -3,6 +3,7 @@
 use std::os::unix::fs::PermissionsExt;
 use std::time::Instant;
 
+use manifest::TreePath;
 use source::{Snapshot, WorkTree};
 
 use crate::fixture::{Fixture, content, contents, git_in};
@@ -220,4 +221,43 @@ async fn a_repository_cannot_make_us_start_programs() {
     let committed = crate::fixture::read(folder.committed().unwrap(), "dev", "a.yaml").await;
     assert_eq!(committed.as_deref(), Ok("v: dev\n"));
     assert!(!bait.exists());
+}
+
+/// The part of a folder, file by file, is what the snapshot of all has there.
+async fn check_part(fixture: &Fixture, folder: &str, want: &[&str]) {
+    let tree = WorkTree::open(&fixture.store(), &fixture.work()).unwrap();
+    let folder = TreePath::parse(folder).unwrap();
+    let (part, whole) = (tree.part(&folder).await.unwrap(), tree.snapshot().await);
+    let (part, whole) = (part.unwrap(), whole.unwrap().tree);
+    let list = part.list(&folder).unwrap();
+    let names: Vec<&str> = list.iter().map(|entry| entry.name.as_str()).collect();
+    assert_eq!(names, want);
+    assert_eq!(list, whole.list(&folder).unwrap());
+    for name in want {
+        let file = folder.join(name).unwrap();
+        assert_eq!(part.read(&file).unwrap(), whole.read(&file).unwrap());
+    }
+}
+
+#[tokio::test]
+async fn a_part_holds_what_counts_below_its_folder_and_nothing_else() {
+    let fixture = Fixture::with_history();
+    fixture.write(".gitignore", "*.log\n/build/\n");
+    fixture.write("build/tracked.yaml", "t: 1\n");
+    fixture.git(&["add", "-f", "build/tracked.yaml"]);
+    fixture.commit("apps/sub/b.yaml", "b: 1\n");
+    fixture.write("apps/sub/.gitignore", "local.yaml\n");
+    for name in ["new.yaml", "local.yaml", "noise.log"] {
+        fixture.write(&format!("apps/sub/{name}"), "n: 1\n");
+    }
+    fixture.write("build/untracked.yaml", "u: 1\n");
+    check_part(&fixture, "apps/sub", &[".gitignore", "b.yaml", "new.yaml"]).await;
+    check_part(&fixture, "build", &["tracked.yaml"]).await;
+    let tree = WorkTree::open(&fixture.store(), &fixture.work()).unwrap();
+    let sub = TreePath::parse("apps/sub").unwrap();
+    let part = tree.part(&sub).await.unwrap().unwrap();
+    assert_eq!(part.list(&TreePath::root()).unwrap().len(), 1);
+    // A link may lead to what is not there.
+    std::os::unix::fs::symlink("../../build", fixture.work().join("apps/sub/link")).unwrap();
+    assert!(tree.part(&sub).await.unwrap().is_none());
 }

@@ -1,35 +1,42 @@
 //! `tiphys render`: what an Application stands for, without a cluster.
 
+use std::path::Path;
+
 use anyhow::{Context, Result, bail};
 use api::{Application, Source, names};
-use engine::render::{Environment, Rendered};
-use manifest::{EntryKind, Tree, TreePath};
-use source::{FileUrls, Store};
+use engine::render::{Environment, RenderError, Rendered};
+use manifest::{Tree, TreePath};
+use source::{FileUrls, Store, WorkTree};
 
 use crate::cli::RenderArguments;
 use crate::discover::Discovery;
-use crate::{checkout, data_dir, home, origin, terminal};
+use crate::origin::{self, Origin};
+use crate::{data_dir, home, terminal};
 
 /// Prints the objects as one YAML stream; warnings go to standard error.
 pub(super) async fn run(arguments: &RenderArguments) -> Result<u8> {
-    let folder = data_dir::default_path(&origin::repository_of(&arguments.path)?)?;
-    let store = Store::open(&folder.join("git"), source::Options::new(FileUrls::Allowed))?;
-    let (place, tree) = checkout::files(&store, &arguments.path).await?;
-    let is_folder = tree.kind(&place)? == EntryKind::Directory;
-    let tree = tree.as_ref();
-    let outputs = tokio::task::block_in_place(|| {
-        if is_folder && arguments.name.is_none() {
-            let source = Source {
-                path: place.to_string(),
-                ..Source::default()
-            };
-            let environment = Environment {
-                instance: place.name().to_owned(),
-            };
-            return Ok(vec![engine::render(tree, &source, &environment)?]);
+    let data = data_dir::default_path(&origin::repository_of(&arguments.path)?)?;
+    let store = Store::open(&data.join("git"), source::Options::new(FileUrls::Allowed))?;
+    let work_tree = WorkTree::open(&store, &origin::repository_of(&arguments.path)?)?;
+    let place = Origin::Folder(work_tree.clone()).inside(&arguments.path)?;
+    let is_folder = arguments.path.is_dir() && arguments.name.is_none();
+    let part = if is_folder {
+        alone(&work_tree, &place).await?
+    } else {
+        None
+    };
+    let outputs = match part {
+        Some(rendered) => vec![rendered],
+        None => {
+            let tree = work_tree.snapshot().await?.tree;
+            tokio::task::block_in_place(|| {
+                if is_folder {
+                    return Ok(vec![folder(tree.as_ref(), &place)?]);
+                }
+                application(tree.as_ref(), &place, arguments.name.as_deref())
+            })?
         }
-        application(tree, &place, arguments.name.as_deref())
-    })?;
+    };
     for rendered in outputs {
         for warning in &rendered.warnings {
             terminal::complain(&format!("warning: {warning}"));
@@ -39,6 +46,30 @@ pub(super) async fn run(arguments: &RenderArguments) -> Result<u8> {
         }
     }
     Ok(0)
+}
+
+/// Renders a folder by looking at nothing else; `None` when more is needed to know what it gives.
+async fn alone(work_tree: &WorkTree, place: &TreePath) -> Result<Option<Rendered>> {
+    let Some(tree) = work_tree.part(place).await? else {
+        return Ok(None);
+    };
+    let rendered = tokio::task::block_in_place(|| folder(tree.as_ref(), place));
+    let is_inside = |path: &TreePath| Path::new(path.as_str()).starts_with(place.as_str());
+    Ok(rendered
+        .ok()
+        .filter(|rendered| rendered.read_set.paths().all(is_inside)))
+}
+
+/// Renders a folder as the source of an Application that says nothing else.
+fn folder(tree: &dyn Tree, place: &TreePath) -> Result<Rendered, RenderError> {
+    let source = Source {
+        path: place.to_string(),
+        ..Source::default()
+    };
+    let environment = Environment {
+        instance: place.name().to_owned(),
+    };
+    engine::render(tree, &source, &environment)
 }
 
 /// Renders the sources of the Application in a file, or of that name below a folder.
