@@ -1,0 +1,108 @@
+//! `eq`, `lt` and their kin, with Go's rules about types.
+
+use std::cmp::Ordering;
+
+use crate::value::Value;
+
+const INCOMPARABLE: &str = "invalid type for comparison";
+
+/// Kinds that compare with each other.
+#[derive(PartialEq)]
+enum Basic {
+    Bool,
+    Int,
+    Uint,
+    Float,
+    Complex,
+    Text,
+}
+
+fn basic(value: &Value) -> Option<Basic> {
+    match value {
+        Value::Bool(_) => Some(Basic::Bool),
+        Value::Integer(_, width) if width.is_signed() => Some(Basic::Int),
+        Value::Integer(..) => Some(Basic::Uint),
+        Value::Float(_) => Some(Basic::Float),
+        Value::Complex(..) => Some(Basic::Complex),
+        Value::Text(_) => Some(Basic::Text),
+        Value::Nil | Value::List(_) | Value::Map(_) | Value::Function(_) => None,
+    }
+}
+
+fn incompatible(first: &Value, second: &Value) -> String {
+    format!(
+        "incompatible types for comparison: {} and {}",
+        first.type_name(),
+        second.type_name()
+    )
+}
+
+/// Whether the first is equal to one of the others.
+///
+/// # Errors
+/// Go's texts for types that cannot be compared.
+pub(crate) fn equal_all(all: &[Value]) -> Result<bool, String> {
+    let Some((first, others)) = all.split_first().filter(|(_, others)| !others.is_empty()) else {
+        return Err("missing argument for comparison".to_owned());
+    };
+    for other in others {
+        if equal_two(first, other)? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+fn equal_two(first: &Value, second: &Value) -> Result<bool, String> {
+    match (first, second) {
+        (Value::Integer(first, _), Value::Integer(second, _)) => return Ok(first == second),
+        (Value::Bool(first), Value::Bool(second)) => return Ok(first == second),
+        (Value::Float(first), Value::Float(second)) => return Ok(first == second),
+        (Value::Text(first), Value::Text(second)) => return Ok(first == second),
+        (Value::Complex(first, more), Value::Complex(second, other)) => {
+            return Ok(first == second && more == other);
+        }
+        (Value::Nil, Value::Nil) => return Ok(true),
+        _ => {}
+    }
+    if basic(first) != basic(second) {
+        return match (first, second) {
+            (Value::Nil, _) | (_, Value::Nil) => Ok(false),
+            _ => Err(incompatible(first, second)),
+        };
+    }
+    // Lists, maps and functions, or one of them and nil, which no list or map of ours is.
+    match (first, second) {
+        (Value::Nil, _) | (_, Value::Nil) => Ok(false),
+        _ if first.type_name() != second.type_name() => Err(incompatible(first, second)),
+        _ => {
+            let shown = crate::printf::sprintf("%s", std::slice::from_ref(second));
+            Err(format!(
+                "non-comparable type {shown}: {}",
+                second.type_name()
+            ))
+        }
+    }
+}
+
+/// The order of two values.
+///
+/// # Errors
+/// Go's texts for types that have none.
+pub(crate) fn order(first: &Value, second: &Value) -> Result<Option<Ordering>, String> {
+    let kinds = (basic(first), basic(second));
+    if kinds.0.is_none() || kinds.1.is_none() {
+        return Err(INCOMPARABLE.to_owned());
+    }
+    match (first, second) {
+        (Value::Integer(first, _), Value::Integer(second, _)) => Ok(Some(first.cmp(second))),
+        (Value::Float(first), Value::Float(second)) => Ok(first.partial_cmp(second)),
+        (Value::Text(first), Value::Text(second)) => {
+            Ok(Some(first.as_bytes().cmp(second.as_bytes())))
+        }
+        (Value::Bool(_), Value::Bool(_)) | (Value::Complex(..), Value::Complex(..)) => {
+            Err(INCOMPARABLE.to_owned())
+        }
+        _ => Err(incompatible(first, second)),
+    }
+}

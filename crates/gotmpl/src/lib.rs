@@ -1,0 +1,34 @@
+//! Go's text/template language: parsed once, executed often.
+//!
+//! Read [`Templates`] first: it takes texts under their names and executes one of them over a
+//! [`Value`]. [`Functions`] are given by the caller; those that Go builds in are always there.
+//! Outputs and errors are those of Go 1.26, to the letter; the judge is the corpus `gotemplate`.
+//!
+//! This crate is pure: it must never know a chart, a file, a clock or a random number.
+
+mod builtins;
+mod compare;
+mod error;
+mod escape;
+mod exec;
+mod float;
+mod function;
+mod lex;
+mod node;
+mod number;
+mod parse;
+mod print;
+mod printf;
+mod quote;
+mod slot;
+mod templates;
+mod value;
+
+pub use error::{Error, Stage};
+pub use exec::Scope;
+pub use function::{Function, Functions, Type};
+pub use print::{print_value, sprint, sprintln};
+pub use printf::sprintf;
+pub use quote::quote;
+pub use templates::{Limits, MissingKey, Templates};
+pub use value::{Element, List, Map, Text, Value, Width};

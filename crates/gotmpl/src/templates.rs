@@ -1,0 +1,205 @@
+//! Parsed templates under their names. Read [`Templates`].
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::Arc;
+
+use crate::builtins;
+use crate::error::{Error, Stage};
+use crate::exec::{Allowance, State};
+use crate::function::{Function, Functions};
+use crate::lex::Delimiters;
+use crate::node::Tree;
+use crate::parse::parse;
+use crate::value::Value;
+
+/// What a key means that a map does not have.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum MissingKey {
+    /// No value, which is printed as `<no value>`.
+    #[default]
+    Invalid,
+    /// The zero value of the map's elements.
+    Zero,
+    /// An error.
+    Error,
+}
+
+/// What one execution may use.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Nodes, rounds of a range and calls of functions.
+    pub n_steps: u64,
+    /// Bytes of output.
+    pub n_bytes: usize,
+    /// Templates inside templates; each takes some of the thread's stack.
+    pub depth: usize,
+}
+
+impl Limits {
+    /// The stack that a thread needs for the default depth, in a build without optimisation too.
+    pub const STACK_BYTES: usize = 64 << 20;
+}
+
+impl Default for Limits {
+    /// Far above what charts need: the largest public ones take some 100,000 steps.
+    fn default() -> Self {
+        Limits {
+            n_steps: 100_000_000,
+            n_bytes: 256 << 20,
+            depth: 1_000,
+        }
+    }
+}
+
+/// Templates that can call each other, and the functions that they may call. Cheap to clone: what
+/// is parsed is shared.
+#[derive(Clone)]
+pub struct Templates {
+    trees: HashMap<Arc<str>, Arc<Tree>>,
+    functions: Arc<Functions>,
+    builtins: Arc<Functions>,
+    delimiters: Delimiters,
+    missing_key: MissingKey,
+    limits: Limits,
+}
+
+impl fmt::Debug for Templates {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut names: Vec<_> = self.trees.keys().collect();
+        names.sort();
+        f.debug_list().entries(names).finish()
+    }
+}
+
+impl Templates {
+    /// No template yet; these functions, beside those that Go builds in.
+    #[must_use]
+    pub fn new(functions: Arc<Functions>) -> Self {
+        Templates {
+            trees: HashMap::new(),
+            functions,
+            builtins: Arc::new(builtins::functions()),
+            delimiters: Delimiters::default(),
+            missing_key: MissingKey::default(),
+            limits: Limits::default(),
+        }
+    }
+
+    /// With other functions of the same names, which may know more of what is executed.
+    #[must_use]
+    pub fn with_functions(mut self, functions: Arc<Functions>) -> Self {
+        self.functions = functions;
+        self
+    }
+
+    /// With other delimiters of actions; empty ones mean `{{` and `}}`.
+    #[must_use]
+    pub fn with_delimiters(mut self, left: &str, right: &str) -> Self {
+        let default = Delimiters::default();
+        let or = |text: &str, default: String| match text {
+            "" => default,
+            text => text.to_owned(),
+        };
+        self.delimiters = Delimiters {
+            left: or(left, default.left),
+            right: or(right, default.right),
+        };
+        self
+    }
+
+    /// With another meaning of missing keys.
+    #[must_use]
+    pub fn with_missing_key(mut self, missing_key: MissingKey) -> Self {
+        self.missing_key = missing_key;
+        self
+    }
+
+    /// With other limits.
+    #[must_use]
+    pub fn with_limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// Parses a text and adds it under its name, and what it defines. One of a known name replaces
+    /// it, unless nothing is in it.
+    ///
+    /// # Errors
+    /// With [`Stage::Parse`], in Go's words: `template: NAME:LINE: …`.
+    pub fn parse(&mut self, name: &str, text: &str) -> Result<(), Error> {
+        let is_function =
+            |name: &str| builtins::SPECIAL.contains(&name) || self.function(name).is_some();
+        for (name, tree) in parse(name, text, &self.delimiters, &is_function)? {
+            if !(tree.is_empty() && self.trees.contains_key(&name)) {
+                self.trees.insert(name, Arc::new(tree));
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether there is a template of this name.
+    #[must_use]
+    pub fn contains(&self, name: &str) -> bool {
+        self.trees.contains_key(name)
+    }
+
+    /// Executes a template over a value.
+    ///
+    /// # Errors
+    /// With [`Stage::Execute`], in Go's words: `template: NAME:LINE:COLUMN: executing "NAME" at
+    /// <…>: …`; also when a limit is reached.
+    pub fn execute(&self, name: &str, dot: &Value) -> Result<String, Error> {
+        let mut allowance = Allowance {
+            n_steps: self.limits.n_steps,
+            n_bytes: self.limits.n_bytes,
+            depth: self.limits.depth,
+        };
+        self.execute_within(name, dot, &mut allowance)
+    }
+
+    pub(crate) fn execute_within(
+        &self,
+        name: &str,
+        dot: &Value,
+        allowance: &mut Allowance,
+    ) -> Result<String, Error> {
+        let fail = |text: String| Error {
+            stage: Stage::Execute,
+            text,
+            partial_output: String::new(),
+        };
+        let Some((name, tree)) = self.trees.get_key_value(name) else {
+            let name = crate::quote(name);
+            return Err(fail(format!(
+                "template: no template {name} associated with template \"gotpl\""
+            )));
+        };
+        let Some(depth) = allowance.depth.checked_sub(1) else {
+            let limit = self.limits.depth;
+            return Err(fail(format!("exceeded maximum template depth ({limit})")));
+        };
+        allowance.depth = depth;
+        let mut state = State::new(self, (name, tree), allowance);
+        let result = state.run(dot);
+        let out = std::mem::take(&mut state.out);
+        allowance.depth += 1;
+        result.map(|()| out)
+    }
+
+    pub(crate) fn tree(&self, name: &str) -> Option<&Tree> {
+        self.trees.get(name).map(AsRef::as_ref)
+    }
+
+    pub(crate) fn function(&self, name: &str) -> Option<&Function> {
+        self.functions.get(name).or_else(|| self.builtins.get(name))
+    }
+
+    pub(crate) fn missing_key(&self) -> MissingKey {
+        self.missing_key
+    }
+
+    pub(crate) fn limits(&self) -> Limits {
+        self.limits
+    }
+}
