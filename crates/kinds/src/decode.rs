@@ -77,7 +77,7 @@ impl Place {
 
     fn mismatch(&self, value: &Value, go_type: &str) -> String {
         let found = match value {
-            Value::Float(number) => format!("number {number}"),
+            Value::Float(number) => format!("number {number:?}"),
             Value::Int(number) if go_type.starts_with("int") => format!("number {number}"),
             other => other.kind().to_owned(),
         };
@@ -144,6 +144,9 @@ impl Reader {
                 ..place.clone()
             };
             self.node(element, member, &inner)?;
+            if matches!(element.ty(), Type::Scalar(Scalar::Quantity)) {
+                round_up(member);
+            }
         }
         Ok(())
     }
@@ -248,8 +251,7 @@ impl Reader {
             Scalar::Quantity => quantity(value),
             Scalar::IntOrString => match value {
                 Value::String(_) | Value::Int(_) => Ok(()),
-                Value::Float(_) => wrong(value, "int32"),
-                other => wrong(other, "string"),
+                other => wrong(other, "int32"),
             },
             Scalar::String | Scalar::Boolean | Scalar::Number | Scalar::Untyped => Ok(()),
         }
@@ -305,10 +307,25 @@ fn time(value: &mut Value, form: &str) -> Result<(), String> {
     Ok(())
 }
 
+/// Amounts of resources are kept in thousandths.
+fn round_up(value: &mut Value) {
+    let Ok(amount) = Quantity::from_value(value) else {
+        return;
+    };
+    if let (Some(milli), Some(nano)) = (amount.scaled(-3), amount.scaled(-9))
+        && milli.checked_mul(1_000_000) != Some(nano)
+    {
+        let rounded = format!("{milli}m").parse::<Quantity>();
+        if let Ok(rounded) = rounded {
+            *value = rounded.canonical().into();
+        }
+    }
+}
+
 fn quantity(value: &mut Value) -> Result<(), String> {
     match Quantity::from_value(value) {
         Ok(quantity) => {
-            *value = quantity.canonical().into();
+            *value = quantity.to_string().into();
             Ok(())
         }
         Err(error) => Err(error.to_string()),

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::OnceLock;
 
+use manifest::quantity::Quantity;
 use yaml::{Map, Value, json};
 
 use crate::Kind;
@@ -40,6 +41,9 @@ pub(crate) fn fill(owner: &str, members: &mut Map) {
     match owner {
         "Container" | "EphemeralContainer" => container(members),
         "Volume" => volume(members),
+        "PodSpec" => account(members),
+        "PodStatus" => first_of(members, "podIP", "podIPs", "ip"),
+        "NodeSpec" => first_of(members, "podCIDR", "podCIDRs", ""),
         "ImageVolumeSource" => pull_policy(members, "reference", "pullPolicy"),
         "LoadBalancerIngress" => balancer_address(members),
         "NodeStatus" => node_status(members),
@@ -48,6 +52,12 @@ pub(crate) fn fill(owner: &str, members: &mut Map) {
         "LimitRangeItem" => limits(members),
         "NetworkPolicySpec" => policy_types(members),
         "StatefulSetSpec" => {
+            let claims = members.get_mut("volumeClaimTemplates");
+            for claim in claims.and_then(Value::as_list_mut).into_iter().flatten() {
+                let claim = claim.map_at_mut(&[]);
+                claim.insert("apiVersion", "v1");
+                claim.insert("kind", "PersistentVolumeClaim");
+            }
             rolling(members, "updateStrategy", &[("partition", 0.into())]);
         }
         "DaemonSetSpec" => rolling(
@@ -85,6 +95,44 @@ fn pull_policy(members: &mut Map, image: &str, policy: &str) {
     let tag = last.split_once(':').map_or("", |(_, tag)| tag);
     let always = (tag.is_empty() && digest.is_empty()) || tag == "latest";
     members.insert(policy, if always { "Always" } else { "IfNotPresent" });
+}
+
+/// The account has two names.
+fn account(members: &mut Map) {
+    let name = match text(members, "serviceAccountName") {
+        "" => text(members, "serviceAccount"),
+        name => name,
+    };
+    if !name.is_empty() {
+        let name = name.to_owned();
+        members.insert("serviceAccountName", name.as_str());
+        members.insert("serviceAccount", name);
+    }
+}
+
+/// A member that is the first of a list, whose items may keep it under a name: the member wins.
+fn first_of(members: &mut Map, one: &str, all: &str, key: &str) {
+    let first = members
+        .get(all)
+        .and_then(Value::as_list)
+        .and_then(<[Value]>::first);
+    let first = match key {
+        "" => first,
+        key => first.and_then(|item| item.get(key)),
+    };
+    let first = first.and_then(Value::as_str).unwrap_or_default().to_owned();
+    let own = text(members, one).to_owned();
+    if own.is_empty() {
+        if !first.is_empty() {
+            members.insert(one, first);
+        }
+    } else if own != first {
+        let item: Value = match key {
+            "" => own.into(),
+            key => Map::from([(key, own.into())]).into(),
+        };
+        members.insert(all, vec![item]);
+    }
 }
 
 /// A volume without a source is an empty one.
@@ -157,8 +205,47 @@ fn pod(spec: &mut Map) {
             }
         }
     }
-    if let Some(resources) = spec.get_mut("resources").and_then(Value::as_map_mut) {
-        requests(resources);
+    pod_requests(spec);
+}
+
+/// A pod that has limits of its own asks for what its containers ask for, else for its limits.
+fn pod_requests(spec: &mut Map) {
+    let Some(Value::Map(limits)) = spec.get("resources").and_then(|all| all.get("limits")) else {
+        return;
+    };
+    let known = |name: &str| matches!(name, "cpu" | "memory") || name.starts_with("hugepages-");
+    let mut asked: Vec<(String, Quantity)> = Vec::new();
+    let containers = spec.get("containers").and_then(Value::as_list);
+    for container in containers.unwrap_or_default() {
+        let requests = container
+            .at(&["resources", "requests"])
+            .and_then(Value::as_map);
+        for (name, amount) in requests.into_iter().flat_map(Map::iter) {
+            let Ok(amount) = Quantity::from_value(amount) else {
+                continue;
+            };
+            match asked.iter_mut().find(|(known, _)| name == known.as_str()) {
+                Some((_, total)) => {
+                    *total = total.checked_add(&amount).unwrap_or_else(|| total.clone());
+                }
+                None => asked.push((name.to_string(), amount)),
+            }
+        }
+    }
+    let asked = asked
+        .into_iter()
+        .filter(|(name, _)| matches!(name.as_str(), "cpu" | "memory"))
+        .map(|(name, amount)| (name, Value::from(amount.canonical())));
+    let own = limits
+        .clone()
+        .into_iter()
+        .map(|(name, amount)| (name.to_string(), amount));
+    let wanted: Vec<(String, Value)> = asked.chain(own).collect();
+    let requests = spec
+        .entry_or_insert("resources", Map::new().into())
+        .map_at_mut(&["requests"]);
+    for (name, amount) in wanted.into_iter().filter(|(name, _)| known(name)) {
+        requests.entry_or_insert(&name, amount);
     }
 }
 
@@ -222,7 +309,15 @@ pub(crate) fn object(kind: Kind<'_>, value: &mut Value) {
         ("apps", "deployments" | "replicasets" | "statefulsets" | "daemonsets") => {
             status_zeros(kind, value);
         }
-        ("batch", "jobs") => job(value.map_at_mut(&["spec"])),
+        ("batch", "jobs") => {
+            job(value.map_at_mut(&["spec"]));
+            let labels = value.at(&["spec", "template", "metadata", "labels"]);
+            if let Some(labels) = labels.cloned() {
+                value
+                    .map_at_mut(&["metadata"])
+                    .entry_or_insert("labels", labels);
+            }
+        }
         ("autoscaling", "horizontalpodautoscalers") => autoscaler(kind, value),
         ("admissionregistration.k8s.io", "validatingadmissionpolicies") => {}
         _ => {}

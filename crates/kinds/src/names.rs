@@ -55,7 +55,9 @@ pub fn label_problems(text: &str) -> Vec<String> {
     if text.len() > 63 {
         problems.push("must be no more than 63 characters".to_owned());
     }
-    if !is_dns_label(text) {
+    if text.contains('.') && text.split('.').all(is_dns_label) {
+        problems.push("must not contain dots".to_owned());
+    } else if !is_dns_label(text) {
         problems.push(LABEL.to_owned());
     }
     problems

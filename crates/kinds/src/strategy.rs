@@ -42,7 +42,10 @@ impl Kind<'_> {
         match self.place() {
             ("", "persistentvolumeclaims") => {
                 add_finalizer(value, "kubernetes.io/pvc-protection");
+                data_sources(value.map_at_mut(&["spec"]));
             }
+            ("", "services") => first_address(value.map_at_mut(&["spec"])),
+            ("", "nodes") => not_ready(value.map_at_mut(&["spec"])),
             ("", "persistentvolumes") => {
                 add_finalizer(value, "kubernetes.io/pv-protection");
                 let now = now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
@@ -91,6 +94,7 @@ impl Kind<'_> {
                     restore(new.map_at_mut(&["spec"]), old.get("spec"), "finalizers");
                 }
                 ("apps", "daemonsets") => template_generation(new, old),
+                ("", "services") => service_update(new, old),
                 _ => {}
             }
         }
@@ -233,6 +237,97 @@ fn job_selector(value: &mut Value) {
     value
         .map_at_mut(&["spec", "selector", "matchLabels"])
         .insert("batch.kubernetes.io/controller-uid", uid);
+}
+
+/// Only some kinds can be the source of a claim; both members that name it say the same.
+fn data_sources(spec: &mut Map) {
+    let is_known = spec.get("dataSource").is_none_or(|source| {
+        let text = |key: &str| source.get(key).and_then(Value::as_str).unwrap_or_default();
+        matches!(
+            (text("apiGroup"), text("kind")),
+            ("", "PersistentVolumeClaim") | ("snapshot.storage.k8s.io", "VolumeSnapshot")
+        )
+    });
+    if !is_known {
+        spec.remove("dataSource");
+    }
+    let (source, reference) = (spec.get("dataSource"), spec.get("dataSourceRef"));
+    match (source.cloned(), reference.cloned()) {
+        (Some(source), None) => {
+            spec.insert("dataSourceRef", source);
+        }
+        (None, Some(reference)) if reference.get("namespace").is_none() => {
+            spec.insert("dataSource", reference);
+        }
+        _ => {}
+    }
+}
+
+/// The cluster address of a Service is the first of its list.
+fn first_address(spec: &mut Map) {
+    let missing = spec.get("clusterIPs").is_none_or(Value::is_null);
+    if let Some(Value::String(address)) = spec.get("clusterIP").cloned()
+        && missing
+        && !address.is_empty()
+    {
+        spec.insert("clusterIPs", vec![address]);
+    }
+}
+
+/// A new node is not ready until somebody says that it is.
+fn not_ready(spec: &mut Map) {
+    const KEY: &str = "node.kubernetes.io/not-ready";
+    let taints = spec.entry_or_insert("taints", Value::List(Vec::new()));
+    let Some(taints) = taints.as_list_mut() else {
+        return;
+    };
+    let is_it = |taint: &Value| {
+        let text = |key: &str| taint.get(key).and_then(Value::as_str);
+        text("key") == Some(KEY) && text("effect") == Some("NoSchedule")
+    };
+    if !taints.iter().any(is_it) {
+        let taint = Map::from([("effect", "NoSchedule".into()), ("key", KEY.into())]);
+        taints.push(taint.into());
+    }
+}
+
+/// What a Service had only because of its type goes with the type, where a client keeps it.
+fn service_update(new: &mut Value, old: &Value) {
+    let (Some(before), spec) = (old.get("spec"), new.map_at_mut(&["spec"])) else {
+        return;
+    };
+    let kind = |spec: Option<&Value>| spec.and_then(Value::as_str).unwrap_or_default().to_owned();
+    let (now, was) = (kind(spec.get("type")), kind(before.get("type")));
+    let has_address = |kind: &str| kind != "ExternalName";
+    let on_nodes = |kind: &str| matches!(kind, "NodePort" | "LoadBalancer");
+    let mut gone: Vec<&str> = Vec::new();
+    if has_address(&was) && !has_address(&now) {
+        gone.extend(["clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy"]);
+    }
+    let outside = spec
+        .get("externalIPs")
+        .and_then(Value::as_list)
+        .is_some_and(|ips| !ips.is_empty());
+    if on_nodes(&was) && !on_nodes(&now) && !outside {
+        gone.push("externalTrafficPolicy");
+    }
+    if was == "LoadBalancer" && now != "LoadBalancer" {
+        gone.extend(["allocateLoadBalancerNodePorts", "loadBalancerClass"]);
+    }
+    let checked = |kind: &str, policy: Option<&Value>| {
+        kind == "LoadBalancer" && policy.and_then(Value::as_str) == Some("Local")
+    };
+    if checked(&was, before.get("externalTrafficPolicy"))
+        && !checked(&now, spec.get("externalTrafficPolicy"))
+    {
+        gone.push("healthCheckNodePort");
+    }
+    for key in gone {
+        if spec.get(key) == before.get(key) {
+            spec.remove(key);
+        }
+    }
+    first_address(spec);
 }
 
 fn add_finalizer(value: &mut Value, name: &str) {

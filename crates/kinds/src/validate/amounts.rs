@@ -212,6 +212,41 @@ fn huge_pages(name: &str, place: &Field<'_, '_>) {
     }
 }
 
+/// What the containers of a pod ask for fits what the pod asks for.
+pub(super) fn fit_containers(resources: &Field<'_, '_>, containers: &Field<'_, '_>) {
+    let requests = resources.get("requests");
+    for (name, request) in requests.entries() {
+        let asked = containers.items().filter_map(|container| {
+            let requests = container.get("resources.requests");
+            quantity(&requests.key(name))
+        });
+        let total = asked.reduce(|total, asked| total.checked_add(&asked).unwrap_or(total));
+        if let (Some(total), Some(own)) = (total, quantity(&request))
+            && total > own
+        {
+            request.invalid(&format!(
+                "must be greater than or equal to aggregate container requests of {}",
+                total.canonical()
+            ));
+        }
+    }
+    let (limits, places) = (resources.get("limits"), resources.get("containers"));
+    for (index, container) in containers.items().enumerate() {
+        let own = container.get("resources.limits");
+        for (name, limit) in own.entries() {
+            let most = limits.key(name);
+            if let (Some(own), Some(whole)) = (quantity(&limit), quantity(&most))
+                && own > whole
+            {
+                let (item, why) = (places.item(index), most.text());
+                let place = item.key(name);
+                let why = format!("must be less than or equal to pod limits of {why}");
+                limit.told_at(&place.get("limits")).invalid(&why);
+            }
+        }
+    }
+}
+
 fn claim_names(claims: &Field<'_, '_>, known: &[&str]) {
     let mut seen: Vec<String> = Vec::new();
     for claim in claims.items() {

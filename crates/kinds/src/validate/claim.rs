@@ -217,7 +217,7 @@ pub(super) fn persistent_volume(object: &Field<'_, '_>) {
     }
     let csi = spec.get("csi");
     let found = spec.one_member(SOURCES, ONE_TYPE);
-    if spec.get("local").is_set() && !required.is_set() {
+    if spec.get("local").is_set() && !affinity.is_set() {
         affinity.required("Local volume requires node affinity");
     }
     if csi.is_set() {

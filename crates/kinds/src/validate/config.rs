@@ -1,5 +1,6 @@
 //! ConfigMaps and Secrets.
 
+use base64::Engine;
 use yaml::Value;
 
 use super::field::Field;
@@ -51,6 +52,17 @@ pub(super) fn config_map(object: &Field<'_, '_>) {
     frozen(object, &["data", "binaryData"]);
 }
 
+/// Base64 of JSON; what it holds is never told.
+fn is_json(entry: &Field<'_, '_>) {
+    if !entry.is_set() {
+        return;
+    }
+    let bytes = base64::prelude::BASE64_STANDARD.decode(entry.text());
+    if let Err(error) = yaml::json::parse(&bytes.unwrap_or_default()) {
+        entry.invalid_as(&"<secret contents redacted>".into(), &error.cause.to_string());
+    }
+}
+
 pub(super) fn secret(object: &Field<'_, '_>) {
     let data = object.get("data");
     let size = keys(&data);
@@ -68,8 +80,14 @@ pub(super) fn secret(object: &Field<'_, '_>) {
     match object.get("type").text() {
         "kubernetes.io/tls" => require(&["tls.crt", "tls.key"]),
         "kubernetes.io/ssh-auth" => require(&["ssh-privatekey"]),
-        "kubernetes.io/dockercfg" => require(&[".dockercfg"]),
-        "kubernetes.io/dockerconfigjson" => require(&[".dockerconfigjson"]),
+        "kubernetes.io/dockercfg" => {
+            require(&[".dockercfg"]);
+            is_json(&data.key(".dockercfg"));
+        }
+        "kubernetes.io/dockerconfigjson" => {
+            require(&[".dockerconfigjson"]);
+            is_json(&data.key(".dockerconfigjson"));
+        }
         "kubernetes.io/basic-auth"
             if !data.key("username").is_set() && !data.key("password").is_set() =>
         {

@@ -71,6 +71,14 @@ impl<'p, 'v> Field<'p, 'v> {
         }
     }
 
+    /// This value under another name in the same parent.
+    pub(crate) fn renamed(&self, name: &'p str) -> Field<'p, 'v> {
+        Field {
+            step: Step::Member(name),
+            ..*self
+        }
+    }
+
     /// This value under the path of another place.
     pub(crate) fn told_at<'q>(&self, place: &Field<'q, 'v>) -> Field<'q, 'v>
     where

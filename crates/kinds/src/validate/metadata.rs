@@ -4,7 +4,7 @@ use yaml::{Map, Value};
 
 use super::field::Field;
 use crate::field_error::quoted;
-use crate::{Kind, names};
+use crate::{FieldError, Kind, names};
 
 /// All annotations together may have this many bytes.
 const ANNOTATIONS: usize = 256 * 1024;
@@ -13,6 +13,8 @@ const STANDARD: [&str; 3] = ["kubernetes", "orphan", "foregroundDeletion"];
 
 pub(super) fn check(kind: Kind<'_>, object: &Field<'_, '_>) {
     let metadata = object.get("metadata");
+    let generated = metadata.get("generateName");
+    generated.optional_name(|text| problems(kind, &without_last_dash(text)));
     name(kind, &metadata.get("name"));
     labels(&metadata.get("labels"));
     annotations(&metadata.get("annotations"));
@@ -31,12 +33,19 @@ fn name(kind: Kind<'_>, name: &Field<'_, '_>) {
     name.problems(|name| problems(kind, name));
 }
 
+/// A prefix of names may end in a dash, which no name does.
+fn without_last_dash(prefix: &str) -> String {
+    match prefix.strip_suffix('-') {
+        Some(rest) if !rest.is_empty() => {
+            format!("{}a", rest.get(..rest.len() - 1).unwrap_or(rest))
+        }
+        _ => prefix.to_owned(),
+    }
+}
+
 fn problems(kind: Kind<'_>, name: &str) -> Vec<String> {
     match (kind.group, kind.plural) {
-        ("", "namespaces") if name.contains('.') && name.len() <= 63 => {
-            vec!["must not contain dots".to_owned()]
-        }
-        ("", "namespaces") => names::label_problems(name),
+        ("", "namespaces") | ("apps", "statefulsets") => names::label_problems(name),
         ("", "services") => names::label_1035_problems(name),
         ("rbac.authorization.k8s.io", _) => names::path_segment_problems(name),
         ("", "events") | ("events.k8s.io", _) | ("certificates.k8s.io", _) => Vec::new(),
@@ -92,11 +101,32 @@ fn owners(owners: &Field<'_, '_>) {
         }
     }
     if let [first, second, ..] = controllers.as_slice() {
-        owners.invalid(&format!(
+        let why = format!(
             "Only one reference can have Controller set to true. Found \"true\" in references for \
              {first} and {second}"
-        ));
+        );
+        owners.tell(|path| FieldError::invalid_printed(path, &printed(owners), &why));
     }
+}
+
+/// Owners with their members in the order of the server's type.
+fn printed(owners: &Field<'_, '_>) -> String {
+    const MEMBERS: [&str; 6] = [
+        "apiVersion",
+        "kind",
+        "name",
+        "uid",
+        "controller",
+        "blockOwnerDeletion",
+    ];
+    let owners = owners.items().map(|owner| {
+        let members = MEMBERS.iter().filter_map(|name| {
+            let text = yaml::json::to_string(owner.get(name).value()?);
+            Some(format!("\"{name}\":{text}"))
+        });
+        format!("{{{}}}", members.collect::<Vec<_>>().join(","))
+    });
+    format!("[{}]", owners.collect::<Vec<_>>().join(","))
 }
 
 fn finalizers(kind: Kind<'_>, finalizers: &Field<'_, '_>) {

@@ -85,7 +85,8 @@ const RULES: &[Rules] = &[
 
 impl Kind<'_> {
     /// What is wrong with an object, in the order of the real server; `old` is the state that an
-    /// update of a part replaces. Custom resources get only the checks of metadata.
+    /// update of a part replaces. Custom resources and updates of a part get only the checks of
+    /// metadata.
     #[must_use]
     pub fn validate(&self, value: &Value, old: Option<(Part, &Value)>) -> Vec<FieldError> {
         let errors = RefCell::new(Vec::new());
@@ -93,9 +94,11 @@ impl Kind<'_> {
             let object = Field::root(value, old.map(|(_, old)| old), &errors);
             metadata::check(*self, &object);
             let (group, plural) = self.place();
+            // What has a path of its own has limited what it changes.
+            let whole = old.is_none_or(|(part, _)| part == Part::Main);
             let own = RULES
                 .iter()
-                .find(|rules| rules.group == group && rules.plural == plural);
+                .find(|rules| whole && rules.group == group && rules.plural == plural);
             if let Some(rules) = own {
                 (rules.rule)(&object);
             }

@@ -48,8 +48,9 @@ fn posts() -> Vec<(String, Value, Value)> {
     posts
 }
 
-/// Recordings that other parts than this crate decide: admission, and what is allocated.
-const ELSEWHERE: usize = 60;
+/// Recordings that differ: of groups without rules yet, and those that admission or allocation
+/// decides. They may only get fewer.
+const ELSEWHERE: usize = 45;
 
 #[test]
 fn new_objects_are_refused_as_recorded() {

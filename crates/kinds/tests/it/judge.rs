@@ -34,7 +34,7 @@ fn decoded(value: &Value) -> Option<(Kind<'static>, Value)> {
     if known.scope == Scope::Namespaced {
         value
             .map_at_mut(&["metadata"])
-            .entry_or_insert("namespace", "default".into());
+            .entry_or_insert("namespace", "kinds-record".into());
     }
     Some((kind, value))
 }

@@ -84,6 +84,7 @@ fn judge_file(text: &str) -> (usize, Vec<String>) {
     (all, wrong)
 }
 
+/// Judges a file, of which some cases differ (SHORTCOMINGS.md): they may only get fewer.
 fn check(file: &str, differences: usize) {
     let path = format!("{}/testdata/{file}.jsonl", env!("CARGO_MANIFEST_DIR"));
     let (all, wrong) = judge_file(&std::fs::read_to_string(path).unwrap());
@@ -97,15 +98,15 @@ fn check(file: &str, differences: usize) {
 
 #[test]
 fn pods_are_refused_as_recorded() {
-    check("pods", 21);
+    check("pods", 8);
 }
 
 #[test]
 fn workloads_are_refused_as_recorded() {
-    check("workloads", 9);
+    check("workloads", 7);
 }
 
 #[test]
 fn other_kinds_of_the_core_group_are_refused_as_recorded() {
-    check("core", 17);
+    check("core", 2);
 }

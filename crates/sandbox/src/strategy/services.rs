@@ -112,6 +112,11 @@ fn ports(service: &Value) -> Vec<i64> {
         .unwrap_or_default()
         .iter()
         .filter_map(|port| port.get("nodePort").and_then(Value::as_i64))
+        .chain(
+            service
+                .at(&["spec", "healthCheckNodePort"])
+                .and_then(Value::as_i64),
+        )
         .collect()
 }
 
@@ -136,6 +141,8 @@ pub(super) fn allocate(
     if let Some(old) = old.and_then(|old| old.get("spec")).and_then(Value::as_map) {
         keep(old, spec);
     }
+    single_stack(context, value)?;
+    let spec = value.map_at_mut(&["spec"]);
     let own: Vec<u32> = old.map(addresses).unwrap_or_default();
     let given = spec
         .get("clusterIP")
@@ -165,6 +172,37 @@ pub(super) fn allocate(
     spec.entry_or_insert("ipFamilies", vec!["IPv4"].into());
     spec.entry_or_insert("ipFamilyPolicy", "SingleStack".into());
     allocate_ports(context, value, old, &kind)
+}
+
+/// There are addresses of one family only.
+fn single_stack(context: &Context<'_>, value: &Value) -> Result<(), ApiError> {
+    let policy = value
+        .at(&["spec", "ipFamilyPolicy"])
+        .cloned()
+        .unwrap_or_default();
+    let families = value.at(&["spec", "ipFamilies"]).and_then(Value::as_list);
+    let six = Value::from("IPv6");
+    let index = families
+        .unwrap_or_default()
+        .iter()
+        .position(|family| *family == six);
+    let error = match index {
+        _ if policy.as_str() == Some("RequireDualStack") => FieldError::invalid(
+            "spec.ipFamilyPolicy",
+            &policy,
+            "this cluster is not configured for dual-stack services",
+        ),
+        Some(index) => FieldError::invalid(
+            format!("spec.ipFamilies[{index}]"),
+            &six,
+            "not configured on this cluster",
+        ),
+        None => return Ok(()),
+    };
+    Err(ApiError::invalid(
+        context.about_kind(crate::meta::name(value)),
+        &[error],
+    ))
 }
 
 /// An update that leaves the addresses out keeps them.
@@ -224,6 +262,9 @@ fn allocate_ports(
             refused = Some((format!("spec.ports[{index}].nodePort"), given));
         }
     }
+    if !context.dry_run {
+        health_port(context, value.map_at_mut(&["spec"]), kind);
+    }
     match refused {
         None => Ok(()),
         Some((field, port)) => {
@@ -232,6 +273,22 @@ fn allocate_ports(
                 FieldError::invalid(field, &port.into(), "provided port is already allocated");
             Err(ApiError::invalid(context.about_kind(name), &[error]))
         }
+    }
+}
+
+/// Balancers that go to the pods of one node ask at a port whether it has any.
+fn health_port(context: &Context<'_>, spec: &mut Map, kind: &str) {
+    let local = spec.get("externalTrafficPolicy").and_then(Value::as_str) == Some("Local");
+    let given = spec
+        .get("healthCheckNodePort")
+        .and_then(Value::as_i64)
+        .unwrap_or(0);
+    if kind == "LoadBalancer"
+        && local
+        && given == 0
+        && let Some(free) = context.core.allocator.port()
+    {
+        spec.insert("healthCheckNodePort", free);
     }
 }
 

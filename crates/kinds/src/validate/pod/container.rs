@@ -137,7 +137,7 @@ fn common(container: &Field<'_, '_>, shared: &Pod<'_>) {
 }
 
 fn handlers(container: &Field<'_, '_>, shared: &Pod<'_>) {
-    lifecycle(&container.get("lifecycle"), shared);
+    lifecycle(&container.get("lifecycle"), shared.grace);
     for name in PROBES {
         probe(&container.get(name), name, shared.grace);
     }

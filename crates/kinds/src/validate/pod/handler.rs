@@ -1,6 +1,5 @@
 //! Probes and hooks of containers.
 
-use super::Pod;
 use crate::names;
 use crate::validate::field::Check::{self, Needs, Rule};
 use crate::validate::field::Field;
@@ -13,46 +12,6 @@ const NUMBERS: [&str; 5] = [
     "successThreshold",
     "failureThreshold",
 ];
-/// Signals that end a container: plain ones; real-time ones have an offset.
-const SIGNALS: [&str; 36] = [
-    "SIGABRT",
-    "SIGALRM",
-    "SIGBUS",
-    "SIGCHLD",
-    "SIGCLD",
-    "SIGCONT",
-    "SIGFPE",
-    "SIGHUP",
-    "SIGILL",
-    "SIGINT",
-    "SIGIO",
-    "SIGIOT",
-    "SIGKILL",
-    "SIGPIPE",
-    "SIGPOLL",
-    "SIGPROF",
-    "SIGPWR",
-    "SIGQUIT",
-    "SIGRTMAX",
-    "SIGRTMIN",
-    "SIGSEGV",
-    "SIGSTKFLT",
-    "SIGSTOP",
-    "SIGSYS",
-    "SIGTERM",
-    "SIGTRAP",
-    "SIGTSTP",
-    "SIGTTIN",
-    "SIGTTOU",
-    "SIGURG",
-    "SIGUSR1",
-    "SIGUSR2",
-    "SIGVTALRM",
-    "SIGWINCH",
-    "SIGXCPU",
-    "SIGXFSZ",
-];
-
 const HANDLERS: [(&str, Check); 5] = [
     ("exec", Needs(&["command"])),
     ("httpGet", Rule(http)),
@@ -84,33 +43,13 @@ pub(super) fn probe(probe: &Field<'_, '_>, name: &str, grace: Option<i64>) {
     }
 }
 
-pub(super) fn lifecycle(lifecycle: &Field<'_, '_>, shared: &Pod<'_>) {
+pub(super) fn lifecycle(lifecycle: &Field<'_, '_>, grace: Option<i64>) {
     for name in ["postStart", "preStop"] {
         let hook = lifecycle.get(name);
         if hook.is_set() {
-            handler(&hook, shared.grace);
+            handler(&hook, grace);
         }
     }
-    let signal = lifecycle.get("stopSignal");
-    if !signal.is_set() {
-        return;
-    }
-    match shared.os {
-        "" => signal.forbidden("may not be set for containers with empty `spec.os.name`"),
-        "windows" => signal.one_of(&["SIGKILL", "SIGTERM"]),
-        _ if is_real_time(signal.text()) => {}
-        _ => signal.one_of(&SIGNALS),
-    }
-}
-
-fn is_real_time(signal: &str) -> bool {
-    let offset = |prefix: &str, most: u8| {
-        let digits = signal.strip_prefix(prefix);
-        digits
-            .and_then(|digits| digits.parse().ok())
-            .is_some_and(|offset: u8| offset <= most)
-    };
-    offset("SIGRTMIN+", 15) || offset("SIGRTMAX-", 14)
 }
 
 fn handler(handler: &Field<'_, '_>, grace: Option<i64>) {

@@ -82,7 +82,6 @@ struct Pod<'a> {
     claims: Vec<&'a str>,
     grace: Option<i64>,
     restart: &'a str,
-    os: &'a str,
     host_users: bool,
 }
 
@@ -95,13 +94,13 @@ pub(super) fn spec(pod: &Field<'_, '_>, name: &str) {
         claims: resource_claims(&claims),
         grace: pod.get("terminationGracePeriodSeconds").number(),
         restart: pod.get("restartPolicy").text(),
-        os: pod.get("os.name").text(),
         host_users: !users.is_set() || users.is_true(),
     };
     container::all(pod, &shared);
     let resources = pod.get("resources");
     if resources.is_set() {
         amounts::pod_resources(&resources);
+        amounts::fit_containers(&resources, &pod.get("containers"));
     }
     host_network(pod);
     pod.get("restartPolicy")

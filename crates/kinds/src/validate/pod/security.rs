@@ -5,6 +5,7 @@ use yaml::Value;
 use super::volume::descending;
 use super::{Pod, container};
 use crate::validate::field::Field;
+use crate::{FieldError, quoted};
 
 /// The longest path of a profile.
 const PROFILE: usize = 4095;
@@ -72,7 +73,7 @@ pub(super) fn of_pod(pod: &Field<'_, '_>) {
         .optional_one_of(&["Merge", "Strict"]);
     context
         .get("seLinuxChangePolicy")
-        .optional_one_of(&["MountOption", "Recursive"]);
+        .optional_one_of(&["Recursive"]);
 }
 
 fn sysctls(pod: &Field<'_, '_>, sysctls: &Field<'_, '_>) {
@@ -122,7 +123,7 @@ pub(super) fn of_container(context: &Field<'_, '_>, host_users: bool) {
     if escalates.value().and_then(Value::as_bool) == Some(false) {
         let refused = |what: &str| {
             let why = format!("cannot set `allowPrivilegeEscalation` to false and {what}");
-            context.invalid_as(&shown(context), &why);
+            context.tell(|path| FieldError::invalid_printed(path, &printed(context), &why));
         };
         if context.get("privileged").is_true() {
             refused("`privileged` to true");
@@ -137,24 +138,37 @@ pub(super) fn of_container(context: &Field<'_, '_>, host_users: bool) {
 }
 
 /// A context as the server's internal type prints it: all members, by their Go names.
-fn shown(context: &Field<'_, '_>) -> Value {
-    let names = [
-        ("AllowPrivilegeEscalation", "allowPrivilegeEscalation"),
-        ("AppArmorProfile", "appArmorProfile"),
+fn printed(context: &Field<'_, '_>) -> String {
+    const MEMBERS: [(&str, &str); 12] = [
         ("Capabilities", "capabilities"),
         ("Privileged", "privileged"),
-        ("ProcMount", "procMount"),
-        ("ReadOnlyRootFilesystem", "readOnlyRootFilesystem"),
+        ("SELinuxOptions", "seLinuxOptions"),
+        ("WindowsOptions", "windowsOptions"),
+        ("RunAsUser", "runAsUser"),
         ("RunAsGroup", "runAsGroup"),
         ("RunAsNonRoot", "runAsNonRoot"),
-        ("RunAsUser", "runAsUser"),
-        ("SELinuxOptions", "seLinuxOptions"),
+        ("ReadOnlyRootFilesystem", "readOnlyRootFilesystem"),
+        ("AllowPrivilegeEscalation", "allowPrivilegeEscalation"),
+        ("ProcMount", "procMount"),
         ("SeccompProfile", "seccompProfile"),
-        ("WindowsOptions", "windowsOptions"),
+        ("AppArmorProfile", "appArmorProfile"),
     ];
-    let members =
-        names.map(|(go, json)| (go, context.get(json).value().cloned().unwrap_or_default()));
-    Value::Map(members.into_iter().collect())
+    let json = |field: &Field<'_, '_>| {
+        field
+            .value()
+            .map_or("null".to_owned(), yaml::json::to_string)
+    };
+    let members = MEMBERS.map(|(name, member)| {
+        let member = context.get(member);
+        let text = if name == "Capabilities" && member.is_set() {
+            let (add, drop) = (member.get("add"), member.get("drop"));
+            format!("{{\"Add\":{},\"Drop\":{}}}", json(&add), json(&drop))
+        } else {
+            json(&member)
+        };
+        format!("\"{name}\":{text}")
+    });
+    format!("{{{}}}", members.join(","))
 }
 
 fn seccomp(profile: &Field<'_, '_>) {
@@ -168,14 +182,10 @@ fn seccomp(profile: &Field<'_, '_>) {
     }
     if kind.text() != "Localhost" {
         if path.is_set() {
-            let shown = yaml::Map::from([
-                ("LocalhostProfile", path.text().into()),
-                ("Type", kind.text().into()),
-            ]);
-            path.invalid_as(
-                &shown.into(),
-                "can only be set when seccomp type is Localhost",
-            );
+            let (kind, text) = (quoted(kind.text()), quoted(path.text()));
+            let shown = format!("{{\"Type\":{kind},\"LocalhostProfile\":{text}}}");
+            let why = "can only be set when seccomp type is Localhost";
+            path.tell(|path| FieldError::invalid_printed(path, &shown, why));
         }
     } else if path.is_set() {
         descending(&path);

@@ -132,7 +132,9 @@ fn git(source: &Field<'_, '_>) {
     descending(&source.get("directory"));
 }
 
+/// Told under another name than its own, as the real server does.
 pub(crate) fn google_disk(disk: &Field<'_, '_>) {
+    let disk = disk.renamed("persistentDisk");
     disk.get("pdName").require();
     partition(&disk.get("partition"));
 }
@@ -391,7 +393,9 @@ fn csi(source: &Field<'_, '_>) {
 
 /// The name of a CSI driver.
 pub(crate) fn driver(name: &Field<'_, '_>) {
-    name.require();
+    if !name.require() {
+        return;
+    }
     if name.text().len() > 63 {
         name.too_long(63);
     }
@@ -408,10 +412,6 @@ fn ephemeral(source: &Field<'_, '_>) {
 }
 
 fn image(source: &Field<'_, '_>) {
-    let reference = source.get("reference");
-    if reference.text() != reference.text().trim() {
-        reference.invalid("must not have leading or trailing whitespace");
-    }
     source
         .get("pullPolicy")
         .require_one_of(&["Always", "IfNotPresent", "Never"]);
@@ -445,7 +445,6 @@ fn projected(source: &Field<'_, '_>) {
             distinct(source, path, path, &mut paths);
         }
         token(&item.get("serviceAccountToken"), source);
-        trust_bundle(&item.get("clusterTrustBundle"), source, &mut paths);
         if kinds > 1 {
             item.forbidden("may not specify more than 1 volume type per source");
         }
@@ -484,36 +483,6 @@ fn token(token: &Field<'_, '_>, source: &Field<'_, '_>) {
     if path.require() {
         local_path(&path);
     }
-}
-
-fn trust_bundle<'v>(bundle: &Field<'_, 'v>, source: &Field<'_, '_>, paths: &mut Vec<&'v str>) {
-    if !bundle.is_set() {
-        return;
-    }
-    let (name, signer) = (bundle.get("name"), bundle.get("signerName"));
-    match (name.is_set(), signer.is_set()) {
-        (true, true) => bundle.invalid("only one of name and signerName may be used"),
-        (false, false) => bundle.required("either name or signerName must be specified"),
-        (true, false) => {
-            if name.is_empty() {
-                name.required("must be a valid object name");
-            }
-            let selector = bundle.get("labelSelector");
-            if selector.is_set() {
-                selector.invalid("labelSelector must be unset if name is specified");
-            }
-        }
-        (false, true) => {
-            if signer.is_empty() {
-                signer.required("must be a valid signer name");
-            }
-            crate::validate::selector::check(&bundle.get("labelSelector"));
-        }
-    }
-    let path = bundle.get("path");
-    path.require();
-    local_path(&path);
-    distinct(source, path.text(), path.text(), paths);
 }
 
 /// A path that stays below where it starts.
