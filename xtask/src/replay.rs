@@ -5,6 +5,7 @@
 //! compared is its module's, which must never know how a result was reached: it talks to a server,
 //! ours or the real one, in the same way.
 
+mod argocd_sync;
 pub(crate) mod client;
 mod compare;
 pub(crate) mod edits;
@@ -33,7 +34,7 @@ const MAX_SHOWN: usize = 4;
 /// What to replay, and against whom.
 #[derive(Args)]
 pub(crate) struct Arguments {
-    /// The corpus' name: kubernetes-api or edits
+    /// The corpus' name: argocd-sync, edits or kubernetes-api
     corpus: String,
     /// A folder in the format of the corpus
     folder: PathBuf,
@@ -66,6 +67,11 @@ struct Corpus {
 
 /// All corpora that can be replayed.
 const CORPORA: &[Corpus] = &[
+    Corpus {
+    Corpus {
+        name: "argocd-sync",
+        replay: argocd_sync::replay,
+    },
     Corpus {
         name: "kubernetes-api",
         replay: kubernetes_api::replay,

@@ -41,8 +41,8 @@ record! {
         optional "orphanedResources" orphaned_resources: Option<OrphanedResources>,
         /// When syncs may run.
         optional "syncWindows" sync_windows: Vec<SyncWindow>,
-        /// Namespaced kinds that may be used; empty means all.
-        optional "namespaceResourceWhitelist" namespace_resource_whitelist: Vec<GroupKind>,
+        /// Namespaced kinds that may be used: all where there is no list, none where it is empty.
+        optional "namespaceResourceWhitelist" namespace_resource_whitelist: Option<Vec<GroupKind>>,
         /// Keys that must have signed the commits.
         optional "signatureKeys" signature_keys: Vec<SignatureKey>,
         /// Cluster-scoped kinds that must not be used.

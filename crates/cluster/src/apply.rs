@@ -7,6 +7,7 @@ use engine::action::{
     Apply, FIELD_MANAGER, Method, OnConflict, Outcome, Propagation, Run, Validation,
 };
 use manifest::Object;
+use manifest::fields::FieldSet;
 use manifest::patch::three_way;
 use yaml::Value;
 
@@ -31,8 +32,33 @@ pub(crate) struct Write<'a> {
     pub(crate) apply: &'a Apply,
 }
 
-/// What was done, and what the server answered.
-pub(crate) type Applied = (Outcome, Written);
+/// What was done, what kubectl would have said to it, and the object as the server has it now.
+///
+/// The server's own warnings (unknown fields, deprecations) are logged and not kept: kubectl writes
+/// them past its output, so they are in no recorded message.
+pub(crate) struct Applied {
+    pub(crate) outcome: Outcome,
+    pub(crate) warnings: Vec<String>,
+    pub(crate) object: Object,
+}
+
+impl Applied {
+    fn new(outcome: Outcome, Written { object, warnings }: Written) -> Self {
+        for warning in warnings {
+            tracing::info!(
+                kind = object.kind(),
+                name = object.name(),
+                warning,
+                "the server warns"
+            );
+        }
+        Applied {
+            outcome,
+            warnings: Vec::new(),
+            object,
+        }
+    }
+}
 
 impl Write<'_> {
     /// Carries the write out.
@@ -44,11 +70,12 @@ impl Write<'_> {
             Method::ClientSide => self.client_side().await,
             Method::ServerSide { migrate_from } => {
                 if let Some(manager) = migrate_from {
-                    self.take_over(manager).await?;
+                    let is_it = |entry: &Entry<'_>| entry.is(manager, "Update");
+                    self.take_over(None, &is_it).await?;
                 }
                 self.server_side().await
             }
-            Method::Create => self.create(&remembering(&self.apply.object)).await,
+            Method::Create => self.create(&self.apply.object, self.unmanaged()).await,
             Method::Replace => self.replace(Outcome::Replaced).await,
             Method::Update => self.replace(Outcome::Updated).await,
         }
@@ -66,6 +93,14 @@ impl Write<'_> {
         }
     }
 
+    /// `kubectl create` and `kubectl replace` name no field manager, as recorded.
+    fn unmanaged(&self) -> WriteOptions<'static> {
+        WriteOptions {
+            field_manager: None,
+            ..self.options()
+        }
+    }
+
     /// `kubectl apply`: create, or patch by three-way merge over what was applied last.
     async fn client_side(&self) -> Result<Applied, Error> {
         let modified = remembering(&self.apply.object);
@@ -76,7 +111,7 @@ impl Write<'_> {
         };
         for retries_left in (0..=CONFLICT_RETRIES).rev() {
             let outcome = match live {
-                None => self.create(&modified).await,
+                None => self.create(&modified, self.options()).await,
                 Some(live) => match self.patch_over(&live, &modified).await {
                     Err(error) if self.recreates(&error) => self.recreate(&live, &modified).await,
                     outcome => outcome,
@@ -91,8 +126,8 @@ impl Write<'_> {
     }
 
     async fn patch_over(&self, live: &Object, modified: &Object) -> Result<Applied, Error> {
-        let last = live.annotation(LAST_APPLIED).unwrap_or_default();
-        let original = yaml::json::parse(last.as_bytes()).ok();
+        let last = live.annotation(LAST_APPLIED);
+        let original = last.and_then(|last| yaml::json::parse(last.as_bytes()).ok());
         let schema = self.shared.builtin.schema(&live.gvk());
         let kind = match schema {
             Some(_) => PatchKind::Strategic,
@@ -109,51 +144,70 @@ impl Write<'_> {
             problem: error.to_string(),
         })?
         .patch;
-        if patch.is_empty() {
+        let mut applied = if patch.is_empty() {
             let unchanged = Written {
                 object: live.clone(),
                 warnings: Vec::new(),
             };
-            return Ok((Outcome::Unchanged, unchanged));
+            Applied::new(Outcome::Unchanged, unchanged)
+        } else {
+            let target = (self.resource, live.namespace(), live.name(), "");
+            let patch = Value::Map(patch);
+            let client = &self.shared.client;
+            let written = client.patch(target, kind, &patch, self.options()).await?;
+            Applied::new(Outcome::Configured, written)
+        };
+        if last.is_none() {
+            applied
+                .warnings
+                .push(never_applied(&self.resource.plural, live.name()));
         }
-        let target = (self.resource, live.namespace(), live.name(), "");
-        let patch = Value::Map(patch);
-        let written = self
-            .shared
-            .client
-            .patch(target, kind, &patch, self.options())
-            .await?;
-        Ok((Outcome::Configured, written))
+        if applied.object.is_terminating() {
+            applied.warnings.push(format!(
+                "Detected changes to resource {} which is currently being deleted.",
+                live.name()
+            ));
+        }
+        Ok(applied)
     }
 
-    /// `kubectl apply --server-side`.
+    /// `kubectl apply --server-side`: what an earlier client-side apply still owns is ours from
+    /// then on, so that a field that left Git goes.
     async fn server_side(&self) -> Result<Applied, Error> {
+        let written = match self.apply_patch().await {
+            Err(error) if self.recreates(&error) => match self.live().await? {
+                Some(live) => return self.recreate(&live, &self.apply.object).await,
+                None => return Err(error),
+            },
+            written => written?,
+        };
+        let remembers = |entry: &Entry<'_>| entry.owns_last_applied();
+        let is_wet = self.apply.run == Run::Wet;
+        if is_wet && self.take_over(Some(&written.object), &remembers).await? {
+            let again = self.apply_patch().await?;
+            return Ok(Applied::new(Outcome::ServerSideApplied, again));
+        }
+        Ok(Applied::new(Outcome::ServerSideApplied, written))
+    }
+
+    async fn apply_patch(&self) -> Result<Written, Error> {
         let object = &self.apply.object;
         let target = (self.resource, object.namespace(), object.name(), "");
         let options = WriteOptions {
             force: true,
             ..self.options()
         };
-        let applied = self
-            .shared
-            .client
+        let client = &self.shared.client;
+        client
             .patch(target, PatchKind::Apply, object.value(), options)
-            .await;
-        match applied {
-            Ok(written) => Ok((Outcome::ServerSideApplied, written)),
-            Err(error) if self.recreates(&error) => match self.live().await? {
-                Some(live) => self.recreate(&live, object).await,
-                None => Err(error),
-            },
-            Err(error) => Err(error),
-        }
+            .await
     }
 
     /// `kubectl replace`, or `kubectl create` where there is nothing to replace.
     async fn replace(&self, done: Outcome) -> Result<Applied, Error> {
         for retries_left in (0..=CONFLICT_RETRIES).rev() {
             let Some(live) = self.live().await? else {
-                return self.create(&self.apply.object).await;
+                return self.create(&self.apply.object, self.unmanaged()).await;
             };
             if done == Outcome::Replaced && self.apply.on_conflict == OnConflict::Recreate {
                 return self.recreate(&live, &self.apply.object).await;
@@ -162,26 +216,26 @@ impl Write<'_> {
             object
                 .metadata_mut()
                 .insert("resourceVersion", live.resource_version());
-            match self
-                .shared
-                .client
-                .update(self.resource, &object, self.options())
+            let client = &self.shared.client;
+            match client
+                .update(self.resource, &object, self.unmanaged())
                 .await
             {
                 Err(error) if retries_left > 0 && is_race(&error) => {}
-                outcome => return outcome.map(|written| (done, written)),
+                outcome => return outcome.map(|written| Applied::new(done, written)),
             }
         }
         unreachable!("the last round returns")
     }
 
-    async fn create(&self, object: &Object) -> Result<Applied, Error> {
-        let written = self
-            .shared
-            .client
-            .create(self.resource, object, self.options())
-            .await?;
-        Ok((Outcome::Created, written))
+    /// Creates an object; a resource version in it is left out, as kubectl does.
+    async fn create(&self, object: &Object, options: WriteOptions<'_>) -> Result<Applied, Error> {
+        let mut fresh = object.clone();
+        if !object.resource_version().is_empty() {
+            fresh.metadata_mut().remove("resourceVersion");
+        }
+        let created = self.shared.client.create(self.resource, &fresh, options);
+        Ok(Applied::new(Outcome::Created, created.await?))
     }
 
     /// What is there now. The cache may be behind, and a patch is computed against the truth.
@@ -202,14 +256,12 @@ impl Write<'_> {
     }
 
     async fn recreate(&self, live: &Object, object: &Object) -> Result<Applied, Error> {
-        let mut fresh = object.clone();
-        fresh.metadata_mut().remove("resourceVersion");
         if self.apply.run == Run::Dry {
             let would = Written {
-                object: fresh,
+                object: object.clone(),
                 warnings: Vec::new(),
             };
-            return Ok((Outcome::Recreated, would));
+            return Ok(Applied::new(Outcome::Recreated, would));
         }
         let target = (self.resource, live.namespace(), live.name());
         self.shared
@@ -222,19 +274,35 @@ impl Write<'_> {
                 _ => break,
             }
         }
-        let (_, written) = self.create(&fresh).await?;
-        Ok((Outcome::Recreated, written))
+        let options = match self.apply.method {
+            Method::Replace => self.unmanaged(),
+            _ => self.options(),
+        };
+        let created = self.create(object, options).await?;
+        Ok(Applied {
+            outcome: Outcome::Recreated,
+            ..created
+        })
     }
 
-    /// Moves the fields that a client-side applier owns to our server-side one, so that a field
-    /// that left Git is also taken off (semantics 59).
-    async fn take_over(&self, manager: &str) -> Result<(), Error> {
+    /// Moves the fields of some managers to our server-side one, so that a field that left Git is
+    /// also taken off (semantics 59); true when there were any. `known` is the object as it is now.
+    async fn take_over(
+        &self,
+        known: Option<&Object>,
+        is_source: &(dyn Fn(&Entry<'_>) -> bool + Sync),
+    ) -> Result<bool, Error> {
+        let mut live = known.cloned();
         for retries_left in (0..=CONFLICT_RETRIES).rev() {
-            let Some(live) = self.live().await? else {
-                return Ok(());
+            let object = match live.take() {
+                Some(object) => Some(object),
+                None => self.live().await?,
             };
-            let Some(moved) = moved_ownership(&live, manager) else {
-                return Ok(());
+            let Some(object) = object else {
+                return Ok(false);
+            };
+            let Some(moved) = moved_ownership(&object, is_source) else {
+                return Ok(false);
             };
             let operation = |path: &str, value: Value| {
                 Value::from(yaml::Map::from([
@@ -245,21 +313,32 @@ impl Write<'_> {
             };
             let patch = Value::List(vec![
                 operation("/metadata/managedFields", moved),
-                operation("/metadata/resourceVersion", live.resource_version().into()),
+                operation(
+                    "/metadata/resourceVersion",
+                    object.resource_version().into(),
+                ),
             ]);
-            let target = (self.resource, live.namespace(), live.name(), "");
-            match self
-                .shared
-                .client
+            let target = (self.resource, object.namespace(), object.name(), "");
+            let client = &self.shared.client;
+            match client
                 .patch(target, PatchKind::Json, &patch, self.options())
                 .await
             {
                 Err(error) if retries_left > 0 && is_race(&error) => {}
-                outcome => return outcome.map(|_| ()),
+                outcome => return outcome.map(|_| true),
             }
         }
         unreachable!("the last round returns")
     }
+}
+
+/// What kubectl says to an object that it finds without its annotation (recording aoa-self).
+fn never_applied(plural: &str, name: &str) -> String {
+    format!(
+        "resource {plural}/{name} is missing the {LAST_APPLIED} annotation which is required by  \
+         apply.  apply should only be used on resources created declaratively by either  create \
+         --save-config or  apply. The missing annotation will be patched automatically."
+    )
 }
 
 /// Whether somebody else wrote in between, so that the same steps may succeed now.
@@ -273,56 +352,63 @@ fn is_race(error: &Error) -> bool {
 /// the end (recorded in corpora/argocd-sync, `requests`).
 fn remembering(object: &Object) -> Object {
     let mut sent = object.clone();
-    if let Some(annotations) = sent
-        .metadata_mut()
-        .get_mut("annotations")
-        .and_then(Value::as_map_mut)
-    {
-        annotations.remove(LAST_APPLIED);
-    }
+    // Also of an object without annotations the text says that there are none.
+    sent.value_mut()
+        .map_at_mut(&["metadata", "annotations"])
+        .remove(LAST_APPLIED);
     let mut text = yaml::json::to_string_html_escaped(sent.value());
     text.push('\n');
     sent.set_annotation(LAST_APPLIED, &text);
     sent
 }
 
-/// `managedFields` with the entry of `manager` (operation Update) merged into our Apply entry;
-/// `None` when that manager owns nothing.
-fn moved_ownership(live: &Object, manager: &str) -> Option<Value> {
-    let entries = live.value().at(&["metadata", "managedFields"])?.as_list()?;
-    let is = |entry: &Value, name: &str, operation: &str| {
-        let text = |key| entry.get(key).and_then(Value::as_str).unwrap_or_default();
-        text("manager") == name && text("operation") == operation && text("subresource").is_empty()
-    };
-    let from = entries.iter().find(|entry| is(entry, manager, "Update"))?;
-    let to = entries
-        .iter()
-        .find(|entry| is(entry, FIELD_MANAGER, "Apply"));
-    let mut merged = to.unwrap_or(from).clone();
-    let fields = merged.map_at_mut(&["fieldsV1"]);
-    let moved = from
-        .get("fieldsV1")
-        .and_then(Value::as_map)
-        .cloned()
-        .unwrap_or_default();
-    unite(fields, &moved);
-    let map = merged.map_at_mut(&[]);
-    map.insert("manager", FIELD_MANAGER);
-    map.insert("operation", "Apply");
-    let rest = entries
-        .iter()
-        .filter(|entry| !is(entry, manager, "Update") && !is(entry, FIELD_MANAGER, "Apply"));
-    Some(Value::List(
-        std::iter::once(merged).chain(rest.cloned()).collect(),
-    ))
+/// One entry of `managedFields`.
+struct Entry<'a>(&'a Value);
+
+impl Entry<'_> {
+    fn text(&self, key: &str) -> &str {
+        self.0.get(key).and_then(Value::as_str).unwrap_or_default()
+    }
+
+    fn is(&self, manager: &str, operation: &str) -> bool {
+        let is_whole = self.text("subresource").is_empty();
+        is_whole && self.text("manager") == manager && self.text("operation") == operation
+    }
+
+    /// Whether it is that of a client-side apply: kubectl knows those by this field.
+    fn owns_last_applied(&self) -> bool {
+        let field = format!("f:{LAST_APPLIED}");
+        let path = ["fieldsV1", "f:metadata", "f:annotations", field.as_str()];
+        self.text("operation") == "Update"
+            && self.text("subresource").is_empty()
+            && self.0.at(&path).is_some()
+    }
+
+    fn fields(&self) -> FieldSet {
+        let fields = self.0.get("fieldsV1").unwrap_or(&Value::Null);
+        FieldSet::from_fields_v1(fields).unwrap_or_default()
+    }
 }
 
-/// The union of two FieldsV1 sets: they are plain trees of keys.
-fn unite(into: &mut yaml::Map, from: &yaml::Map) {
-    for (key, value) in from.iter() {
-        let there = into.entry_or_insert(key, Value::Map(yaml::Map::new()));
-        if let (Value::Map(there), Value::Map(value)) = (there, value) {
-            unite(there, value);
-        }
-    }
+/// `managedFields` with the entries of some managers merged into our Apply entry; `None` when they
+/// own nothing.
+fn moved_ownership(live: &Object, is_source: &dyn Fn(&Entry<'_>) -> bool) -> Option<Value> {
+    let entries = live.value().at(&["metadata", "managedFields"])?.as_list()?;
+    let (from, rest): (Vec<&Value>, Vec<&Value>) =
+        entries.iter().partition(|entry| is_source(&Entry(entry)));
+    let is_ours = |entry: &&Value| Entry(entry).is(FIELD_MANAGER, "Apply");
+    let ours = rest.iter().copied().find(is_ours);
+    let mut merged = ours
+        .or(from.first().copied())
+        .filter(|_| !from.is_empty())?
+        .clone();
+    let all = from.iter().fold(Entry(&merged).fields(), |all, entry| {
+        all.union(&Entry(entry).fields())
+    });
+    let map = merged.map_at_mut(&[]);
+    map.insert("fieldsV1", all.to_fields_v1());
+    map.insert("manager", FIELD_MANAGER);
+    map.insert("operation", "Apply");
+    let rest = rest.into_iter().filter(|entry| !is_ours(entry)).cloned();
+    Some(Value::List(std::iter::once(merged).chain(rest).collect()))
 }

@@ -77,7 +77,9 @@ impl Cache {
         touched
     }
 
-    /// An object as it is now. An older state than the known one changes nothing.
+    /// An object as it is now. An older state than the known one changes nothing. An object that
+    /// is tracked touches those that track it and nobody else, as in Argo CD: who only declares
+    /// what another application owns sees its changes at the next refresh.
     pub(crate) fn applied(&mut self, object: Object) -> BTreeSet<Str> {
         let key = object.key();
         let entries = self
@@ -104,7 +106,9 @@ impl Cache {
         };
         entries.insert(place, entry);
         let mut touched: BTreeSet<Str> = before.union(&after).cloned().collect();
-        touched.extend(wanted_by.into_iter().flatten().cloned());
+        if touched.is_empty() {
+            touched.extend(wanted_by.into_iter().flatten().cloned());
+        }
         self.retrack(&key, &before, &after);
         touched
     }
@@ -121,7 +125,7 @@ impl Cache {
         };
         self.retrack(key, &before, &BTreeSet::new());
         let mut touched = before;
-        if entry.is_some() {
+        if entry.is_some() && touched.is_empty() {
             touched.extend(self.wanted.get(key).into_iter().flatten().cloned());
         }
         touched

@@ -7,8 +7,8 @@ use engine::{Action, ActionResult, Authorized};
 use manifest::Object;
 use yaml::Value;
 
-use crate::apply::{Applied, Write};
-use crate::client::{WriteOptions, Written};
+use crate::apply::Write;
+use crate::client::WriteOptions;
 use crate::{Class, Cluster, Error, Resource};
 
 /// How often a finalizer is taken off again when somebody else writes in between.
@@ -31,7 +31,7 @@ impl Cluster {
         let shared = self.shared();
         match &action.verb {
             Verb::Apply(apply) => {
-                let (outcome, written) = Write {
+                let applied = Write {
                     shared,
                     resource: &resource,
                     apply,
@@ -39,9 +39,13 @@ impl Cluster {
                 .run()
                 .await?;
                 if apply.run == engine::action::Run::Wet {
-                    shared.object_applied(written.object.clone());
+                    shared.object_applied(applied.object.clone());
                 }
-                Ok(result((outcome, written)))
+                Ok(ActionResult {
+                    warnings: applied.warnings,
+                    object: Some(applied.object),
+                    ..ActionResult::done(applied.outcome)
+                })
             }
             Verb::Delete { propagation, uid } => {
                 let target = (&*resource, &*action.key.namespace, &*action.key.name);
@@ -84,18 +88,21 @@ impl Cluster {
             if let Some(Value::List(list)) = object.metadata_mut().get_mut("finalizers") {
                 list.retain(|item| item.as_str() != Some(finalizer));
             }
-            let options = WriteOptions {
-                field_manager: Some(engine::action::FIELD_MANAGER),
-                ..WriteOptions::default()
-            };
-            match client.update(resource, &object, options).await {
+            // Without a field manager, as recorded.
+            match client
+                .update(resource, &object, WriteOptions::default())
+                .await
+            {
                 Err(error) if error.class() == Class::NotFound => break,
                 Err(error) if error.class() == Class::Conflict && retries_left > 0 => {}
                 Err(error) => return Err(error),
                 Ok(written) => {
                     // An object that waited for this finalizer alone is gone now.
                     self.fetch(&action.key).await?;
-                    return Ok(result((Outcome::Patched, written)));
+                    return Ok(ActionResult {
+                        object: Some(written.object),
+                        ..ActionResult::done(Outcome::Patched)
+                    });
                 }
             }
         }
@@ -109,12 +116,4 @@ fn has_finalizer(object: &Object, finalizer: &str) -> bool {
         .at(&["metadata", "finalizers"])
         .and_then(Value::as_list);
     list.is_some_and(|list| list.iter().any(|item| item.as_str() == Some(finalizer)))
-}
-
-fn result((outcome, Written { object, warnings }): Applied) -> ActionResult {
-    ActionResult {
-        warnings,
-        object: Some(object),
-        ..ActionResult::done(outcome)
-    }
 }

@@ -5,7 +5,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use api::names;
 use cluster::{Class, Cluster, PatchKind, WatchEvent, Watcher, WriteOptions};
@@ -13,6 +13,7 @@ use futures::FutureExt as _;
 use manifest::{Gvk, Object};
 use tokio::sync::{Notify, Semaphore, watch};
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use yaml::Value;
 

@@ -12,7 +12,7 @@ use engine::teardown::Teardown;
 
 use crate::controller::Controller;
 use crate::counters::Count;
-use crate::observe::{Context, now};
+use crate::observe::Context;
 use crate::{AppKey, Error, destination};
 
 /// What is being deleted is looked at again after this time, whatever happens.
@@ -28,6 +28,15 @@ const CASCADE: [&str; 3] = [
     names::RESOURCES_FINALIZER_BACKGROUND,
 ];
 
+/// How far the deletion of an Application is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Deletion {
+    /// Nothing keeps it any more.
+    Over,
+    /// It is there as long as this takes, and its status goes on.
+    UnderWay,
+}
+
 /// What is left of a deletion.
 enum Left {
     /// Nothing.
@@ -39,19 +48,19 @@ enum Left {
 }
 
 impl Controller {
-    /// Brings the deletion of an Application forward; false when its operation must end first.
+    /// Brings the deletion of an Application forward; its operation ends first.
     pub(crate) async fn delete(
         &self,
         key: &AppKey,
         app: &mut Application,
         stored: &mut Application,
-    ) -> Result<bool, Error> {
+    ) -> Result<Deletion, Error> {
         let cascade = app.cascade();
         if cascade == Cascade::Orphan {
-            return Ok(true);
+            return Ok(Deletion::Over);
         }
         if is_operating(app) {
-            return Ok(false);
+            return Ok(Deletion::UnderWay);
         }
         if destination::resolve(&app.spec.destination).is_err() {
             // Where there is no cluster there is nothing to delete (semantics 200).
@@ -59,7 +68,7 @@ impl Controller {
                 .finalizers
                 .retain(|it| !it.contains("argocd.argoproj.io"));
             self.write(stored, app).await?;
-            return Ok(true);
+            return Ok(Deletion::Over);
         }
         let left = match self.deletion_context(key, app) {
             Ok(context) => self.delete_wave(&context, cascade).await,
@@ -67,21 +76,27 @@ impl Controller {
         };
         let mut conditions = app.status.conditions.clone();
         conditions.retain(|it| it.condition_type != reason::DELETION_ERROR);
-        match left {
+        let deletion = match left {
             Left::Nothing => {
                 app.metadata
                     .finalizers
                     .retain(|it| !CASCADE.contains(&it.as_str()));
+                Deletion::Over
             }
-            Left::Something(delay) => self.queue.add_after(key.clone(), delay),
+            Left::Something(delay) => {
+                self.queue.add_after(key.clone(), delay);
+                Deletion::UnderWay
+            }
             Left::Stuck(problem) => {
                 conditions.push(Condition::new(reason::DELETION_ERROR, problem));
                 self.queue.add_after(key.clone(), LOOK_AGAIN);
+                Deletion::UnderWay
             }
-        }
-        app.status.conditions = merge_conditions(&app.status.conditions, conditions, now());
+        };
+        app.status.conditions =
+            merge_conditions(&app.status.conditions, conditions, self.now().into());
         self.write(stored, app).await?;
-        Ok(true)
+        Ok(deletion)
     }
 
     /// As for a comparison, but for a spec that need not be valid any more.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use api::status::SourceType;
-use api::{AppProject, Application, Condition, Source, Time, reason};
+use api::{AppProject, Application, Condition, Source, reason};
 use engine::Live;
 use engine::compare::Comparison;
 use engine::live::ClusterName;
@@ -88,6 +88,11 @@ struct Loaded {
 }
 
 impl Controller {
+    /// What time it is.
+    pub(crate) fn now(&self) -> Timestamp {
+        (self.options.now)()
+    }
+
     /// How old an answer about references may be.
     pub(crate) fn usual_freshness(&self) -> Freshness {
         let interval = self.poll_interval();
@@ -327,23 +332,24 @@ impl Controller {
 }
 
 impl Observed {
-    /// The errors that forbid an operation (semantics 77), in Argo CD's form.
-    pub(crate) fn errors(&self) -> Option<String> {
+    /// The errors that forbid an operation (semantics 77), in Argo CD's form: those of this look,
+    /// and what the last refresh found wrong with the spec (recordings bad-no-source,
+    /// empty-namespace-dest).
+    pub(crate) fn errors(&self, before: &[Condition]) -> Option<String> {
+        let is = |it: &Condition, reasons: &[&str]| reasons.contains(&it.condition_type.as_str());
         let failure = self.failure.iter().map(|failure| &failure.condition);
-        let errors = failure.chain(&self.comparison.conditions).filter(|it| {
-            [reason::COMPARISON_ERROR, reason::INVALID_SPEC_ERROR]
-                .contains(&it.condition_type.as_str())
-        });
-        let texts: Vec<String> = errors
+        let both = [reason::COMPARISON_ERROR, reason::INVALID_SPEC_ERROR];
+        let found = failure
+            .chain(&self.comparison.conditions)
+            .filter(|it| is(it, &both));
+        let known = before.iter().filter(|it| is(it, &both[1..]));
+        let texts = known.chain(found);
+        let mut texts: Vec<String> = texts
             .map(|it| format!("{}: {}", it.condition_type, it.message))
             .collect();
+        texts.sort_unstable();
         (!texts.is_empty()).then(|| texts.join(";"))
     }
-}
-
-/// The time for statuses.
-pub(crate) fn now() -> Time {
-    Time::new(Timestamp::now())
 }
 
 /// Why one source gives no objects.

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
+
 /// The configuration of a controller.
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -16,6 +18,8 @@ pub struct Options {
     pub n_workers: usize,
     /// How many renders and comparisons run at the same time: they use a processor each.
     pub n_renders: usize,
+    /// What time it is. Waits are tokio's, so this passes as tokio's time does.
+    pub now: fn() -> Timestamp,
 }
 
 impl Options {
@@ -28,6 +32,7 @@ impl Options {
             poll_jitter: Duration::from_secs(60),
             n_workers: 20,
             n_renders: std::thread::available_parallelism().map_or(2, std::num::NonZero::get),
+            now: Timestamp::now,
         }
     }
 }

@@ -4,7 +4,7 @@
 //! it was called, and a second call changes nothing.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use api::{AppProject, Application, Condition, names, reason};
 use engine::Live;
@@ -14,10 +14,12 @@ use engine::subject::Subject;
 use engine::summarize::{Findings, Outcome, merge_conditions};
 use jiff::Timestamp;
 use source::Freshness;
+use tokio::time::Instant;
 
 use crate::controller::Controller;
 use crate::counters::Count;
-use crate::observe::{Context, Observed, Wanted, now};
+use crate::deletion::Deletion;
+use crate::observe::{Context, Observed, Wanted};
 use crate::queue::Urgency;
 use crate::sync::{Operated, Standing, ended, standing};
 use crate::{AppKey, Error, destination, status};
@@ -41,14 +43,14 @@ impl Controller {
         let mut app = stored.clone();
         take_refresh(&mut app);
         if app.metadata.deletion_timestamp.is_some()
-            && self.delete(key, &mut app, &mut stored).await?
+            && self.delete(key, &mut app, &mut stored).await? == Deletion::Over
         {
             return Ok(());
         }
         let context = match self.context(key, &app) {
             Ok(context) => context,
             Err(invalid) => {
-                invalid.put_into(&mut app, &self.inputs.settings().engine);
+                invalid.put_into(&mut app, &self.inputs.settings().engine, self.now());
                 return self.write(&mut stored, &app).await;
             }
         };
@@ -201,17 +203,13 @@ impl Controller {
             conditions: &conditions,
             live: &observed.live,
         };
-        let before = app.status.conditions.clone();
-        app.status = engine::summarize(&context.subject(), &findings, now());
-        if is_new || app.status.reconciled_at.is_none() {
-            app.status.reconciled_at = Some(now());
+        let mut status = engine::summarize(&context.subject(), &findings, self.now().into());
+        if is_new || status.reconciled_at.is_none() {
+            status.reconciled_at = Some(self.now().into());
         }
-        let auto = autosync(
-            app,
-            &app.status.sync,
-            &observed.comparison,
-            Timestamp::now(),
-        );
+        // What was known before tells a new commit from a change in the cluster.
+        let auto = autosync(app, &status.sync, &observed.comparison, self.now());
+        let before = std::mem::replace(&mut app.status, status).conditions;
         match auto {
             Auto::Nothing => {}
             Auto::Later(delay) => {
@@ -221,7 +219,7 @@ impl Controller {
             Auto::Refused(condition) => {
                 let mut conditions = app.status.conditions.clone();
                 conditions.push(condition);
-                app.status.conditions = merge_conditions(&before, conditions, now());
+                app.status.conditions = merge_conditions(&before, conditions, self.now().into());
             }
             Auto::Sync(operation) => {
                 tracing::info!(application = %context.key, "automated sync");
@@ -307,7 +305,7 @@ impl Invalid {
     }
 
     /// Nothing is known then, and nothing is done; what was found before stays (semantics 116).
-    fn put_into(self, app: &mut Application, settings: &engine::subject::Settings) {
+    fn put_into(self, app: &mut Application, settings: &engine::subject::Settings, now: Timestamp) {
         let (project, cluster) = (AppProject::default(), ClusterName::default());
         let subject = Subject {
             app,
@@ -320,12 +318,12 @@ impl Invalid {
             conditions: &self.conditions,
             live: &Live::default(),
         };
-        let status = engine::summarize(&subject, &findings, now());
+        let status = engine::summarize(&subject, &findings, now.into());
         app.status = status;
-        if let Standing::Go(state) = standing(app, Timestamp::now()) {
+        if let Standing::Go(state) = standing(app, now) {
             let state = ended(*state, &self.message);
             app.operation = None;
-            let state = operation::conclude(state, Ending::Terminated, Timestamp::now());
+            let state = operation::conclude(state, Ending::Terminated, now);
             app.status.operation_state = Some(Box::new(state));
         }
     }

@@ -19,16 +19,13 @@ use source::Freshness;
 use crate::Error;
 use crate::controller::Controller;
 use crate::counters::Count;
-use crate::observe::{Context, Observed, Wanted, now};
+use crate::observe::{Context, Observed, Wanted};
 
 /// How many actions of one stage run at the same time, as Argo CD's `--kubectl-parallelism-limit`.
 const PARALLEL_ACTIONS: usize = 20;
 
 /// A waiting operation is looked at again after this time, whatever happens (semantics 79).
 const LOOK_AGAIN: Duration = Duration::from_secs(30);
-
-/// An operation without a pinned revision takes what its reference means now.
-const RECENT: Freshness = Freshness::Within(Duration::from_secs(1));
 
 /// Batches of one step: a sync has one per wave at most, so more is a defect that must not spin.
 const MAX_BATCHES: usize = 10_000;
@@ -54,7 +51,7 @@ impl Controller {
         stored: &mut Application,
         newest: &[String],
     ) -> Result<Operated, Error> {
-        let state = match standing(app, Timestamp::now()) {
+        let state = match standing(app, self.now()) {
             Standing::Idle => return Ok(Operated::Idle),
             Standing::WaitForRetry(delay) => {
                 let failed = app.status.operation_state.as_ref();
@@ -90,12 +87,12 @@ impl Controller {
         ending: Ending,
     ) -> Operated {
         if state.phase.is_completed() {
-            state = operation::conclude(state, ending, Timestamp::now());
+            state = operation::conclude(state, ending, self.now());
         }
         let is_over = state.phase.is_completed();
         if is_over {
             let limit = app.spec.history_limit();
-            operation::remember(&mut app.status, &state, limit, now());
+            operation::remember(&mut app.status, &state, limit, self.now().into());
             app.operation = None;
             tracing::info!(application = %context.key, phase = %state.phase, message = state.message, "operation ended");
         } else {
@@ -130,7 +127,7 @@ impl Controller {
         };
         let observed = self.observe(context, &wanted(app, &sync, &state)).await?;
         operation::pin(&mut state, &app.spec, &observed.revisions);
-        if let Some(errors) = observed.errors() {
+        if let Some(errors) = observed.errors(&app.status.conditions) {
             return Ok(ended(state, &errors));
         }
         if let Some(shared) = shared_resource(&sync, &observed) {
@@ -288,7 +285,8 @@ fn wanted(app: &Application, sync: &SyncOperation, state: &OperationState) -> Wa
     Wanted {
         sources: operation::sources(sync, &app.spec),
         pinned,
-        freshness: RECENT,
+        // Who asks for a sync after a push means that push; what is pinned asks nobody.
+        freshness: Freshness::Now,
     }
 }
 

@@ -239,7 +239,10 @@ impl<'p> Cycle<'p, '_> {
             }
             match self.live(task) {
                 Some(live) => {
-                    if let Some(report) = self.judge(task, live, &mut reasons) {
+                    // What was only just applied has had no time: its progress is no news yet.
+                    let is_news =
+                        |report: &Report| entry == Entry::Fresh || report.phase.is_completed();
+                    if let Some(report) = self.judge(task, live, &mut reasons).filter(is_news) {
                         self.results.record(task, report);
                     }
                 }
@@ -268,7 +271,7 @@ impl<'p> Cycle<'p, '_> {
                 Readiness::Ready => Some(Report::phase(OperationPhase::Succeeded, "")),
                 Readiness::Failed(why) => Some(Report::phase(OperationPhase::Failed, why)),
                 Readiness::Waiting(why) => {
-                    reasons.push(why);
+                    reasons.extend(Some(why).filter(|why| !why.is_empty()));
                     None
                 }
             };

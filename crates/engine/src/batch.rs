@@ -109,7 +109,7 @@ pub(crate) fn namespace(plan: &Plan<'_>, task: &Task) -> Batch {
             apply.method = if is_managed {
                 Method::ServerSide { migrate_from: None }
             } else {
-                Method::Create
+                Method::ClientSide
             };
         }
         action

@@ -18,7 +18,7 @@ pub(crate) enum Readiness {
     Ready,
     /// It has seen what its wave asks for, and fails.
     Failed(String),
-    /// Not yet, for this reason.
+    /// Not yet, for this reason; empty where it is its health, for which Argo CD waits too.
     Waiting(String),
 }
 
@@ -76,8 +76,7 @@ pub(crate) fn readiness(
     match &status.health.status {
         HealthCode::Healthy => Readiness::Ready,
         HealthCode::Degraded => Readiness::Failed(status.health.message.clone()),
-        HealthCode::Unset => waiting("its health is not known yet"),
-        code => Readiness::Waiting(format!("it is {code}")),
+        _ => waiting(""),
     }
 }
 

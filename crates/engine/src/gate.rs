@@ -98,8 +98,8 @@ impl<'a> Gate<'a> {
             list.iter()
                 .any(|entry| is_kind(&entry.group, &entry.kind, gvk))
         };
-        let allowed = &spec.namespace_resource_whitelist;
-        (allowed.is_empty() || lists(allowed)) && !lists(&spec.namespace_resource_blacklist)
+        let allowed = spec.namespace_resource_whitelist.as_deref();
+        allowed.is_none_or(lists) && !lists(&spec.namespace_resource_blacklist)
     }
 
     /// Whether objects may be put into `namespace` of the cluster (semantics 205, 206).

@@ -12,7 +12,8 @@ pub struct Clock(Source);
 
 #[derive(Clone, Debug)]
 enum Source {
-    Real,
+    /// What this function says; it passes as tokio's time does.
+    Running(fn() -> Timestamp),
     Manual(Arc<watch::Sender<Timestamp>>),
 }
 
@@ -20,7 +21,14 @@ impl Clock {
     /// The time of the machine.
     #[must_use]
     pub fn real() -> Self {
-        Clock(Source::Real)
+        Clock::running(Timestamp::now)
+    }
+
+    /// The time that `now` gives, which passes as tokio's: who pauses that gives a `now` that
+    /// follows it.
+    #[must_use]
+    pub fn running(now: fn() -> Timestamp) -> Self {
+        Clock(Source::Running(now))
     }
 
     /// A time that stands still until [`Clock::advance`] is called.
@@ -33,12 +41,12 @@ impl Clock {
     #[must_use]
     pub fn now(&self) -> Timestamp {
         match &self.0 {
-            Source::Real => Timestamp::now(),
+            Source::Running(now) => now(),
             Source::Manual(time) => *time.borrow(),
         }
     }
 
-    /// Moves a manual clock forward and wakes who sleeps on it; a real clock moves by itself.
+    /// Moves a manual clock forward and wakes who sleeps on it; any other moves by itself.
     pub fn advance(&self, by: Duration) {
         if let Source::Manual(time) = &self.0 {
             time.send_modify(|now| *now = now.saturating_add(by).unwrap_or(Timestamp::MAX));
@@ -48,7 +56,7 @@ impl Clock {
     /// Returns when the clock shows `by` more than now.
     pub async fn sleep(&self, by: Duration) {
         match &self.0 {
-            Source::Real => tokio::time::sleep(by).await,
+            Source::Running(_) => tokio::time::sleep(by).await,
             Source::Manual(_) => {
                 let until = self.now().saturating_add(by).unwrap_or(Timestamp::MAX);
                 self.sleep_until(until).await;
@@ -59,8 +67,8 @@ impl Clock {
     /// Returns when the clock shows `until` or later.
     pub async fn sleep_until(&self, until: Timestamp) {
         match &self.0 {
-            Source::Real => {
-                let left = until.duration_since(Timestamp::now());
+            Source::Running(now) => {
+                let left = until.duration_since(now());
                 if let Ok(left) = Duration::try_from(left) {
                     tokio::time::sleep(left).await;
                 }

@@ -83,7 +83,10 @@ pub enum Problem {
     #[error("unable to resolve '{0}' to a commit SHA: several commits start with it")]
     Ambiguous(String),
     /// The repository has no such commit.
-    #[error("failed to checkout revision {0}: there is no such commit in the repository")]
+    #[error(
+        "failed to initialize repository resources: rpc error: code = Internal desc = \
+         Failed to checkout revision {0}: there is no such commit in the repository"
+    )]
     UnknownCommit(String),
     /// A setting of the credentials cannot be used: names the setting, never the value.
     #[error("credentials cannot be used: {0}")]

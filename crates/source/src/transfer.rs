@@ -9,7 +9,7 @@ use std::future::Future;
 use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use gix::ObjectId;
 use gix::bstr::ByteSlice;
@@ -21,6 +21,7 @@ use gix::protocol::ls_refs::RefPrefixes;
 use gix::protocol::transport::Service;
 use gix::protocol::transport::client::blocking_io::Transport;
 use gix::protocol::{Handshake, LsRefsCommand};
+use tokio::time::Instant;
 
 use crate::database::{Database, keep_for_good, open_isolated};
 use crate::http::{self, HttpClients};
@@ -102,7 +103,7 @@ impl Budget {
         self.runtime.block_on(async {
             tokio::select! {
                 done = work => Ok(done),
-                () = tokio::time::sleep_until(self.deadline.into()) => {
+                () = tokio::time::sleep_until(self.deadline) => {
                     Err(self.fail(Problem::Timeout(self.timeout)))
                 }
                 () = self.stop.notified() => Err(self.fail(Problem::Cancelled)),

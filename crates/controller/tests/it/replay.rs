@@ -1,123 +1,152 @@
-//! Replays the recordings of Argo CD (corpora/argocd-sync) that plain directories and objects
-//! without a life of their own reach, and prints how many agree.
+//! Replays the recordings of the real Argo CD controller (corpora/argocd-sync) over our whole
+//! controller and a sandbox with its life on, and prints how many agree.
 //!
-//! Compared after every step: conditions, sync status and revision, health, resources, the
-//! operation's phase, message and retries, and the history. It takes minutes, so it runs on
-//! demand: `TIPHYS_REPLAY` is a part of scenario names, or `all`. The gate replays the decisions
-//! alone (`recorded_syncs_come_out_the_same` in engine).
+//! Each scenario has its own runtime in virtual time: when nobody has anything to do, the clock
+//! jumps to the next moment at which somebody has. So the recorder's waits cost nothing, and a retry
+//! after 20 seconds comes after 20 seconds. Compared is what the corpus' README says must match.
+//!
+//! `TIPHYS_REPLAY` names a part of scenario names, and prints all that differs in those;
+//! `TIPHYS_REPLAY_DIR` is a folder in the format of the corpus (`cargo xtask replay argocd-sync`).
 
-use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
-use std::process::Command;
-use std::time::{Duration, Instant};
+mod journal;
+mod repository;
+mod settle;
 
-use futures::StreamExt as _;
-use manifest::Object;
-use yaml::{Map, Str, Value};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, OnceLock};
+use std::time::Duration;
 
+use cluster::{PatchKind, WriteOptions};
+use engine::action::Propagation;
+use jiff::Timestamp;
+use manifest::{Gvk, Object};
+use recordings::{Difference, map_texts};
+use yaml::{Map, Value};
+
+use self::journal::Journal;
+use self::repository::Repository;
 use crate::World;
 
-/// How many scenarios run at the same time: they wait most of the time.
-const PARALLEL: usize = 8;
+/// How many scenarios of the corpus agree at least. It may only rise.
+const FLOOR: usize = 0;
 
-/// Nothing may change for this long before a state counts as reached. The recorder waited 2.5 s
-/// or longer for a controller that reacts in seconds; ours reacts in milliseconds.
-const QUIET: Duration = Duration::from_millis(800);
-
-/// How long a state may take.
-const TIMEOUT: Duration = Duration::from_secs(15);
-
-/// What in a scenario is beyond this test: other tools, and kinds that controllers bring to life.
-const BEYOND: [&str; 22] = [
+/// What needs renderers that are not there yet.
+const BEYOND: [&str; 8] = [
     "Chart.yaml",
     "\"helm\"",
+    "\"chart\"",
     "kustomization",
     "\"kustomize\"",
     ".jsonnet",
     "\"plugin\"",
     "\"seed\"",
-    "\"ssa\"",
-    "\"apply\"",
-    "kind: Deployment",
-    "kind: Pod",
-    "kind: Job",
-    "kind: StatefulSet",
-    "kind: DaemonSet",
-    "kind: ReplicaSet",
-    "kind: PersistentVolumeClaim",
-    "kind: CronJob",
-    "kind: APIService",
-    "kind: HorizontalPodAutoscaler",
-    "kind: Namespace",
-    "\"syncWindows\"",
-    "\"signatureKeys\"",
 ];
 
-#[tokio::test(flavor = "multi_thread")]
-async fn recordings_of_argo_cd_are_replayed() {
+/// The recorder's annotation that gives a pod its fate, and the sandbox's.
+const FATES: (&str, &str) = ("sandbox/pod", "sandbox.tiphys.dev/pod");
+
+/// Kinds that the recorder leaves out of `live` where a cluster makes them by itself.
+const MADE_BY_CLUSTER: [(&str, &str); 2] = [
+    ("ServiceAccount", "default"),
+    ("ConfigMap", "kube-root-ca.crt"),
+];
+
+#[test]
+fn recordings_of_argo_cd_come_out_the_same() {
     let shared = std::env::var_os("TIPHYS_SHARED").map_or_else(
         || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared"),
         PathBuf::from,
     );
-    let folder = shared.join("corpora/argocd-sync");
+    let named = std::env::var_os("TIPHYS_REPLAY_DIR").map(PathBuf::from);
+    let is_corpus = named.is_none();
+    let folder = named.unwrap_or_else(|| shared.join("corpora/argocd-sync"));
+    let only = std::env::var("TIPHYS_REPLAY").unwrap_or_default();
     let Ok(entries) = std::fs::read_dir(&folder) else {
         assert!(
-            std::env::var_os("CI").is_none(),
-            "shared/corpora/argocd-sync is missing"
+            is_corpus && std::env::var_os("CI").is_none(),
+            "the recordings of Argo CD are missing"
         );
         eprintln!("skipped: shared/corpora/argocd-sync is not here");
         return;
     };
-    let Ok(asked) = std::env::var("TIPHYS_REPLAY") else {
-        eprintln!("skipped: set TIPHYS_REPLAY to a part of scenario names, or to all");
-        return;
-    };
-    let only = Some(asked).filter(|it| it != "all");
-    let mut scenarios: Vec<Value> = entries
+    let mut texts: Vec<String> = entries
         .filter_map(|entry| std::fs::read_to_string(entry.ok()?.path()).ok())
-        .filter(|text| text.starts_with('{') && !BEYOND.iter().any(|it| text.contains(it)))
-        .map(|text| yaml::json::parse(text.as_bytes()).expect("JSON"))
-        .filter(|scenario| {
-            only.as_ref()
-                .is_none_or(|it| name(scenario).contains(it.as_str()))
-        })
+        .filter(|text| text.starts_with('{'))
         .collect();
-    scenarios.sort_by_key(|scenario| name(scenario).to_owned());
-    let n_scenarios = scenarios.len();
-    let replayed = scenarios.into_iter().map(|scenario| async move {
-        let differences = tokio::spawn(replay(scenario.clone())).await;
-        (
-            name(&scenario).to_owned(),
-            differences.unwrap_or_else(|error| vec![error.to_string()]),
-        )
-    });
-    let results: Vec<(String, Vec<String>)> = futures::stream::iter(replayed)
-        .buffered(PARALLEL)
-        .collect()
-        .await;
-    let mut n_passed = 0;
+    texts.sort();
+    let n_all = texts.len();
+    texts.retain(|text| !BEYOND.iter().any(|it| text.contains(it)));
+    let n_beyond = n_all - texts.len();
+    let scenarios: Vec<Value> = texts
+        .iter()
+        .map(|text| text.replace(FATES.0, FATES.1))
+        .map(|text| yaml::json::parse(text.as_bytes()).expect("JSON"))
+        .filter(|scenario| scenario.get("steps").is_some())
+        .filter(|scenario| text(scenario, "name").contains(&only))
+        .collect();
+    let results = replay_all(&scenarios);
     for (name, differences) in &results {
-        if differences.is_empty() {
-            n_passed += 1;
-            continue;
-        }
-        let shown = if only.is_some() { differences.len() } else { 1 };
-        for difference in differences.iter().take(shown) {
-            println!("{name}: {difference}");
+        let is_same = differences.is_empty();
+        println!("{} {name}", if is_same { "ok" } else { "FAIL" });
+        let n_shown = if only.is_empty() { 2 } else { usize::MAX };
+        for difference in differences.iter().take(n_shown) {
+            println!("    {difference}");
         }
     }
-    println!("{n_passed} passed, {} failed", n_scenarios - n_passed);
-    assert!(
-        only.is_none() || n_passed == n_scenarios,
-        "a scenario asked for by name fails"
-    );
+    let n_passed = results.values().filter(|it| it.is_empty()).count();
+    let n_failed = results.len() - n_passed;
+    println!("not replayed, as they need renderers that are not there yet: {n_beyond}");
+    println!("{n_passed} passed, {n_failed} failed");
+    if is_corpus && only.is_empty() {
+        assert!(n_passed >= FLOOR, "{n_passed} agree, where {FLOOR} did");
+    } else {
+        assert!(n_failed == 0, "{n_failed} scenarios differ");
+    }
 }
 
-fn name(scenario: &Value) -> &str {
-    scenario
-        .get("name")
-        .and_then(Value::as_str)
-        .unwrap_or_default()
+/// Replays scenarios on all processors; gives what differs in each, by name.
+fn replay_all(scenarios: &[Value]) -> BTreeMap<String, Vec<String>> {
+    let (next, results) = (AtomicUsize::new(0), Mutex::new(BTreeMap::new()));
+    let n_threads = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
+    std::thread::scope(|scope| {
+        for _ in 0..n_threads {
+            scope.spawn(|| {
+                while let Some(scenario) = scenarios.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    let differences = replay_alone(scenario);
+                    let name = text(scenario, "name").to_owned();
+                    results.lock().expect("no panic").insert(name, differences);
+                }
+            });
+        }
+    });
+    results.into_inner().expect("no panic")
+}
+
+/// Replays one scenario in a runtime and a time of its own; a panic is a difference.
+fn replay_alone(scenario: &Value) -> Vec<String> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .start_paused(true)
+        .build()
+        .expect("a runtime");
+    let replayed = runtime.block_on(async {
+        let scenario = scenario.clone();
+        tokio::spawn(async move { replay(&scenario).await }).await
+    });
+    runtime.shutdown_background();
+    replayed.unwrap_or_else(|panic| vec![panic.to_string()])
+}
+
+/// The virtual time: it began with the first scenario.
+fn now() -> Timestamp {
+    static START: OnceLock<(Timestamp, std::time::Instant)> = OnceLock::new();
+    let (time, instant) = START.get_or_init(|| (Timestamp::now(), std::time::Instant::now()));
+    let passed = tokio::time::Instant::now()
+        .into_std()
+        .saturating_duration_since(*instant);
+    time.saturating_add(passed).expect("a time in our lives")
 }
 
 fn text<'a>(value: &'a Value, key: &str) -> &'a str {
@@ -128,385 +157,314 @@ fn list<'a>(value: &'a Value, key: &str) -> &'a [Value] {
     value.get(key).and_then(Value::as_list).unwrap_or_default()
 }
 
-/// One scenario with its repositories; commits by their mark.
-struct Replay {
-    world: World,
-    folder: tempfile::TempDir,
-    marks: Vec<(String, String)>,
-    n_commits: BTreeMap<String, usize>,
+fn map<'a>(value: &'a Value, path: &[&str]) -> impl Iterator<Item = (&'a str, &'a Value)> {
+    let map = value.at(path).and_then(Value::as_map);
+    map.into_iter()
+        .flat_map(Map::iter)
+        .map(|(key, it)| (key.as_str(), it))
 }
 
-async fn replay(scenario: Value) -> Vec<String> {
-    let mut replay = Replay {
-        world: World::start().await,
-        folder: tempfile::tempdir().expect("a folder"),
-        marks: Vec::new(),
-        n_commits: BTreeMap::new(),
-    };
-    replay.prepare(&scenario).await;
-    for (number, step) in list(&scenario, "steps").iter().enumerate() {
+/// One scenario under way.
+struct Replay {
+    world: World,
+    journal: Journal,
+    repositories: Vec<Repository>,
+    namespaces: BTreeSet<String>,
+    /// Marks of the recording with what they stand for here.
+    marks: Vec<(String, String)>,
+    /// What was recorded as live after the last step.
+    live: BTreeMap<String, Value>,
+    _folder: tempfile::TempDir,
+}
+
+async fn replay(scenario: &Value) -> Vec<String> {
+    let mut replay = Replay::start(scenario).await;
+    let unstable: Vec<&str> = list(scenario, "unstable")
+        .iter()
+        .filter_map(Value::as_str)
+        .collect();
+    for (number, step) in list(scenario, "steps").iter().enumerate() {
+        let n_before = replay.journal.len();
         for action in list(step, "do") {
             replay.act(action).await;
         }
-        let found = replay.settle(step).await;
-        let differences = replay.compare(step, &found);
+        replay.settle(step).await;
+        let differences: Vec<String> = replay
+            .compare(step, n_before)
+            .await
+            .into_iter()
+            .map(|it| (format!("steps/{number}/{}", it.path), it.text))
+            .filter(|(path, _)| !unstable.iter().any(|it| path.starts_with(it)))
+            .map(|(path, text)| format!("{path}: {text}"))
+            .collect();
         if !differences.is_empty() {
-            return differences
-                .into_iter()
-                .map(|it| format!("step {number}: {it}"))
-                .collect();
+            return differences;
         }
     }
     Vec::new()
 }
 
 impl Replay {
-    async fn prepare(&mut self, scenario: &Value) {
-        for repository in list(scenario, "repos").iter().filter_map(Value::as_str) {
-            let path = self.folder.path().join(repository);
-            std::fs::create_dir(&path).expect("a folder");
-            git(&path, &["init", "-q", "-b", "main"]);
-            let url = format!("file://{}", path.display());
-            self.marks.push((format!("<{repository}>"), url));
-        }
-        let late: Vec<&Value> = list(scenario, "namespacesNotCreated").iter().collect();
-        for namespace in list(scenario, "namespaces")
+    async fn start(scenario: &Value) -> Replay {
+        let folder = tempfile::tempdir().expect("a folder");
+        let repositories: Vec<Repository> = list(scenario, "repos")
             .iter()
-            .filter(|it| !late.contains(it))
-        {
-            let namespace = namespace.as_str().expect("a name");
-            let object =
-                format!("{{apiVersion: v1, kind: Namespace, metadata: {{name: {namespace}}}}}");
-            self.world.create(&object).await;
+            .filter_map(Value::as_str)
+            .map(|name| Repository::create(folder.path(), name))
+            .collect();
+        let marks = repositories
+            .iter()
+            .map(|it| (format!("<{}>", it.name), it.url()))
+            .collect();
+        let names = |key: &str| -> BTreeSet<String> {
+            let names = list(scenario, key).iter().filter_map(Value::as_str);
+            names.map(str::to_owned).collect()
+        };
+        let journal = Journal::default();
+        let sandbox = sandbox::Options {
+            clock: sandbox::Clock::running(now),
+            controllers: sandbox::Controllers::On { nodes: 1 },
+            ..sandbox::Options::in_memory()
+        };
+        let options = controller::Options {
+            poll_interval: Duration::ZERO,
+            now,
+            ..controller::Options::new("argocd")
+        };
+        let world = World::start_with(sandbox, options, |it| journal.client(it)).await;
+        let replay = Replay {
+            world,
+            journal,
+            repositories,
+            namespaces: names("namespaces"),
+            marks,
+            live: BTreeMap::new(),
+            _folder: folder,
+        };
+        for name in replay.namespaces.difference(&names("namespacesNotCreated")) {
+            let namespace =
+                format!("{{apiVersion: v1, kind: Namespace, metadata: {{name: {name}}}}}");
+            replay.world.create(&namespace).await;
         }
-        let config = scenario
-            .get("config")
-            .filter(|it| it.as_map().is_some_and(|it| !it.is_empty()));
-        if let Some(config) = config {
-            let map = Map::from([
-                ("apiVersion", "v1".into()),
-                ("kind", "ConfigMap".into()),
-                (
-                    "metadata",
-                    Map::from([("name", "argocd-cm".into()), ("namespace", "argocd".into())])
-                        .into(),
-                ),
-                ("data", config.clone()),
-            ]);
-            self.world.create(&yaml::emit(&Value::Map(map))).await;
-        }
+        let config = scenario.get("config").cloned().unwrap_or_default();
+        let config = Map::from([
+            ("apiVersion", "v1".into()),
+            ("kind", "ConfigMap".into()),
+            (
+                "metadata",
+                yaml::parse_str("{name: argocd-cm, namespace: argocd}").expect("YAML"),
+            ),
+            ("data", config),
+        ]);
+        replay.world.create(&yaml::emit(&Value::Map(config))).await;
+        replay
     }
 
     /// Marks of the recording replaced by what they stand for here.
     fn filled(&self, value: &Value) -> Value {
-        map_text(value, &|text| {
-            let mut text = text.to_owned();
-            for (mark, real) in &self.marks {
-                text = text.replace(mark.as_str(), real);
-            }
-            text
+        map_texts(value, &|text| {
+            let fill = |text: String, (mark, real): &(String, String)| text.replace(mark, real);
+            self.marks.iter().fold(text.to_owned(), fill)
         })
     }
 
     /// What is found here in the words of the recording.
     fn recorded(&self, value: &Value) -> Value {
-        map_text(value, &|text| {
-            let mut text = text.to_owned();
-            for (mark, real) in &self.marks {
-                let mark = if mark.starts_with("<REPO") {
+        map_texts(value, &|text| {
+            let put = |text: String, (mark, real): &(String, String)| {
+                let is_url = real.starts_with("file:");
+                let mark = if is_url {
                     mark.trim_matches(['<', '>'])
                 } else {
                     mark
                 };
-                text = text.replace(real.as_str(), mark);
-            }
-            text
+                text.replace(real.as_str(), mark)
+            };
+            self.marks.iter().fold(text.to_owned(), put)
         })
     }
 
     async fn act(&mut self, action: &Value) {
-        let (verb, what) = action
-            .as_map()
-            .and_then(|it| it.iter().next())
-            .expect("an action");
+        let (verb, what) = map(action, &[]).next().expect("an action");
         let what = &self.filled(what);
-        match verb.as_str() {
+        let object = || Object::new(what.clone()).expect("an object");
+        match verb {
             "commit" => self.commit(what),
-            "create" => {
-                self.world.create(&yaml::emit(what)).await;
-            }
+            "create" => drop(self.world.create_object(object()).await),
+            "apply" => self.apply(&object()).await,
             "refresh" => {
-                let refresh = format!(
-                    "metadata: {{annotations: {{argocd.argoproj.io/refresh: {}}}}}",
-                    text(what, "type")
-                );
+                let kind = text(what, "type");
+                let refresh =
+                    format!("metadata: {{annotations: {{argocd.argoproj.io/refresh: {kind}}}}}");
                 self.world.patch_app(text(what, "app"), &refresh).await;
             }
             "operation" => {
-                let patch = Map::from([(
-                    "operation",
-                    what.get("operation").cloned().unwrap_or_default(),
-                )]);
-                self.world
-                    .patch_app(text(what, "app"), &yaml::emit(&Value::Map(patch)))
-                    .await;
+                let operation = what.get("operation").cloned().unwrap_or_default();
+                let patch = yaml::emit(&Value::Map(Map::from([("operation", operation)])));
+                self.world.patch_app(text(what, "app"), &patch).await;
             }
             "terminate" => {
                 let app = what.as_str().expect("a name");
-                self.world
-                    .patch_app(app, "status: {operationState: {phase: Terminating}}")
-                    .await;
+                let patch = "status: {operationState: {phase: Terminating}}";
+                self.world.patch_app(app, patch).await;
             }
-            "patch" => {
-                let object = Object::new(what.clone()).expect("an object");
-                let kind = match text(what, "type") {
-                    "json" => cluster::PatchKind::Json,
-                    "strategic" => cluster::PatchKind::Strategic,
-                    _ => cluster::PatchKind::Merge,
+            "patch" => self.patch(what, &object()).await,
+            "ssa" => {
+                let applied = what.get("object").cloned().unwrap_or_default();
+                let options = WriteOptions {
+                    field_manager: Some(text(what, "manager")),
+                    force: true,
+                    ..WriteOptions::default()
                 };
-                let body = what.get("body").cloned().unwrap_or_default();
+                let target = Object::new(applied.clone()).expect("an object");
                 self.world
-                    .patch_object(&object, text(what, "subresource"), kind, &body)
+                    .patch_object(&target, "", (PatchKind::Apply, &applied), options)
                     .await;
             }
             "delete" => {
-                let object = Object::new(what.clone()).expect("an object");
-                self.world.delete_object(&object).await;
+                let propagation = match text(what, "propagation") {
+                    "Foreground" => Propagation::Foreground,
+                    "Orphan" => Propagation::Orphan,
+                    _ => Propagation::Background,
+                };
+                self.world.delete_object(&object(), propagation).await;
             }
-            "sleep" => tokio::time::sleep(Duration::from_secs(1)).await,
+            "sleep" => {
+                let seconds = what.as_f64().or(what.as_i64().map(|it| it as f64));
+                tokio::time::sleep(Duration::from_secs_f64(seconds.unwrap_or(1.0))).await;
+            }
             other => panic!("no such action: {other}"),
         }
     }
 
     fn commit(&mut self, commit: &Value) {
-        let repository = match text(commit, "repo") {
+        let name = match text(commit, "repo") {
             "" => "REPO",
-            repository => repository,
+            name => name,
         };
-        let folder = self.folder.path().join(repository);
-        let branch = match text(commit, "branch") {
-            "" => "main",
-            branch => branch,
-        };
-        let n_before = self.n_commits.values().sum::<usize>();
-        if n_before > 0 {
-            let verify = ["rev-parse", "-q", "--verify", branch];
-            let is_known = run(Command::new("git").current_dir(&folder).args(verify)).0;
-            let switch: &[&str] = if is_known {
-                &["checkout", "-q", branch]
-            } else {
-                &["checkout", "-q", "-b", branch]
-            };
-            git(&folder, switch);
-        }
-        for (path, content) in commit
-            .get("files")
-            .and_then(Value::as_map)
-            .into_iter()
-            .flat_map(Map::iter)
-        {
-            write(&folder.join(path.as_str()), content.as_str());
-        }
-        git(&folder, &["add", "-A"]);
-        git(&folder, &["commit", "-q", "--allow-empty", "-m", "commit"]);
-        let tag = text(commit, "tag");
-        if !tag.is_empty() {
-            git(&folder, &["tag", tag]);
-        }
-        let annotated = text(commit, "annotatedTag");
-        if !annotated.is_empty() {
-            git(&folder, &["tag", "-a", "-m", "tag", annotated]);
-        }
-        let (_, sha) = run(Command::new("git")
-            .current_dir(&folder)
-            .args(["rev-parse", "HEAD"]));
-        let count = self.n_commits.entry(repository.to_owned()).or_default();
-        *count += 1;
-        let prefix = if repository == "REPO" {
+        let repository = self.repositories.iter_mut().find(|it| it.name == name);
+        let repository = repository.expect("a repository of the scenario");
+        let sha = repository.commit(commit);
+        let number = repository.n_commits;
+        let prefix = if name == "REPO" {
             String::new()
         } else {
-            format!("{repository}-")
+            format!("{name}-")
         };
-        let mark = format!("<{prefix}COMMIT{count}>");
-        self.marks.push((
-            format!("{mark}:7"),
-            sha.get(..7).unwrap_or_default().to_owned(),
-        ));
-        // The longer text first: the short one is a part of it.
+        let mark = format!("<{prefix}COMMIT{number}>");
+        // The longer texts first: the short ones are parts of them.
+        self.marks.push((format!("{mark}:7"), sha[..7].to_owned()));
         self.marks.insert(0, (mark, sha));
+        self.marks
+            .sort_by_key(|(mark, real)| (std::cmp::Reverse(real.len()), mark.clone()));
     }
 
-    /// Waits until nothing changes any more; gives the Applications.
-    async fn settle(&self, step: &Value) -> BTreeMap<String, Value> {
-        let started = Instant::now();
-        let mut last = (Instant::now(), BTreeMap::new());
-        loop {
-            let found = self.world.applications().await;
-            if found != last.1 {
-                last = (Instant::now(), found);
-            }
-            let is_still = last.0.elapsed() > QUIET && self.world.controller.n_busy() == 0;
-            let is_there = self.has_expected(step, &last.1);
-            if (is_still && (is_there || started.elapsed() > TIMEOUT))
-                || started.elapsed() > TIMEOUT * 2
-            {
-                return last.1;
-            }
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
+    /// `kubectl apply` of an object that is not there.
+    async fn apply(&self, object: &Object) {
+        let mut object = object.clone();
+        object.value_mut().map_at_mut(&["metadata", "annotations"]);
+        let mut last = yaml::json::to_string_html_escaped(object.value());
+        last.push('\n');
+        object.set_annotation("kubectl.kubernetes.io/last-applied-configuration", &last);
+        self.world.create_object(object).await;
     }
 
-    /// Whether what was found is what was recorded: then there is no need to wait longer.
-    fn has_expected(&self, step: &Value, found: &BTreeMap<String, Value>) -> bool {
-        self.compare(step, found).is_empty()
+    async fn patch(&self, what: &Value, object: &Object) {
+        let kind = match text(what, "type") {
+            "json" => PatchKind::Json,
+            "strategic" => PatchKind::Strategic,
+            _ => PatchKind::Merge,
+        };
+        let body = what.get("body").cloned().unwrap_or_default();
+        let options = WriteOptions {
+            field_manager: Some(text(what, "manager")).filter(|it| !it.is_empty()),
+            ..WriteOptions::default()
+        };
+        let subresource = text(what, "subresource");
+        self.world
+            .patch_object(object, subresource, (kind, &body), options)
+            .await;
     }
 
-    fn compare(&self, step: &Value, found: &BTreeMap<String, Value>) -> Vec<String> {
-        let nothing = Map::new();
-        let want = step
-            .at(&["expect", "applications"])
-            .and_then(Value::as_map)
-            .unwrap_or(&nothing);
+    async fn compare(&mut self, step: &Value, n_before: usize) -> Vec<Difference> {
+        let is_settled = step.at(&["expect", "notSettled"]).is_none();
         let mut differences = Vec::new();
-        for (name, want) in want.iter() {
-            let Some(found) = found.get(name.as_str()) else {
-                differences.push(format!("{name} is not there"));
+        let found = self.world.applications().await;
+        for (name, want) in map(step, &["expect", "applications"]) {
+            let path = format!("applications/{name}");
+            match found.get(name) {
+                Some(app) => {
+                    let app = self.recorded(app);
+                    differences.extend(recordings::application(&path, want, &app, is_settled));
+                }
+                None => differences.push(Difference {
+                    path,
+                    text: "is gone".to_owned(),
+                }),
+            }
+        }
+        let wanted: BTreeSet<&str> = map(step, &["expect", "applications"])
+            .map(|it| it.0)
+            .collect();
+        differences.extend(
+            found
+                .keys()
+                .filter(|it| !wanted.contains(it.as_str()))
+                .map(|name| Difference {
+                    path: format!("applications/{name}"),
+                    text: "should be gone".to_owned(),
+                }),
+        );
+        self.live = map(step, &["expect", "live"])
+            .map(|(key, value)| match value.as_str() {
+                Some(_) => (
+                    key.to_owned(),
+                    self.live.get(key).cloned().unwrap_or_default(),
+                ),
+                None => (key.to_owned(), value.clone()),
+            })
+            .collect();
+        if is_settled {
+            let requests = self.journal.since(n_before);
+            let requests: Vec<Value> = requests.iter().map(|it| self.recorded(it)).collect();
+            let expect = step.get("expect").cloned().unwrap_or_default();
+            differences.extend(recordings::requests(list(&expect, "requests"), &requests));
+            differences.extend(recordings::live(&self.live, &self.found_live(&found).await));
+        }
+        differences
+    }
+
+    /// The objects of the recorded kinds that the recorder would show.
+    async fn found_live(&self, apps: &BTreeMap<String, Value>) -> BTreeMap<String, Value> {
+        let kinds: BTreeSet<&str> = self
+            .live
+            .keys()
+            .filter_map(|key| key.split(':').next())
+            .collect();
+        let declared: BTreeSet<(&str, &str, &str)> = apps
+            .values()
+            .filter_map(|app| app.at(&["status", "resources"])?.as_list())
+            .flatten()
+            .map(|it| (text(it, "kind"), text(it, "namespace"), text(it, "name")))
+            .collect();
+        let mut found = BTreeMap::new();
+        for kind in kinds {
+            let Some((api_version, name)) = kind.rsplit_once('/') else {
                 continue;
             };
-            let found = self.recorded(found);
-            let (want, found) = (facts(want.get("status")), facts(found.get("status")));
-            for (fact, want) in &want {
-                let found = found.get(fact).cloned().unwrap_or_default();
-                if *want != found {
-                    differences.push(format!(
-                        "{name} {fact}: want {}, found {}",
-                        yaml::json::to_string(want),
-                        yaml::json::to_string(&found)
-                    ));
+            for object in self.world.list(&Gvk::new(api_version, name)).await {
+                let (namespace, name) = (object.namespace(), object.name());
+                let key = format!("{kind}:{namespace}/{name}");
+                let is_namespace = object.kind() == "Namespace" && self.namespaces.contains(name);
+                let is_shown = is_namespace
+                    || self.namespaces.contains(namespace)
+                    || declared.contains(&(object.kind(), namespace, name))
+                    || self.live.contains_key(&key);
+                if is_shown && !MADE_BY_CLUSTER.contains(&(object.kind(), name)) {
+                    found.insert(key, self.recorded(object.value()));
                 }
             }
         }
-        let extra = found.keys().filter(|name| !want.contains_key(name));
-        differences.extend(extra.map(|name| format!("{name} should be gone")));
-        differences
+        found
     }
-}
-
-/// What of a status must match, in one order.
-fn facts(status: Option<&Value>) -> BTreeMap<&'static str, Value> {
-    let nothing = Value::Null;
-    let status = status.unwrap_or(&nothing);
-    let at = |path: &[&str]| status.at(path).cloned().unwrap_or_default();
-    let sorted = |path: &[&str], keys: &[&str]| {
-        let items = status.at(path).and_then(Value::as_list).unwrap_or_default();
-        let mut items: Vec<Value> = items.iter().map(|item| only(item, keys)).collect();
-        items.sort_by_key(yaml::json::to_string);
-        Value::List(items)
-    };
-    let resource = [
-        "group",
-        "version",
-        "kind",
-        "namespace",
-        "name",
-        "status",
-        "hook",
-        "requiresPruning",
-        "syncWave",
-    ];
-    let result = [
-        "group",
-        "kind",
-        "namespace",
-        "name",
-        "status",
-        "message",
-        "hookType",
-        "hookPhase",
-        "syncPhase",
-    ];
-    BTreeMap::from([
-        ("conditions", sorted(&["conditions"], &["type", "message"])),
-        ("sync", at(&["sync", "status"])),
-        ("revision", at(&["sync", "revision"])),
-        ("revisions", at(&["sync", "revisions"])),
-        ("health", at(&["health", "status"])),
-        ("resources", sorted(&["resources"], &resource)),
-        ("phase", at(&["operationState", "phase"])),
-        ("message", clock(&at(&["operationState", "message"]))),
-        ("retries", at(&["operationState", "retryCount"])),
-        (
-            "results",
-            sorted(&["operationState", "syncResult", "resources"], &result),
-        ),
-        (
-            "history",
-            sorted(&["history"], &["id", "revision", "revisions"]),
-        ),
-    ])
-}
-
-/// The announced time of a retry is another one each time.
-fn clock(message: &Value) -> Value {
-    match message.as_str().and_then(|text| text.split_once(" at ")) {
-        Some((before, after)) if after.ends_with("M.") || after == "<clock>." => before.into(),
-        _ => message.clone(),
-    }
-}
-
-fn only(item: &Value, keys: &[&str]) -> Value {
-    let members = keys
-        .iter()
-        .filter_map(|key| Some((*key, item.get(key)?.clone())));
-    Value::Map(members.collect())
-}
-
-fn map_text(value: &Value, change: &dyn Fn(&str) -> String) -> Value {
-    match value {
-        Value::String(text) => change(text).into(),
-        Value::List(list) => Value::List(list.iter().map(|it| map_text(it, change)).collect()),
-        Value::Map(map) => {
-            let members = map
-                .iter()
-                .map(|(key, it)| (Str::clone(key), map_text(it, change)));
-            Value::Map(members.collect())
-        }
-        other => other.clone(),
-    }
-}
-
-fn write(path: &Path, content: Option<&str>) {
-    match content {
-        Some(content) => {
-            std::fs::create_dir_all(path.parent().expect("a folder above")).expect("a folder");
-            std::fs::write(path, content).expect("a file");
-        }
-        None => std::fs::remove_file(path).expect("a file"),
-    }
-}
-
-fn git(folder: &Path, arguments: &[&str]) {
-    let identity = ["-c", "user.name=t", "-c", "user.email=t@example.com"];
-    let (is_done, output) = run(Command::new("git")
-        .current_dir(folder)
-        .args(identity)
-        .args(arguments));
-    assert!(is_done, "git {arguments:?}: {output}");
-}
-
-/// Whether a program succeeded, and what it said, trimmed.
-fn run(command: &mut Command) -> (bool, String) {
-    let output = command
-        .env("GIT_CONFIG_NOSYSTEM", "1")
-        .output()
-        .expect("git");
-    let text = if output.status.success() {
-        &output.stdout
-    } else {
-        &output.stderr
-    };
-    (
-        output.status.success(),
-        String::from_utf8_lossy(text).trim().to_owned(),
-    )
 }

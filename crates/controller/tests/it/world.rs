@@ -24,6 +24,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// Everything that one test needs; it ends with the test.
 pub(crate) struct World {
     pub(crate) cluster: Cluster,
+    /// What tests themselves write goes past the cluster handle that the controller uses.
+    client: Client,
     pub(crate) controller: Arc<Controller>,
     pub(crate) store: Store,
     folder: TempDir,
@@ -41,10 +43,23 @@ impl Drop for World {
 impl World {
     /// A cluster with our CRDs, the project `default` and a running controller.
     pub(crate) async fn start() -> World {
-        let options = sandbox::Options::in_memory();
-        let server = sandbox::Server::start(options).await.expect("a sandbox");
+        let options = Options {
+            poll_interval: Duration::ZERO,
+            ..Options::new("argocd")
+        };
+        World::start_with(sandbox::Options::in_memory(), options, Client::in_process).await
+    }
+
+    /// As [`World::start`], set up otherwise; `connect` is how the controller reaches the sandbox.
+    pub(crate) async fn start_with(
+        sandbox: sandbox::Options,
+        options: Options,
+        connect: impl FnOnce(sandbox::Service) -> Client,
+    ) -> World {
+        let server = sandbox::Server::start(sandbox).await.expect("a sandbox");
         let client = Client::in_process(server.service());
-        let cluster = Cluster::start(client, cluster::Options::default())
+        let controllers = connect(server.service());
+        let cluster = Cluster::start(controllers, cluster::Options::default())
             .await
             .expect("a cluster");
         let folder = tempfile::tempdir().expect("a folder");
@@ -57,13 +72,10 @@ impl World {
             place: Place::Folder(tree),
         };
         let repositories = Repositories::new(store.clone(), vec![local]);
-        let options = Options {
-            poll_interval: Duration::ZERO,
-            ..Options::new("argocd")
-        };
         let controller = Controller::new(cluster.clone(), repositories, options);
         let world = World {
             cluster,
+            client,
             controller,
             store,
             folder,
@@ -120,7 +132,8 @@ spec:
         self.create_object(object(text)).await
     }
 
-    async fn create_object(&self, object: Object) -> Object {
+    /// Creates an object.
+    pub(crate) async fn create_object(&self, object: Object) -> Object {
         let started = Instant::now();
         loop {
             // A kind that was just defined is served a moment later.
@@ -132,7 +145,7 @@ spec:
                     continue;
                 }
             };
-            let client = self.cluster.client();
+            let client = &self.client;
             let written = client
                 .create(&resource, &object, WriteOptions::default())
                 .await;
@@ -149,7 +162,7 @@ spec:
         } else {
             "demo"
         };
-        let found = self.cluster.client().get(&resource, namespace, name).await;
+        let found = self.client.get(&resource, namespace, name).await;
         found.expect("an answer")
     }
 
@@ -178,7 +191,7 @@ spec:
         };
         let patch = yaml::parse_str(patch).expect("YAML");
         let target = (&*resource, namespace, name, "");
-        let client = self.cluster.client();
+        let client = &self.client;
         let options = WriteOptions::default();
         client
             .patch(target, PatchKind::Merge, &patch, options)
@@ -193,7 +206,7 @@ spec:
         let resource = self.cluster.resource(&gvk).await.expect("a served kind");
         let patch = yaml::parse_str(patch).expect("YAML");
         let target = (&*resource, "demo", name, "status");
-        let client = self.cluster.client();
+        let client = &self.client;
         let options = WriteOptions::default();
         client
             .patch(target, PatchKind::Merge, &patch, options)
@@ -201,13 +214,13 @@ spec:
             .expect("patched");
     }
 
-    /// Patches an object where it says it is.
+    /// Patches an object, or a subresource of it, where it says it is.
     pub(crate) async fn patch_object(
         &self,
         object: &Object,
         subresource: &str,
-        kind: PatchKind,
-        patch: &Value,
+        (kind, patch): (PatchKind, &Value),
+        options: WriteOptions<'_>,
     ) {
         let resource = self
             .cluster
@@ -215,41 +228,39 @@ spec:
             .await
             .expect("a served kind");
         let target = (&*resource, object.namespace(), object.name(), subresource);
-        let client = self.cluster.client();
+        let client = &self.client;
         // A recorded patch may be one that the server refuses.
-        let _ = client
-            .patch(target, kind, patch, WriteOptions::default())
-            .await;
+        let _ = client.patch(target, kind, patch, options).await;
     }
 
     /// Deletes an object where it says it is.
-    pub(crate) async fn delete_object(&self, object: &Object) {
+    pub(crate) async fn delete_object(&self, object: &Object, propagation: Propagation) {
         let resource = self
             .cluster
             .resource(&object.gvk())
             .await
             .expect("a served kind");
         let target = (&*resource, object.namespace(), object.name());
-        let deleted = self
-            .cluster
-            .client()
-            .delete(target, Propagation::Background, "")
-            .await;
+        let deleted = self.client.delete(target, propagation, "").await;
         deleted.expect("deleted");
+    }
+
+    /// Every object of a kind; none of a kind that is not served.
+    pub(crate) async fn list(&self, gvk: &Gvk) -> Vec<Object> {
+        match self.cluster.resource(gvk).await {
+            Ok(resource) => {
+                let found = self.client.list(&resource, "").await;
+                found.expect("a list").objects
+            }
+            Err(_) => Vec::new(),
+        }
     }
 
     /// Every Application, by name.
     pub(crate) async fn applications(&self) -> BTreeMap<String, Value> {
         let gvk = Gvk::new("argoproj.io/v1alpha1", "Application");
-        let resource = self.cluster.resource(&gvk).await.expect("a served kind");
-        let found = self
-            .cluster
-            .client()
-            .list(&resource, "")
-            .await
-            .expect("a list");
+        let found = self.list(&gvk).await;
         found
-            .objects
             .into_iter()
             .map(|object| (object.name().to_owned(), object.into_value()))
             .collect()
@@ -283,8 +294,7 @@ spec:
         };
         let target = (&*resource, namespace, name);
         let deleted = self
-            .cluster
-            .client()
+            .client
             .delete(target, Propagation::Background, "")
             .await;
         deleted.expect("deleted");

@@ -1,10 +1,10 @@
 //! The recordings of a real Argo CD controller, replayed over the engine alone.
 //!
 //! A scenario is replayed when it has one repository, plain directories, and actions that need no
-//! server. Compared are sync status, resources, conditions, the operation's end, results, history,
-//! and the requests with the bodies of creates. Server errors come from the recording itself.
+//! server. Compared are what `recordings` says of an Application, and the requests with the bodies
+//! of creates. Server errors come from the recording itself.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use api::Application;
 use manifest::{Object, ObjectKey, patch};
@@ -333,12 +333,8 @@ fn compare(world: &World, expect: &Value) -> Vec<String> {
         match apps.iter().find(|(key, _)| key.name == *name) {
             None => differences.push(format!("{name} is gone")),
             Some((_, app)) => {
-                let found = compare_app(app, want);
-                differences.extend(
-                    found
-                        .into_iter()
-                        .map(|difference| format!("{name}: {difference}")),
-                );
+                let found = recordings::application(name, want, &app.to_value(), true);
+                differences.extend(found.into_iter().map(|it| format!("{}: {}", it.path, it.text)));
             }
         }
     }
@@ -350,113 +346,6 @@ fn compare(world: &World, expect: &Value) -> Vec<String> {
         list(expect, &["requests"]),
     ));
     differences
-}
-
-/// A message without what may differ: names of temporary files, the cache's remark, the words of a
-/// parser and what we add to them.
-fn plain(message: &str) -> String {
-    let mut text = message.replace("Manifest generation error (cached): ", "");
-    text = text.replace("code = Unknown desc = rpc error: ", "");
-    if let Some((before, _)) = text.split_once("failed to unmarshal manifest: ") {
-        text = before.to_owned();
-    }
-    for start in ["unable to decode \\\"", "from server for: \\\""] {
-        if let Some((before, after)) = text.split_once(start)
-            && let Some((_, after)) = after.split_once("\\\"")
-        {
-            text = format!("{before}{start}{after}");
-        }
-    }
-    text
-}
-
-fn compare_app(app: &Application, want: &Value) -> Vec<String> {
-    let status = app.to_value();
-    let status = at(&status, &["status"]);
-    let want = at(want, &["status"]);
-    let mut differences = Vec::new();
-    for path in TEXTS {
-        let (found, want) = (plain(text(status, path)), plain(text(want, path)));
-        if found != want {
-            differences.push(format!("{}: {found} instead of {want}", path.join(".")));
-        }
-    }
-    for (path, keys) in SETS {
-        let (found, want) = (set(status, path, keys), set(want, path, keys));
-        let extra: Vec<_> = found.difference(&want).collect();
-        let lacking: Vec<_> = want.difference(&found).collect();
-        if found != want {
-            differences.push(format!(
-                "{}: extra {extra:?}, lacking {lacking:?}",
-                path.join(".")
-            ));
-        }
-    }
-    differences
-}
-
-/// Texts of the status that must be the same.
-const TEXTS: [&[&str]; 6] = [
-    &["sync", "status"],
-    &["sync", "revision"],
-    &["operationState", "phase"],
-    &["operationState", "message"],
-    &["health", "status"],
-    &["health", "message"],
-];
-
-/// Lists of the status that must be the same sets, as far as these members say.
-const SETS: [(&[&str], &[&str]); 4] = [
-    (
-        &["resources"],
-        &[
-            "group",
-            "kind",
-            "namespace",
-            "name",
-            "status",
-            "hook",
-            "requiresPruning",
-            "syncWave",
-        ],
-    ),
-    (&["conditions"], &["type", "message"]),
-    (
-        &["operationState", "syncResult", "resources"],
-        &[
-            "kind",
-            "namespace",
-            "name",
-            "status",
-            "message",
-            "hookType",
-            "hookPhase",
-            "syncPhase",
-        ],
-    ),
-    (&["history"], &["id", "revision"]),
-];
-
-fn set(value: &Value, path: &[&str], keys: &[&str]) -> BTreeSet<String> {
-    // Warnings that Argo CD does not have.
-    let is_ours = |item: &&Value| {
-        matches!(
-            text(item, &["type"]),
-            "SkippedFileWarning" | "UnsupportedSettingWarning"
-        )
-    };
-    let line = |item: &Value| {
-        let words = keys.iter().map(|key| match at(item, &[key]) {
-            Value::Null => String::new(),
-            other => plain(&yaml::json::to_string(other)),
-        });
-        words.collect::<Vec<_>>().join(" ")
-    };
-    list(value, path)
-        .iter()
-        .filter(|item| !is_ours(item))
-        .map(line)
-        .collect()
 }
 
 #[test]
