@@ -6,7 +6,6 @@
 
 use std::collections::BTreeMap;
 
-use api::Application;
 use manifest::{Object, ObjectKey, patch};
 use yaml::{Map, Value};
 
@@ -24,6 +23,8 @@ const KNOWN: &[(&str, &str)] = &[
         "jq paths come later; a broken one is not told apart yet",
     ),
     // What the engine does not do yet.
+    ("hooks-cm", "PreDelete and PostDelete hooks"),
+    ("hooks-predelete-fails", "PreDelete and PostDelete hooks"),
     (
         "hooks-postdelete-nofinalizer",
         "PreDelete and PostDelete hooks",
@@ -334,7 +335,11 @@ fn compare(world: &World, expect: &Value) -> Vec<String> {
             None => differences.push(format!("{name} is gone")),
             Some((_, app)) => {
                 let found = recordings::application(name, want, &app.to_value(), true);
-                differences.extend(found.into_iter().map(|it| format!("{}: {}", it.path, it.text)));
+                differences.extend(
+                    found
+                        .into_iter()
+                        .map(|it| format!("{}: {}", it.path, it.text)),
+                );
             }
         }
     }
