@@ -68,7 +68,6 @@ struct Corpus {
 /// All corpora that can be replayed.
 const CORPORA: &[Corpus] = &[
     Corpus {
-    Corpus {
         name: "argocd-sync",
         replay: argocd_sync::replay,
     },

@@ -75,6 +75,7 @@ impl Controller {
             .await?;
         if operated != Operated::Idle {
             let context = context.with(&app);
+            let wanted = after_operation(wanted, &app, operated);
             let observed = self.observe(&context, &wanted).await?;
             self.summarize(
                 &context,
@@ -326,6 +327,20 @@ impl Invalid {
             let state = operation::conclude(state, Ending::Terminated, now);
             app.status.operation_state = Some(Box::new(state));
         }
+    }
+}
+
+/// Where a sync that a person asked for has ended, Git is asked anew (semantics 89): it may have been
+/// for an older commit.
+fn after_operation(wanted: Wanted, app: &Application, operated: Operated) -> Wanted {
+    let state = app.status.operation_state.as_ref();
+    let is_automated = state.is_some_and(|it| it.operation.initiated_by.automated);
+    if operated != Operated::Finished || is_automated {
+        return wanted;
+    }
+    Wanted {
+        freshness: Freshness::Now,
+        ..wanted
     }
 }
 

@@ -3,7 +3,7 @@
 //! Read [`Findings`] and [`summarize`] first. The status is written once, from this.
 
 use api::status::{ComparedTo, ResourceStatus, SourceType, Summary, SyncStatus};
-use api::{ApplicationStatus, Condition, Health, HealthCode, SyncCode, Time, names};
+use api::{ApplicationStatus, Condition, Health, HealthCode, SyncCode, Time, names, reason};
 use manifest::Object;
 use yaml::Value;
 
@@ -53,6 +53,9 @@ pub fn summarize(subject: &Subject<'_>, findings: &Findings<'_>, now: Time) -> A
     let old = &subject.app.status;
     let mut status = old.clone();
     let mut conditions = findings.conditions.to_vec();
+    // What keeps an Application from being deleted is another one's to say and to take back.
+    let deletion = |it: &&Condition| it.condition_type == reason::DELETION_ERROR;
+    conditions.extend(old.conditions.iter().filter(deletion).cloned());
     match findings.outcome {
         Outcome::Invalid => {
             status.sync.status = SyncCode::Unknown;

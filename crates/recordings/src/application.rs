@@ -156,6 +156,13 @@ fn plain(message: &str) -> String {
             text = format!("{before}{start}");
         }
     }
+    // kubectl names the file that it was given.
+    let patching = "error when patching \"";
+    if let Some((before, after)) = text.split_once(patching)
+        && let Some((_, after)) = after.split_once("\": ")
+    {
+        text = format!("{before}{after}");
+    }
     for start in ["unable to decode \"", "from server for: \""] {
         if let Some((before, after)) = text.split_once(start)
             && let Some((_, after)) = after.split_once('"')

@@ -410,7 +410,8 @@ impl Repository {
             Resolved::Commit(revision) => return Ok(revision),
             Resolved::Abbreviated(digits) => {
                 let found = self.abbreviated(&digits, list).await.map_err(in_error)?;
-                return found.ok_or_else(unknown);
+                let lacks = || in_error(Problem::UnknownCommit(reference.to_string()));
+                return found.ok_or_else(lacks);
             }
             Resolved::Unknown => {}
         }

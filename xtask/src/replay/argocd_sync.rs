@@ -65,6 +65,7 @@ fn read(text: &str) -> Vec<Case> {
         if let Some(name) = name {
             cases.push(Case {
                 name: name.to_owned(),
+                part: name.split('-').next().unwrap_or_default().to_owned(),
                 differences: Vec::new(),
             });
         } else if let (Some(difference), Some(case)) = (line.strip_prefix("    "), cases.last_mut())

@@ -134,6 +134,10 @@ fn prepare(value: &Value) -> Value {
     }
     if let Some(annotations) = metadata.get_mut("annotations").and_then(Value::as_map_mut) {
         annotations.remove(names::LAST_APPLIED);
+        // kubectl remembers an object without annotations as one with none in it.
+        if annotations.is_empty() {
+            metadata.remove("annotations");
+        }
     }
     value
 }

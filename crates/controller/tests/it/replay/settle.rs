@@ -109,7 +109,10 @@ fn is_settled(app: &Value, needs_status: bool) -> bool {
 
 /// How long nothing must change.
 fn quiet(wait: &Value, apps: &Apps) -> Duration {
-    let mut seconds = number(wait, "quiet").unwrap_or(QUIET);
+    if let Some(seconds) = number(wait, "quiet") {
+        return Duration::from_secs_f64(seconds);
+    }
+    let mut seconds = QUIET;
     for app in apps.values() {
         if ["Progressing", "Missing"].contains(&status(app, &["health", "status"])) {
             seconds = seconds.max(4.0);
