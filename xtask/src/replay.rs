@@ -8,8 +8,10 @@
 mod argocd_sync;
 pub(crate) mod client;
 mod compare;
+mod controllers;
 pub(crate) mod edits;
 mod kubernetes_api;
+mod matching;
 mod placeholders;
 mod rates;
 #[cfg(test)]

@@ -7,11 +7,14 @@ use yaml::{Map, Value};
 use super::control::Context;
 use super::fields::{int, items, map, set_count, text};
 use super::kind::Kind;
-use super::time::stamp;
+use super::selector::go_print;
+use super::time::{later_seconds, parse, stamp};
 use super::world::{Change, Ref, World};
 use super::write::{Note, Outcome, Part, Write, status};
 
 const COMPONENT: &str = "horizontal-pod-autoscaler";
+/// Between two looks at one scaler (`--horizontal-pod-autoscaler-sync-period`).
+const PERIOD_SECONDS: i64 = 15;
 
 /// Autoscalers that changed and those of workloads that changed.
 pub(crate) fn affected(world: &World, change: &Change, keys: &mut Vec<Ref>) {
@@ -73,6 +76,15 @@ pub(crate) fn reconcile(context: &Context<'_>, target: &Ref) -> Outcome {
     let Some(scaler) = context.world.get(target) else {
         return Outcome::nothing();
     };
+    // After a change of size, the next look is that of the next period.
+    let last = parse(scaler.value().at(&["status", "lastScaleTime"]));
+    if let Some(next) = last.map(|time| later_seconds(time, PERIOD_SECONDS))
+        && next > context.now
+    {
+        let mut outcome = Outcome::nothing();
+        outcome.again_at(next);
+        return outcome;
+    }
     let known = items(scaler.value(), &["status", "conditions"]);
     let mut conditions = Conditions {
         context,
@@ -80,45 +92,53 @@ pub(crate) fn reconcile(context: &Context<'_>, target: &Ref) -> Outcome {
         list: Vec::new(),
     };
     let mut outcome = Outcome::nothing();
+    let mut notes = Vec::new();
     let mut report = Map::new();
-    match scaled_object(context.world, scaler) {
-        None => {
-            let reference = scaler
-                .value()
-                .at(&["spec", "scaleTargetRef"])
-                .cloned()
-                .unwrap_or_default();
-            let message = format!(
-                "the HPA controller was unable to get the target's current scale: {} not found",
-                described(context.world, &reference),
-            );
-            conditions.set("AbleToScale", false, "FailedGetScale", message);
-            report.insert("desiredReplicas", 0);
-        }
-        Some((scaled, object)) => {
-            let present = int(object.value(), &["spec", "replicas"]).unwrap_or(1);
-            let decision = decide(scaler, present);
-            set_count(&mut report, "currentReplicas", present);
-            report.insert("currentMetrics", vec![map([("type", "".into())])]);
-            explain(scaler, decision, &mut conditions);
-            let desired = match decision {
-                Decision::Bound(size) => size,
-                Decision::Unknown | Decision::Off => 0,
-            };
-            report.insert("desiredReplicas", desired);
-            if let Decision::Bound(size) = decision {
-                outcome.writes = resize(scaler, scaled, size);
-            }
-        }
-    }
-    report.insert("conditions", conditions.list);
     for field in ["lastScaleTime", "observedGeneration"] {
         if let Some(value) = scaler.value().at(&["status", field]) {
             report.insert(field, value.clone());
         }
     }
-    outcome.push(status(Kind::AUTOSCALER, scaler, report));
+    match scaled_object(context.world, scaler) {
+        None => notes.push(missing(context.world, scaler, &mut conditions)),
+        Some((scaled, object)) => {
+            let present = int(object.value(), &["spec", "replicas"]).unwrap_or(1);
+            let decision = decide(scaler, present);
+            set_count(&mut report, "currentReplicas", present);
+            notes = explain(scaler, decision, &mut conditions);
+            if decision == Decision::Unknown {
+                let n_metrics = items(scaler.value(), &["spec", "metrics"]).len();
+                let none = map([("type", "".into())]);
+                report.insert("currentMetrics", vec![none; n_metrics.max(1)]);
+            }
+            if let Decision::Bound(size) = decision {
+                outcome.writes = resize(scaler, scaled, present, size);
+                report.insert("desiredReplicas", size);
+                report.insert("lastScaleTime", stamp(context.now));
+                outcome.again_at(later_seconds(context.now, PERIOD_SECONDS));
+            }
+        }
+    }
+    report.entry_or_insert("desiredReplicas", Value::Int(0));
+    report.insert("conditions", conditions.list);
+    // What was said already is not said again each time somebody looks.
+    if let Some(write) = status(Kind::AUTOSCALER, scaler, report) {
+        outcome.push(write);
+        outcome.writes.extend(notes.into_iter().map(Write::Note));
+    }
     outcome
+}
+
+fn missing(world: &World, scaler: &Object, conditions: &mut Conditions<'_>) -> Note {
+    let reference = scaler.value().at(&["spec", "scaleTargetRef"]);
+    let error = format!(
+        "{} not found",
+        described(world, reference.unwrap_or(&Value::Null))
+    );
+    let message =
+        format!("the HPA controller was unable to get the target's current scale: {error}");
+    conditions.set("AbleToScale", false, "FailedGetScale", message);
+    Note::warning(scaler, COMPONENT, "FailedGetScale", error)
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -145,8 +165,13 @@ fn decide(scaler: &Object, present: i64) -> Decision {
     }
 }
 
-fn resize(scaler: &Object, scaled: Ref, size: i64) -> Vec<Write> {
-    let message = format!("New size: {size}; reason: Current number of replicas is out of bounds");
+fn resize(scaler: &Object, scaled: Ref, present: i64, size: i64) -> Vec<Write> {
+    let bound = if size < present {
+        "above Spec.MaxReplicas"
+    } else {
+        "below Spec.MinReplicas"
+    };
+    let message = format!("New size: {size}; reason: Current number of replicas {bound}");
     vec![Write::Patch {
         target: scaled,
         part: Part::Scale,
@@ -160,7 +185,7 @@ fn resize(scaler: &Object, scaled: Ref, size: i64) -> Vec<Write> {
     }]
 }
 
-fn explain(scaler: &Object, decision: Decision, conditions: &mut Conditions<'_>) {
+fn explain(scaler: &Object, decision: Decision, conditions: &mut Conditions<'_>) -> Vec<Note> {
     let able = "the HPA controller was able to get the target's current scale".to_owned();
     match decision {
         Decision::Off => {
@@ -168,74 +193,128 @@ fn explain(scaler: &Object, decision: Decision, conditions: &mut Conditions<'_>)
             let message =
                 "scaling is disabled since the replica count of the target is zero".to_owned();
             conditions.set("ScalingActive", false, "ScalingDisabled", message);
+            Vec::new()
         }
         Decision::Bound(size) => {
             let message =
                 format!("the HPA controller was able to update the target scale to {size}");
             conditions.set("AbleToScale", true, "SucceededRescale", message);
+            Vec::new()
         }
         Decision::Unknown => {
             conditions.set("AbleToScale", true, "SucceededGetScale", able);
-            let (reason, failure) = metric_failure(scaler);
-            let message = format!("the HPA was unable to compute the replica count: {failure}");
-            conditions.set("ScalingActive", false, reason, message);
+            let failures = failures(scaler);
+            let Some(first) = failures.first() else {
+                return Vec::new();
+            };
+            let error = &first.error;
+            let message = format!("the HPA was unable to compute the replica count: {error}");
+            conditions.set("ScalingActive", false, first.reason, message);
+            let n_failures = failures.len();
+            let summary = format!(
+                "invalid metrics ({n_failures} invalid out of {n_failures}), first error is: {}: \
+                 {}{error}",
+                first.what, first.inner,
+            );
+            failures
+                .iter()
+                .map(|failure| (failure.reason, failure.error.clone()))
+                .chain([("FailedComputeMetricsReplicas", summary)])
+                .map(|(reason, message)| Note::warning(scaler, COMPONENT, reason, message))
+                .collect()
         }
     }
 }
 
-/// What the first metric fails with where nothing serves metrics.
-fn metric_failure(scaler: &Object) -> (&'static str, String) {
-    const NO_METRICS: &str =
-        "the server could not find the requested resource (get pods.metrics.k8s.io)";
-    let Some(metric) = items(scaler.value(), &["spec", "metrics"]).first() else {
-        return ("FailedGetResourceMetric", NO_METRICS.to_owned());
-    };
-    let no_custom = "no custom metrics API (custom.metrics.k8s.io) registered";
-    let no_external = "no external metrics API (external.metrics.k8s.io) registered";
-    match text(metric, &["type"]) {
-        "Pods" => {
-            let name = text(metric, &["pods", "metric", "name"]);
-            (
-                "FailedGetPodsMetric",
-                format!(
-                    "unable to get metric {name}: unable to fetch metrics from custom metrics API: {no_custom}"
-                ),
-            )
-        }
-        "Object" => {
-            let name = text(metric, &["object", "metric", "name"]);
-            (
-                "FailedGetObjectMetric",
-                format!(
-                    "unable to get metric {name}: unable to fetch metrics from custom metrics API: {no_custom}"
-                ),
-            )
-        }
+/// Why one metric cannot be read.
+struct Failure {
+    /// The reason of the condition and of the event.
+    reason: &'static str,
+    /// What failed, in the words of the summary.
+    what: String,
+    /// What the summary puts between.
+    inner: String,
+    /// The error itself.
+    error: String,
+}
+
+/// What each metric fails with where nothing serves metrics. A scaler without metrics has one of
+/// the processor.
+fn failures(scaler: &Object) -> Vec<Failure> {
+    let metrics = items(scaler.value(), &["spec", "metrics"]);
+    let namespace = scaler.namespace();
+    if metrics.is_empty() {
+        return vec![resource_failure("cpu", true)];
+    }
+    let failure = |metric: &Value| match text(metric, &["type"]) {
+        "Pods" => Failure {
+            reason: "FailedGetPodsMetric",
+            what: "failed to get pods metric value".to_owned(),
+            inner: String::new(),
+            error: format!(
+                "unable to get metric {}: unable to fetch metrics from custom metrics API: {NO_CUSTOM}",
+                text(metric, &["pods", "metric", "name"])
+            ),
+        },
+        "Object" => Failure {
+            reason: "FailedGetObjectMetric",
+            what: "failed to get object metric value".to_owned(),
+            inner: String::new(),
+            error: format!(
+                "unable to get metric {}: {} on {namespace} {}/unable to fetch metrics from custom \
+                 metrics API: {NO_CUSTOM}",
+                text(metric, &["object", "metric", "name"]),
+                text(metric, &["object", "describedObject", "kind"]),
+                text(metric, &["object", "describedObject", "name"]),
+            ),
+        },
         "External" => {
             let name = text(metric, &["external", "metric", "name"]);
-            (
-                "FailedGetExternalMetric",
-                format!(
-                    "unable to get external metric {name}: unable to fetch metrics from external metrics API: {no_external}"
+            let selector = metric.at(&["external", "metric", "selector"]);
+            let selector = selector.map_or("nil".to_owned(), go_print);
+            Failure {
+                reason: "FailedGetExternalMetric",
+                what: format!("failed to get {name} external metric value"),
+                inner: format!("failed to get external metric {name}: "),
+                error: format!(
+                    "unable to get external metric {namespace}/{name}/{selector}: unable to fetch \
+                     metrics from external metrics API: the server could not find the requested \
+                     resource (get {name}.external.metrics.k8s.io)"
                 ),
-            )
+            }
+        }
+        "ContainerResource" => {
+            let name = text(metric, &["containerResource", "name"]);
+            let container = text(metric, &["containerResource", "container"]);
+            let target = text(metric, &["containerResource", "target", "type"]);
+            let failure = resource_failure(name, target == "Utilization");
+            Failure {
+                reason: "FailedGetContainerResourceMetric",
+                what: format!("failed to get {container} container metric value"),
+                ..failure
+            }
         }
         _ => {
-            let name = text(metric, &["resource", "name"]);
-            let by_share = text(metric, &["resource", "target", "type"]) == "Utilization";
-            let what = if by_share {
-                "utilization"
-            } else {
-                "resource metric value"
-            };
-            (
-                "FailedGetResourceMetric",
-                format!(
-                    "failed to get {name} {what}: unable to get metrics for resource {name}: \
-                     unable to fetch metrics from resource metrics API: {NO_METRICS}"
-                ),
-            )
+            let target = text(metric, &["resource", "target", "type"]);
+            resource_failure(text(metric, &["resource", "name"]), target == "Utilization")
         }
+    };
+    metrics.iter().map(failure).collect()
+}
+
+const NO_CUSTOM: &str = "no custom metrics API (custom.metrics.k8s.io) registered";
+
+fn resource_failure(name: &str, by_share: bool) -> Failure {
+    let what = if by_share { "utilization" } else { "usage" };
+    Failure {
+        reason: "FailedGetResourceMetric",
+        what: format!("failed to get {name} resource metric value"),
+        inner: String::new(),
+        error: format!(
+            "failed to get {name} {what}: unable to get metrics for resource {name}: unable to \
+             fetch metrics from resource metrics API: the server could not find the requested \
+             resource (get pods.metrics.k8s.io)"
+        ),
     }
 }
 

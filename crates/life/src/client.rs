@@ -11,7 +11,7 @@ use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full};
 use tower::util::BoxCloneSyncService;
 use tower::{Service, ServiceExt};
-use yaml::Value;
+use yaml::{Str, Value};
 
 use super::fields::{items, text};
 use super::kind::{Detail, Resource};
@@ -175,7 +175,7 @@ impl Api {
         let mut from = String::new();
         loop {
             let call = get(format!("{collection}?limit={PAGE}{from}"));
-            let answer = self.send(&call, accept(resource)).await?;
+            let answer = self.send(&call, accept_list(resource)).await?;
             let bytes = collect(answer.into_body()).await;
             let page = bytes.and_then(|bytes| decode(&bytes));
             let mut page = page.map_err(|source| call.broken(source))?;
@@ -198,7 +198,7 @@ impl Api {
 
     /// Follows a resource from a resource version on.
     pub(crate) async fn watch(&self, resource: &Resource, from: &str) -> Result<Watch, ApiError> {
-        self.watch_path(&resource.collection(""), from, accept(resource))
+        self.watch_path(&resource.collection(""), from, accept_object(resource))
             .await
     }
 
@@ -230,8 +230,16 @@ impl Api {
             let Some((name, version)) = version.split_once('/') else {
                 continue;
             };
+            let also: Vec<Str> = items(group, &["versions"])
+                .iter()
+                .map(|version| text(version, &["version"]).into())
+                .collect();
             let list = self.get(format!("/apis/{name}/{version}")).await?;
-            found.extend(resources(&list, name, version));
+            let served = resources(&list, name, version).into_iter();
+            found.extend(served.map(|resource| Resource {
+                also: also.clone(),
+                ..resource
+            }));
         }
         Ok(found)
     }
@@ -290,11 +298,21 @@ fn get(path: String) -> Call {
 
 /// Metadata is enough for resources of which only that is kept; a server that cannot cut objects
 /// down sends them whole.
-fn accept(resource: &Resource) -> &'static str {
+fn accept_object(resource: &Resource) -> &'static str {
     match resource.detail {
         Detail::Full => "application/json",
         Detail::Metadata => {
             "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json"
+        }
+    }
+}
+
+/// As [`accept_object`], for a list: a server refuses to make one object of it.
+fn accept_list(resource: &Resource) -> &'static str {
+    match resource.detail {
+        Detail::Full => "application/json",
+        Detail::Metadata => {
+            "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json"
         }
     }
 }
@@ -318,6 +336,7 @@ fn resources(list: &Value, group: &str, version: &str) -> Vec<Resource> {
             kind: text(resource, &["kind"]).into(),
             namespaced: super::fields::flag(resource, &["namespaced"]),
             detail: Detail::Metadata,
+            also: Vec::new(),
         })
         .collect()
 }

@@ -14,7 +14,8 @@ use super::world::{Change, Ref, World};
 use super::write::Outcome;
 use super::{
     autoscaler, cron_job, daemon_set, deployment, disruption, endpoints, garbage, job, kubelet,
-    load_balancer, namespace, node, quota, replica_set, scheduler, slices, stateful_set, volume,
+    load_balancer, mirror, namespace, node, quota, replica_set, scheduler, slices, stateful_set,
+    volume,
 };
 
 /// Whether an optional part of the simulation runs.
@@ -136,6 +137,11 @@ pub(crate) const CONTROLLERS: &[Controller] = &[
         agent: MANAGER,
         affected: slices::affected,
         reconcile: slices::reconcile,
+    },
+    Controller {
+        agent: MANAGER,
+        affected: mirror::affected,
+        reconcile: mirror::reconcile,
     },
     Controller {
         agent: MANAGER,

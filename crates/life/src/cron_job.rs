@@ -1,4 +1,4 @@
-//! CronJobs: a Job at each due time. Time zones other than UTC are not known here.
+//! CronJobs: a Job at each due time.
 
 use jiff::Timestamp;
 use manifest::Object;
@@ -12,13 +12,14 @@ use super::fields::{
 use super::job_status::finished_condition;
 use super::kind::Kind;
 use super::replica_set::created;
-use super::time::{later_seconds, parse as time, stamp};
+use super::time::{earlier_seconds, later_seconds, parse as time, stamp};
 use super::world::{Change, Ref, World};
 use super::write::{Deletion, Note, Outcome, Write, delete, status};
 
 const COMPONENT: &str = "cronjob-controller";
-/// Missed times that are looked through; the latest counts.
+/// From more missed times on, there is a warning and only the newest are looked at.
 const MAX_MISSED: usize = 100;
+const RECENT_SECONDS: i64 = 60;
 
 /// CronJobs that changed, and those of Jobs that changed.
 pub(crate) fn affected(_world: &World, change: &Change, keys: &mut Vec<Ref>) {
@@ -56,20 +57,20 @@ pub(crate) fn reconcile(context: &Context<'_>, target: &Ref) -> Outcome {
         .collect();
     let mut outcome = Outcome::nothing();
     let mut report = report(cron, &jobs, &active);
+    let ended = ended_jobs(cron, &jobs);
+    outcome.writes.extend(ended.into_iter().map(Write::Note));
     if let Some(due) = due(context, cron, &mut outcome) {
-        report.insert("lastScheduleTime", stamp(due));
         let policy = text(cron.value(), &["spec", "concurrencyPolicy"]);
-        if policy == "Replace" {
-            outcome.writes.extend(
-                active
-                    .iter()
-                    .map(|job| delete(Kind::JOB, job, Deletion::Background)),
-            );
-        }
-        if policy != "Forbid" || active.is_empty() {
-            outcome.push(start(cron, due));
+        if policy == "Forbid" && !active.is_empty() {
+            outcome.push(Write::Note(already_active(cron)));
         } else {
-            report.remove("lastScheduleTime");
+            if policy == "Replace" {
+                outcome
+                    .writes
+                    .extend(active.iter().map(|job| drop(cron, job)));
+            }
+            outcome.push(start(cron, due));
+            report.insert("lastScheduleTime", stamp(due));
         }
     }
     outcome.push(status(Kind::CRON_JOB, cron, report));
@@ -77,28 +78,70 @@ pub(crate) fn reconcile(context: &Context<'_>, target: &Ref) -> Outcome {
     outcome
 }
 
+fn already_active(cron: &Object) -> Note {
+    let message =
+        "Not starting job because prior execution is running and concurrency policy is Forbid";
+    Note::normal(cron, COMPONENT, "JobAlreadyActive", message.to_owned())
+}
+
+/// Says which of the Jobs that were listed as active have ended.
+fn ended_jobs(cron: &Object, jobs: &[&Object]) -> Vec<Note> {
+    let listed = items(cron.value(), &["status", "active"]);
+    let note = |reference: &Value| {
+        let uid = text(reference, &["uid"]);
+        let job = jobs.iter().find(|job| job.uid() == uid)?;
+        let condition = text(finished_condition(job)?, &["type"]);
+        let message = format!("Saw completed job: {}, condition: {condition}", job.name());
+        Some(Note::normal(cron, COMPONENT, "SawCompletedJob", message))
+    };
+    listed.iter().filter_map(note).collect()
+}
+
+fn drop(cron: &Object, job: &Object) -> Write {
+    let message = format!("Deleted job {}", job.name());
+    let note = Note::normal(cron, COMPONENT, "SuccessfulDelete", message);
+    delete(Kind::JOB, job, Deletion::Background).noted(note)
+}
+
 /// The latest time that is due and was not served; asks to be called at the next one.
 fn due(context: &Context<'_>, cron: &Object, outcome: &mut Outcome) -> Option<Timestamp> {
     let value = cron.value();
-    let schedule = parse(text(value, &["spec", "schedule"]))?;
+    let schedule = parse(
+        text(value, &["spec", "schedule"]),
+        text(value, &["spec", "timeZone"]),
+    )?;
     if flag(value, &["spec", "suspend"]) {
         return None;
     }
     let last = time(value.at(&["status", "lastScheduleTime"])).unwrap_or_else(|| created(cron));
     let limit = int(value, &["spec", "startingDeadlineSeconds"]);
+    // Times before the deadline are not looked at: there may be very many.
+    let mut from = limit.map_or(last, |limit| last.max(earlier_seconds(context.now, limit)));
     let mut due = None;
-    let mut from = last;
-    for _ in 0..MAX_MISSED {
-        let next = schedule.after(from)?;
-        if next > context.now {
-            outcome.again_at(next);
-            break;
-        }
+    let mut n_missed = 0;
+    while let Some(next) = schedule.after(from).filter(|next| *next <= context.now) {
+        n_missed += 1;
         due = Some(next);
         from = next;
+        if n_missed > MAX_MISSED {
+            outcome.push(Write::Note(too_many_missed(cron)));
+            // The latest before now counts; a minute back is enough where they are so dense.
+            let recent = earlier_seconds(context.now, RECENT_SECONDS);
+            due = schedule
+                .after(recent.max(last))
+                .filter(|next| *next <= context.now)
+                .or(due);
+            break;
+        }
     }
     outcome.again_at(schedule.after(context.now));
     due.filter(|due| limit.is_none_or(|limit| later_seconds(*due, limit) >= context.now))
+}
+
+fn too_many_missed(cron: &Object) -> Note {
+    let message = "too many missed start times. Set or decrease .spec.startingDeadlineSeconds or \
+                   check clock skew";
+    Note::warning(cron, COMPONENT, "TooManyMissedTimes", message.to_owned())
 }
 
 fn start(cron: &Object, due: Timestamp) -> Write {
@@ -130,7 +173,7 @@ fn start(cron: &Object, due: Timestamp) -> Write {
         cron,
         COMPONENT,
         "SuccessfulCreate",
-        "Created job {}".to_owned(),
+        "Created job {name}".to_owned(),
     );
     Write::Create {
         kind: Kind::JOB,
@@ -202,11 +245,7 @@ fn forget(cron: &Object, jobs: &[&Object]) -> Vec<Write> {
             .collect();
         ended.sort_by_key(|job| (created(job), job.name()));
         let surplus = ended.len().saturating_sub(keep);
-        writes.extend(
-            ended[..surplus]
-                .iter()
-                .map(|job| delete(Kind::JOB, job, Deletion::Background)),
-        );
+        writes.extend(ended[..surplus].iter().map(|job| drop(cron, job)));
     }
     writes
 }

@@ -1,11 +1,15 @@
-//! When a CronJob is due: the schedules that Kubernetes accepts, in UTC.
+//! When a CronJob is due: the schedules that Kubernetes accepts, in any time zone.
 //!
 //! Five fields with lists, ranges, steps and names, `@hourly` and its like, `@every 5m`. A day
 //! matches when day of month or day of week does, if both are restricted, as in robfig/cron.
 
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
 use std::time::Duration;
 
-use jiff::tz::TimeZone;
+use jiff::civil::Date;
+use jiff::tz::{AmbiguousOffset, TimeZone};
 use jiff::{Timestamp, ToSpan};
 
 use super::time::{duration, later};
@@ -37,11 +41,46 @@ pub(crate) struct Fields {
     weekdays: u64,
     any_day: bool,
     any_weekday: bool,
+    zone: TimeZone,
 }
 
-/// Reads a schedule; `None` for one that the API server would have refused.
-pub(crate) fn parse(text: &str) -> Option<Schedule> {
+/// Where the machine keeps its time zones.
+const ZONES: &str = "/usr/share/zoneinfo";
+/// The largest file there has 4 KB; anything much larger is no time zone.
+const MAX_ZONE_BYTES: u64 = 64 << 10;
+
+/// The zone of that name; UTC where none is named, as kube-controller-manager runs in a container.
+/// Read from the machine's files: jiff's own database would have to be switched on for all.
+fn zone(name: &str) -> Option<TimeZone> {
+    if matches!(name, "" | "UTC" | "Etc/UTC") {
+        return Some(TimeZone::UTC);
+    }
+    let plain = |part: &str| {
+        !part.is_empty()
+            && part
+                .chars()
+                .all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '+'))
+    };
+    if !name.split('/').all(plain) {
+        return None;
+    }
+    let file = File::open(Path::new(ZONES).join(name)).ok()?;
+    let mut bytes = Vec::new();
+    file.take(MAX_ZONE_BYTES).read_to_end(&mut bytes).ok()?;
+    TimeZone::tzif(name, &bytes).ok()
+}
+
+/// Reads a schedule in a time zone; `None` for one that the API server would have refused. Old
+/// objects may have the zone in the schedule, as `TZ=` or `CRON_TZ=`.
+pub(crate) fn parse(text: &str, time_zone: &str) -> Option<Schedule> {
     let text = text.trim();
+    let written = ["TZ=", "CRON_TZ="]
+        .iter()
+        .find_map(|mark| text.strip_prefix(mark)?.split_once(' '));
+    let (time_zone, text) = match written {
+        Some((name, text)) => (name, text.trim()),
+        None => (time_zone, text),
+    };
     if let Some(every) = text.strip_prefix("@every ") {
         let every = duration(every.trim())?.max(Duration::from_secs(1));
         return Some(Schedule::Every(Duration::from_secs(every.as_secs())));
@@ -67,6 +106,7 @@ pub(crate) fn parse(text: &str) -> Option<Schedule> {
         weekdays: field(weekdays, 0..=6, &DAYS)?,
         any_day: open(days),
         any_weekday: open(weekdays),
+        zone: zone(time_zone)?,
     })))
 }
 
@@ -118,7 +158,7 @@ impl Schedule {
 impl Fields {
     fn after(&self, time: Timestamp) -> Option<Timestamp> {
         let has = |bits: u64, number: i8| bits & (1 << number) != 0;
-        let start = time.to_zoned(TimeZone::UTC).datetime();
+        let start = time.to_zoned(self.zone.clone()).datetime();
         let mut date = start.date();
         let mut minute = i32::from(start.hour()) * 60 + i32::from(start.minute()) + 1;
         for _ in 0..HORIZON_DAYS {
@@ -130,15 +170,15 @@ impl Fields {
                 day || weekday
             };
             if has(self.months, date.month()) && matches {
-                let found = (minute..24 * 60).find(|minute| {
-                    self.hours & (1 << (minute / 60)) != 0
-                        && self.minutes & (1 << (minute % 60)) != 0
-                });
-                if let Some(minute) = found {
-                    let hour = i8::try_from(minute / 60).ok()?;
-                    let minute = i8::try_from(minute % 60).ok()?;
-                    let at = date.at(hour, minute, 0, 0).to_zoned(TimeZone::UTC).ok()?;
-                    return Some(at.timestamp());
+                let found = (minute..24 * 60)
+                    .filter(|minute| {
+                        self.hours & (1 << (minute / 60)) != 0
+                            && self.minutes & (1 << (minute % 60)) != 0
+                    })
+                    .filter_map(|minute| self.at(date, minute))
+                    .find(|found| *found > time);
+                if found.is_some() {
+                    return found;
                 }
             }
             date = date.checked_add(1.day()).ok()?;
@@ -148,12 +188,29 @@ impl Fields {
     }
 }
 
+impl Fields {
+    /// A minute of a day; `None` for one that the clocks jump over.
+    fn at(&self, date: Date, minute: i32) -> Option<Timestamp> {
+        let hour = i8::try_from(minute / 60).ok()?;
+        let minute = i8::try_from(minute % 60).ok()?;
+        let time = self.zone.to_ambiguous_zoned(date.at(hour, minute, 0, 0));
+        if matches!(time.offset(), AmbiguousOffset::Gap { .. }) {
+            return None;
+        }
+        Some(time.compatible().ok()?.timestamp())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn check(schedule: &str, after: &str, want: Option<&str>) {
-        let got = parse(schedule).and_then(|s| s.after(after.parse().expect("is a time")));
+        check_in("", schedule, after, want);
+    }
+
+    fn check_in(zone: &str, schedule: &str, after: &str, want: Option<&str>) {
+        let got = parse(schedule, zone).and_then(|s| s.after(after.parse().expect("is a time")));
         assert_eq!(
             got,
             want.map(|want| want.parse().expect("is a time")),
@@ -176,6 +233,20 @@ mod tests {
     }
 
     #[test]
+    fn a_schedule_follows_the_clocks_of_its_zone() {
+        let check = |schedule: &str, after: &str, want: &str| {
+            check_in("Europe/Berlin", schedule, after, Some(want));
+        };
+        check("0 12 * * *", "2026-01-02T03:04:05Z", "2026-01-02T11:00:00Z");
+        check("0 12 * * *", "2026-07-02T03:04:05Z", "2026-07-02T10:00:00Z");
+        // 29 March 2026 has no 02:30 there.
+        check("30 2 * * *", "2026-03-28T12:00:00Z", "2026-03-30T00:30:00Z");
+        let written = "TZ=Asia/Tokyo 0 9 * * *";
+        check(written, "2026-01-02T03:04:05Z", "2026-01-03T00:00:00Z");
+        assert_eq!(parse("* * * * *", "Nowhere/Land"), None);
+    }
+
+    #[test]
     fn what_is_no_schedule_is_refused() {
         for text in [
             "",
@@ -185,7 +256,7 @@ mod tests {
             "*/0 * * * *",
             "5-1 * * * *",
         ] {
-            assert_eq!(parse(text), None, "{text}");
+            assert_eq!(parse(text, ""), None, "{text}");
         }
     }
 }

@@ -48,7 +48,10 @@ pub(crate) fn reconcile(context: &Context<'_>, target: &Ref) -> Outcome {
     let Some(set) = context.world.get(target) else {
         return Outcome::nothing();
     };
-    let claims = claims(context, set, Kind::POD);
+    let claims: Vec<Write> = [Kind::POD, Kind::CONTROLLER_REVISION]
+        .into_iter()
+        .flat_map(|kind| claims(context, set, kind))
+        .collect();
     if !claims.is_empty() {
         return Outcome::from(claims);
     }
@@ -90,7 +93,7 @@ pub(crate) fn reconcile(context: &Context<'_>, target: &Ref) -> Outcome {
     if !set.is_terminating() {
         outcome.writes = view.place(template_generation);
         if outcome.writes.is_empty() {
-            outcome.writes = view.update();
+            outcome.writes = view.update(template_generation);
         }
     }
     let report = view.report(&mut outcome);
@@ -167,7 +170,7 @@ fn daemon_spec(template: &Value) -> Value {
     spec
 }
 
-impl View<'_> {
+impl<'a> View<'a> {
     fn wants(&self, node: &Object) -> bool {
         let name = text(&self.spec, &["nodeName"]);
         (name.is_empty() || name == node.name()) && fits(&self.spec, node).is_ok()
@@ -176,21 +179,20 @@ impl View<'_> {
     fn place(&self, template_generation: &str) -> Vec<Write> {
         let mut writes = Vec::new();
         for node in self.context.world.all(Kind::NODE) {
-            let pods = self
-                .pods
-                .get(node.name())
-                .map(Vec::as_slice)
-                .unwrap_or_default();
-            let wanted = self.wants(node);
-            let mut live = 0;
-            for pod in pods.iter().filter(|pod| !pod.is_terminating()) {
-                if pod::is_finished(pod) || !wanted || live > 0 {
-                    writes.push(self.delete(pod));
-                } else {
-                    live += 1;
-                }
+            let pods = self.on(node);
+            if !self.wants(node) {
+                let live = pods.iter().filter(|pod| !pod.is_terminating());
+                writes.extend(live.map(|pod| self.delete(pod)));
+                continue;
             }
-            if wanted && pods.is_empty() {
+            let (ended, live): (Vec<&Object>, Vec<&Object>) = pods
+                .iter()
+                .filter(|pod| !pod.is_terminating())
+                .partition(|pod| pod::is_finished(pod));
+            writes.extend(ended.iter().flat_map(|pod| self.replace_ended(pod, node)));
+            writes.extend(self.surplus(&live).into_iter().map(|pod| self.delete(pod)));
+            let missing = pods.is_empty() || (self.surge() > 0 && live.is_empty());
+            if missing && ended.is_empty() {
                 writes.push(self.create(node.name(), template_generation));
             }
         }
@@ -205,6 +207,55 @@ impl View<'_> {
             writes.push(self.delete(pod));
         }
         writes
+    }
+
+    fn on(&self, node: &Object) -> &[&'a Object] {
+        let pods = self.pods.get(node.name());
+        pods.map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// Says that a pod has ended, and deletes it; the next one follows when it is gone.
+    fn replace_ended(&self, pod: &Object, node: &Object) -> Vec<Write> {
+        let place = format!(
+            "daemon pod {}/{} on node {}, will try to",
+            pod.namespace(),
+            pod.name(),
+            node.name()
+        );
+        let note = if pod::phase(pod) == "Failed" {
+            let message = format!("Found failed {place} kill it");
+            Note::warning(self.set, COMPONENT, "FailedDaemonPod", message)
+        } else {
+            let message = format!("Found succeeded {place} delete it");
+            Note::normal(self.set, COMPONENT, "SucceededDaemonPod", message)
+        };
+        vec![Write::Note(note), self.delete(pod)]
+    }
+
+    /// Live pods of one node that are too many: all but the oldest, or, where an update may put a
+    /// new one beside the old, all but the oldest of each and the old one that is not needed.
+    fn surplus<'p>(&self, live: &[&'p Object]) -> Vec<&'p Object> {
+        if self.surge() == 0 || live.len() < 2 {
+            return live.iter().skip(1).copied().collect();
+        }
+        let (new, old): (Vec<&Object>, Vec<&Object>) =
+            live.iter().partition(|pod| self.is_new(pod));
+        let mut surplus: Vec<&Object> = new.iter().chain(&old).copied().collect();
+        surplus.retain(|pod| {
+            let first =
+                |list: &[&Object]| list.first().is_some_and(|other| other.uid() == pod.uid());
+            !first(&new) && !first(&old)
+        });
+        if let Some((new, old)) = new.first().zip(old.first())
+            && (!pod::is_ready(old) || self.is_available(new))
+        {
+            surplus.push(old);
+        }
+        surplus
+    }
+
+    fn is_new(&self, pod: &Object) -> bool {
+        pod.label(REVISION_LABEL) == Some(self.hash)
     }
 
     fn create(&self, node: &str, template_generation: &str) -> Write {
@@ -235,12 +286,7 @@ impl View<'_> {
             _ => *terms = Value::List(vec![map([("matchFields", vec![field].into())])]),
         }
         object.value_mut().map_at_mut(&[]).insert("spec", spec);
-        let note = Note::normal(
-            self.set,
-            COMPONENT,
-            "SuccessfulCreate",
-            "Created pod: {}".to_owned(),
-        );
+        let note = Note::creation(self.set, COMPONENT, "Created pod: {name}".to_owned());
         Write::Create {
             kind: Kind::POD,
             object,
@@ -267,33 +313,45 @@ impl View<'_> {
             && pod::available_at(pod, self.min_ready()).is_some_and(|time| time <= self.context.now)
     }
 
-    /// Takes pods of old revisions away, as far as `maxUnavailable` allows; unavailable ones cost
-    /// nothing.
-    fn update(&self) -> Vec<Write> {
+    fn limit(&self, field: &str) -> Option<i64> {
+        let nodes = self.context.world.all(Kind::NODE);
+        let total = nodes.filter(|node| self.wants(node)).count();
+        let total = i64::try_from(total).unwrap_or(i64::MAX);
+        let path = ["spec", "updateStrategy", "rollingUpdate", field];
+        scaled(self.set.value().at(&path), total, Rounding::Up)
+    }
+
+    /// How many nodes may have a new pod beside the old one.
+    fn surge(&self) -> i64 {
+        self.limit("maxSurge").unwrap_or(0)
+    }
+
+    /// The update to the newest revision, as far as the strategy lets it.
+    fn update(&self, template_generation: &str) -> Vec<Write> {
         if text(self.set.value(), &["spec", "updateStrategy", "type"]) == "OnDelete" {
             return Vec::new();
         }
-        let wanted: Vec<&Object> = self
-            .context
-            .world
-            .all(Kind::NODE)
-            .filter(|node| self.wants(node))
-            .collect();
-        let total = i64::try_from(wanted.len()).unwrap_or(i64::MAX);
-        let path = ["spec", "updateStrategy", "rollingUpdate", "maxUnavailable"];
-        let limit = scaled(self.set.value().at(&path), total, Rounding::Up)
-            .unwrap_or(1)
-            .max(1);
+        let nodes = self.context.world.all(Kind::NODE);
+        let wanted: Vec<&Object> = nodes.filter(|node| self.wants(node)).collect();
+        match self.surge() {
+            0 => self.replace_old(&wanted),
+            surge => self.surge_new(&wanted, surge, template_generation),
+        }
+    }
+
+    /// Takes old pods away, as far as `maxUnavailable` allows; unavailable ones cost nothing.
+    fn replace_old(&self, wanted: &[&Object]) -> Vec<Write> {
+        let limit = self.limit("maxUnavailable").unwrap_or(1).max(1);
         let mut unavailable = 0;
         let (mut broken, mut healthy) = (Vec::new(), Vec::new());
-        for node in &wanted {
-            let Some(pod) = self.pods.get(node.name()).and_then(|pods| pods.first()) else {
+        for node in wanted {
+            let Some(pod) = self.on(node).first() else {
                 unavailable += 1;
                 continue;
             };
             let available = self.is_available(pod);
             unavailable += i64::from(!available);
-            if pod.label(REVISION_LABEL) != Some(self.hash) && !pod.is_terminating() {
+            if !self.is_new(pod) && !pod.is_terminating() {
                 if available {
                     healthy.push(pod);
                 } else {
@@ -307,6 +365,28 @@ impl View<'_> {
             .chain(healthy.into_iter().take(room))
             .map(|pod| self.delete(pod))
             .collect()
+    }
+
+    /// Puts new pods beside old ones, as far as `maxSurge` allows; beside an unavailable one at
+    /// once. An old pod goes when the new one is available.
+    fn surge_new(&self, wanted: &[&Object], surge: i64, template_generation: &str) -> Vec<Write> {
+        let mut surging = 0;
+        let (mut free, mut candidates, mut writes) = (Vec::new(), Vec::new(), Vec::new());
+        for node in wanted {
+            let live = self.on(node).iter().filter(|pod| !pod.is_terminating());
+            let (new, old): (Vec<&Object>, Vec<&Object>) = live.partition(|pod| self.is_new(pod));
+            match (new.first(), old.first()) {
+                (_, None) => {}
+                (None, Some(old)) if self.is_available(old) => candidates.push(node.name()),
+                (None, Some(_)) => free.push(node.name()),
+                (Some(new), Some(old)) if self.is_available(new) => writes.push(self.delete(old)),
+                (Some(_), Some(_)) => surging += 1,
+            }
+        }
+        let room = usize::try_from(surge - surging).unwrap_or(0);
+        let nodes = free.into_iter().chain(candidates.into_iter().take(room));
+        writes.extend(nodes.map(|node| self.create(node, template_generation)));
+        writes
     }
 
     fn report(&self, outcome: &mut Outcome) -> Map {

@@ -13,9 +13,10 @@ pub(crate) fn served(definition: &Object) -> Option<Resource> {
         .find(|condition| {
             text(condition, &["type"]) == "Established" && text(condition, &["status"]) == "True"
         })?;
-    let version = items(value, &["spec", "versions"])
+    let mut versions = items(value, &["spec", "versions"])
         .iter()
-        .find(|version| flag(version, &["served"]))?;
+        .filter(|version| flag(version, &["served"]));
+    let version = versions.next()?;
     Some(Resource {
         group: text(value, &["spec", "group"]).into(),
         version: text(version, &["name"]).into(),
@@ -23,5 +24,8 @@ pub(crate) fn served(definition: &Object) -> Option<Resource> {
         kind: text(value, &["spec", "names", "kind"]).into(),
         namespaced: text(value, &["spec", "scope"]) == "Namespaced",
         detail: Detail::Metadata,
+        also: versions
+            .map(|version| text(version, &["name"]).into())
+            .collect(),
     })
 }

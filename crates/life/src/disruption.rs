@@ -7,10 +7,12 @@ use super::control::Context;
 use super::fields::{Rounding, controller_uid, generation, int, items, labels, map, scaled, text};
 use super::kind::Kind;
 use super::pod;
-use super::selector::selects;
+use super::selector::{go_print, selects};
 use super::time::stamp;
 use super::world::{Change, Ref, World};
-use super::write::{Outcome, status};
+use super::write::{Note, Outcome, Write, status};
+
+const COMPONENT: &str = "controllermanager";
 
 /// Budgets that changed and those that select a pod that changed.
 pub(crate) fn affected(world: &World, change: &Change, keys: &mut Vec<Ref>) {
@@ -23,7 +25,10 @@ pub(crate) fn affected(world: &World, change: &Change, keys: &mut Vec<Ref>) {
                 .filter(|budget| change.states().any(|pod| covers(budget, pod)))
                 .map(|budget| Ref::of(Kind::DISRUPTION_BUDGET, budget)),
         ),
-        Kind::DEPLOYMENT | Kind::REPLICA_SET | Kind::STATEFUL_SET => keys.extend(
+        Kind::DEPLOYMENT
+        | Kind::REPLICA_SET
+        | Kind::STATEFUL_SET
+        | Kind::REPLICATION_CONTROLLER => keys.extend(
             world
                 .list(Kind::DISRUPTION_BUDGET, &target.namespace)
                 .map(|budget| Ref::of(Kind::DISRUPTION_BUDGET, budget)),
@@ -86,11 +91,37 @@ pub(crate) fn reconcile(context: &Context<'_>, target: &Ref) -> Outcome {
     if let Some(disrupted) = budget.value().at(&["status", "disruptedPods"]) {
         report.insert("disruptedPods", disrupted.clone());
     }
-    Outcome::from(Vec::from_iter(status(
-        Kind::DISRUPTION_BUDGET,
-        budget,
-        report,
-    )))
+    let mut outcome = Outcome::nothing();
+    // What was said already is not said again each time somebody looks.
+    if let Some(write) = status(Kind::DISRUPTION_BUDGET, budget, report) {
+        outcome.writes.extend(note(budget, &pods).map(Write::Note));
+        outcome.push(write);
+    }
+    outcome
+}
+
+/// What is odd about the selected pods.
+fn note(budget: &Object, pods: &[&Object]) -> Option<Note> {
+    if pods.is_empty() {
+        let message = "No matching pods found".to_owned();
+        return Some(Note::normal(budget, COMPONENT, "NoPods", message));
+    }
+    let counts_pods = matches!(
+        budget.value().at(&["spec", "minAvailable"]),
+        Some(Value::Int(_))
+    );
+    let unmanaged = pods.iter().any(|pod| controller_uid(pod).is_empty());
+    let selector = budget.value().at(&["spec", "selector"]);
+    (unmanaged && !counts_pods).then(|| {
+        let message = format!(
+            "Pods selected by this PodDisruptionBudget (selector: {}) were found to be unmanaged. \
+             As a result, the status of the PDB cannot be calculated correctly, which may result in \
+             undefined behavior. To account for these pods please set \".spec.minAvailable\" field \
+             of the PDB to an integer value.",
+            go_print(selector.unwrap_or(&Value::Null)),
+        );
+        Note::warning(budget, COMPONENT, "UnmanagedPods", message)
+    })
 }
 
 fn condition(context: &Context<'_>, budget: &Object, allowed: bool) -> Value {

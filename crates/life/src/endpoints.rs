@@ -14,11 +14,12 @@ use super::replica_set::created;
 use super::selector::contains;
 use super::time::{parse, stamp};
 use super::world::{Change, Ref, World};
-use super::write::{Outcome, Write, difference, patch};
+use super::write::{Note, Outcome, Write, difference, patch};
 
 const MANAGED: &str = "endpoints.kubernetes.io/managed-by";
 /// The annotation with the time of the change that led to the present addresses.
 pub(crate) const TRIGGER: &str = "endpoints.kubernetes.io/last-change-trigger-time";
+const COMPONENT: &str = "endpoint-controller";
 /// Addresses in one Endpoints object, as in Kubernetes.
 const MAX_ADDRESSES: usize = 1000;
 
@@ -49,11 +50,24 @@ pub(crate) fn service_keys(world: &World, change: &Change, keys: &mut Vec<Ref>) 
     }
 }
 
-/// Whether a change of a pod can show in endpoints: a pod without an address never does.
+/// Whether a change of a pod is one that Kubernetes looks at: it came or went, got ready or unready,
+/// is being deleted, or has other labels or another place. That it ended shows by its readiness.
 fn shows(change: &Change) -> bool {
-    change
-        .states()
-        .any(|pod| !text(pod.value(), &["status", "podIP"]).is_empty())
+    let (Some(old), Some(new)) = (&change.old, &change.new) else {
+        return true;
+    };
+    let fields: [&[&str]; 5] = [
+        &["status", "podIPs"],
+        &["spec", "nodeName"],
+        &["spec", "hostname"],
+        &["spec", "subdomain"],
+        &["metadata", "labels"],
+    ];
+    pod::is_ready(old) != pod::is_ready(new)
+        || old.is_terminating() != new.is_terminating()
+        || fields
+            .iter()
+            .any(|path| old.value().at(path) != new.value().at(path))
 }
 
 fn selector(service: &Object) -> Option<&Map> {
@@ -127,12 +141,14 @@ pub(crate) fn pod_reference(pod: &Object) -> Value {
     ])
 }
 
-/// The time of the change that shows for the first time: the earliest of the pods that were not
-/// there before, and of the Service where nothing was.
+/// The time of the change that shows for the first time: the earliest of the pods whose readiness is
+/// news; that of the Service where nothing was.
 pub(crate) fn trigger(service: &Object, fresh: bool, new_pods: &[&Object]) -> Option<Timestamp> {
     let ready = |pod: &&Object| parse(pod::condition(pod, "Ready")?.get("lastTransitionTime"));
-    let service = fresh.then(|| created(service));
-    new_pods.iter().filter_map(ready).chain(service).min()
+    if fresh {
+        return Some(created(service));
+    }
+    new_pods.iter().filter_map(ready).min()
 }
 
 /// Makes or corrects the Endpoints of one Service.
@@ -151,53 +167,94 @@ pub(crate) fn reconcile(context: &Context<'_>, target: &Ref) -> Outcome {
         return Outcome::nothing();
     };
     let subsets = subsets(service, &pods);
+    let refused = known.and_then(|known| refusal(known, &subsets));
+    if let Some(note) = refused {
+        return Outcome::from(vec![Write::Note(note)]);
+    }
     let old = known.and_then(|known| known.value().get("subsets"));
-    let before: Vec<&str> = old
-        .and_then(Value::as_list)
-        .unwrap_or_default()
-        .iter()
-        .flat_map(|subset| items(subset, &["addresses"]))
-        .map(|address| text(address, &["targetRef", "uid"]))
-        .collect();
+    let listed = |field: &'static str| {
+        let subsets = old.and_then(Value::as_list).unwrap_or_default().iter();
+        let addresses = subsets.flat_map(move |subset| items(subset, &[field]));
+        addresses
+            .map(|address| text(address, &["targetRef", "uid"]))
+            .collect::<Vec<_>>()
+    };
+    let (ready, unready) = (listed("addresses"), listed("notReadyAddresses"));
     let new_pods: Vec<&Object> = pods
         .iter()
         .copied()
-        .filter(|pod| pod::is_ready(pod) && !before.contains(&pod.uid()))
+        .filter(|pod| {
+            let list = if pod::is_ready(pod) { &ready } else { &unready };
+            !list.contains(&pod.uid())
+        })
         .collect();
     let mut wanted_labels = labels(service).cloned().unwrap_or_default();
-    wanted_labels.insert(MANAGED, "endpoint-controller");
+    wanted_labels.insert(MANAGED, COMPONENT);
     if text(service.value(), &["spec", "clusterIP"]) == "None" {
         wanted_labels.insert("service.kubernetes.io/headless", "");
     }
     let trigger = trigger(service, known.is_none(), &new_pods);
     let annotation = trigger.map(|time| map([(TRIGGER, stamp(time))]));
     let Some(known) = known else {
-        return Outcome::from(vec![create(service, wanted_labels, annotation, subsets)]);
+        // Empty at first, as where the Service is seen before its pods: what is refused is refused
+        // as a change.
+        let create = create(service, wanted_labels, annotation);
+        return Outcome::from(vec![create]);
     };
     let mut body = Map::new();
     let now = Value::List(subsets);
     if *old.unwrap_or(&Value::List(Vec::new())) != now {
-        let annotation = annotation.unwrap_or_else(|| map([(TRIGGER, Value::Null)]));
-        body.insert("metadata", map([("annotations", annotation)]));
-        body.insert(
-            "subsets",
-            if now == Value::List(Vec::new()) {
-                Value::Null
-            } else {
-                now
-            },
-        );
+        let empty = now == Value::List(Vec::new());
+        body.insert("subsets", if empty { Value::Null } else { now });
     }
     let old_labels = Value::Map(labels(known).cloned().unwrap_or_default());
+    let mut metadata = Map::new();
     if let Some(change) = difference(&old_labels, &Value::Map(wanted_labels)) {
-        let metadata = body.entry_or_insert("metadata", Value::Map(Map::new()));
-        metadata.map_at_mut(&[]).insert("labels", change);
+        metadata.insert("labels", change);
+    }
+    if !(metadata.is_empty() && body.is_empty()) {
+        let annotation = annotation.unwrap_or_else(|| map([(TRIGGER, Value::Null)]));
+        metadata.insert("annotations", annotation);
+        body.insert("metadata", metadata);
     }
     let write = (!body.is_empty()).then(|| patch(Kind::ENDPOINTS, known, Value::Map(body)));
     Outcome::from(Vec::from_iter(write))
 }
 
-fn create(service: &Object, labels: Map, annotation: Option<Value>, subsets: Vec<Value>) -> Write {
+/// What the API server says about a node without a name; the real controller tries all the same.
+const NO_NODE: &str = "Invalid value: \"\": a lowercase RFC 1123 subdomain must consist of lower \
+    case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character \
+    (e.g. 'example.com', regex used for validation is \
+    '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')";
+
+/// Why addresses cannot be written: the API server refuses pods that no node has.
+fn refusal(known: &Object, subsets: &[Value]) -> Option<Note> {
+    let mut causes = Vec::new();
+    for (number, subset) in subsets.iter().enumerate() {
+        for field in ["addresses", "notReadyAddresses"] {
+            for (place, address) in items(subset, &[field]).iter().enumerate() {
+                if text(address, &["nodeName"]).is_empty() {
+                    causes.push(format!(
+                        "subsets[{number}].{field}[{place}].nodeName: {NO_NODE}"
+                    ));
+                }
+            }
+        }
+    }
+    let causes = match causes.as_slice() {
+        [] => return None,
+        [one] => one.clone(),
+        several => format!("[{}]", several.join(", ")),
+    };
+    let (namespace, name) = (known.namespace(), known.name());
+    let message = format!(
+        "Failed to update endpoint {namespace}/{name}: Endpoints \"{name}\" is invalid: {causes}"
+    );
+    let reason = "FailedToUpdateEndpoint";
+    Some(Note::warning(known, COMPONENT, reason, message))
+}
+
+fn create(service: &Object, labels: Map, annotation: Option<Value>) -> Write {
     let mut metadata = Map::from([
         ("name", service.name().into()),
         ("namespace", service.namespace().into()),
@@ -206,14 +263,11 @@ fn create(service: &Object, labels: Map, annotation: Option<Value>, subsets: Vec
     if let Some(annotation) = annotation {
         metadata.insert("annotations", annotation);
     }
-    let mut object = Map::from([
+    let object = Map::from([
         ("apiVersion", "v1".into()),
         ("kind", "Endpoints".into()),
         ("metadata", metadata.into()),
     ]);
-    if !subsets.is_empty() {
-        object.insert("subsets", subsets);
-    }
     let object = Object::new(Value::Map(object)).expect("endpoints have a kind");
     Write::Create {
         kind: Kind::ENDPOINTS,

@@ -9,6 +9,7 @@ use super::client::{Api, ApiError, Call};
 use super::fields::{map, text};
 use super::kind::{Kind, Registry};
 use super::logs::Logs;
+use super::notes::{Notes, Recording};
 use super::time::stamp;
 use super::world::{Ref, stays};
 use super::write::{Deletion, Note, Part, Write};
@@ -37,8 +38,8 @@ pub(crate) struct Executor<'a> {
     pub(crate) logs: &'a Logs,
     /// The time of events.
     pub(crate) now: jiff::Timestamp,
-    /// The last part of an event's name, unique among those of this process.
-    pub(crate) note_number: &'a std::sync::atomic::AtomicU64,
+    /// What was recorded before.
+    pub(crate) notes: &'a Notes,
 }
 
 impl Executor<'_> {
@@ -65,10 +66,7 @@ impl Executor<'_> {
     async fn write(&self, write: Write, effects: &mut Vec<Effect>) -> Result<(), ApiError> {
         match write {
             Write::Create { kind, object, note } => {
-                let answer = self.create(kind, object).await?;
-                self.record(note, text(&answer, &["metadata", "name"]))
-                    .await;
-                effects.push(Effect::Present(kind, answer));
+                effects.push(self.create_noted(kind, object, note).await?);
             }
             Write::Patch {
                 target,
@@ -145,6 +143,26 @@ impl Executor<'_> {
             .resource(target.kind)
             .collection(&target.namespace);
         format!("{collection}/{}", target.name)
+    }
+
+    async fn create_noted(
+        &self,
+        kind: Kind,
+        object: Object,
+        note: Option<Note>,
+    ) -> Result<Effect, ApiError> {
+        match self.create(kind, object).await {
+            Ok(answer) => {
+                let name = text(&answer, &["metadata", "name"]);
+                self.record(note, name).await;
+                Ok(Effect::Present(kind, answer))
+            }
+            Err(error) => {
+                let warning = note.and_then(|note| note.failure(&error.message()));
+                self.record(warning, "").await;
+                Err(error)
+            }
+        }
     }
 
     async fn create(&self, kind: Kind, object: Object) -> Result<Value, ApiError> {
@@ -229,14 +247,33 @@ impl Executor<'_> {
         let Some(note) = note else {
             return;
         };
-        let number = self
-            .note_number
-            .fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-        let event = event(&note, name, number, &stamp(self.now));
+        let message = note.message.replace("{name}", name);
+        let Some(recording) = self.notes.take(&note, &message, self.now) else {
+            return;
+        };
+        if recording.count > 1 && self.recorded_again(&note, &recording).await {
+            return;
+        }
+        let event = event(&note, &recording, &stamp(self.now));
         let event = Object::new(event).expect("an event has a kind");
         if let Err(error) = self.create(Kind::EVENT, event).await {
             tracing::debug!(%error, "an event was not recorded");
         }
+    }
+
+    /// Counts an event that is there; `false` when it is not there any more.
+    async fn recorded_again(&self, note: &Note, recording: &Recording) -> bool {
+        let target = Ref::new(Kind::EVENT, namespace_of(note), &recording.name);
+        let body = map([
+            ("count", recording.count.into()),
+            ("lastTimestamp", stamp(self.now)),
+            ("message", recording.message.as_str().into()),
+        ]);
+        let call = Call {
+            content_type: "application/merge-patch+json",
+            ..self.call(Method::PATCH, self.path(&target), Some(body))
+        };
+        matches!(found(self.api.call(&call).await), Ok(Some(_)))
     }
 }
 
@@ -263,31 +300,34 @@ fn found(answer: Result<Value, ApiError>) -> Result<Option<Value>, ApiError> {
     }
 }
 
-fn event(note: &Note, name: &str, number: u64, time: &Value) -> Value {
-    let about = text(&note.about, &["name"]);
-    let namespace = match text(&note.about, &["namespace"]) {
+/// Events about cluster-scoped objects are kept in `default`.
+fn namespace_of(note: &Note) -> &str {
+    match text(&note.about, &["namespace"]) {
         "" => "default",
         namespace => namespace,
-    };
+    }
+}
+
+fn event(note: &Note, recording: &Recording, time: &Value) -> Value {
     map([
         ("apiVersion", "v1".into()),
         ("kind", "Event".into()),
         (
             "metadata",
             map([
-                ("name", format!("{about}.{number:016x}").into()),
-                ("namespace", namespace.into()),
+                ("name", recording.name.as_str().into()),
+                ("namespace", namespace_of(note).into()),
             ]),
         ),
         ("involvedObject", note.about.clone()),
         ("reason", note.reason.into()),
-        ("message", note.message.replace("{}", name).into()),
+        ("message", recording.message.as_str().into()),
         ("source", map([("component", note.component.into())])),
         ("reportingComponent", note.component.into()),
         ("reportingInstance", "".into()),
-        ("firstTimestamp", time.clone()),
+        ("firstTimestamp", recording.first.clone()),
         ("lastTimestamp", time.clone()),
-        ("count", 1.into()),
+        ("count", recording.count.into()),
         ("type", note.severity.into()),
     ])
 }

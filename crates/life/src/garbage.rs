@@ -161,7 +161,11 @@ fn collect(context: &Context<'_>, target: &Ref, object: &Object) -> Outcome {
             // Nobody can say whether such an owner exists, so the object stays.
             return Outcome::nothing();
         };
-        let namespaced = context.world.registry.resource(kind).namespaced;
+        let resource = context.world.registry.resource(kind);
+        if !resource.serves(api_version) {
+            return Outcome::nothing();
+        }
+        let namespaced = resource.namespaced;
         let namespace = if namespaced {
             target.namespace.as_str()
         } else {

@@ -1,25 +1,31 @@
 //! What a Job says about itself: counts, uncounted pods, conditions.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 use manifest::Object;
 use yaml::{Map, Value};
 
 use super::fields::{has_finalizer, int, items, map, set_count, text};
-use super::job_pods::TRACKING;
+use super::job_pods::{TRACKING, index, written};
+use super::job_policy::{Verdict, has_failed, verdict};
 use super::pod;
 use super::time::stamp;
 
 /// The condition that says that the Job has ended.
 pub(crate) fn finished_condition(job: &Object) -> Option<&Value> {
-    items(job.value(), &["status", "conditions"])
+    ["Complete", "Failed"]
         .iter()
-        .find(|condition| {
-            matches!(text(condition, &["type"]), "Complete" | "Failed")
-                && text(condition, &["status"]) == "True"
-        })
+        .find_map(|kind| true_condition(job, kind))
+}
+
+/// A condition that holds.
+pub(crate) fn true_condition<'a>(job: &'a Object, kind: &str) -> Option<&'a Value> {
+    pod::condition(job, kind).filter(|condition| text(condition, &["status"]) == "True")
 }
 
 /// The conditions of a Job while they are changed. They keep their places.
+#[derive(Clone)]
 pub(crate) struct Conditions {
     list: Vec<Value>,
     now: Timestamp,
@@ -83,145 +89,193 @@ impl Conditions {
     }
 }
 
-/// The pods of a Job, sorted by what they mean for its counts.
+/// How many pods a Job has, by what they do.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Running {
+    /// Neither ended nor being deleted.
+    pub(crate) active: i64,
+    /// Active and ready.
+    pub(crate) ready: i64,
+    /// Being deleted, not ended.
+    pub(crate) terminating: i64,
+}
+
+impl Running {
+    /// Of the pods.
+    pub(crate) fn of(pods: &[&Object]) -> Self {
+        let number = |test: &dyn Fn(&Object) -> bool| {
+            i64::try_from(pods.iter().filter(|pod| test(pod)).count()).unwrap_or(i64::MAX)
+        };
+        Running {
+            active: number(&pod::is_active),
+            ready: number(&|pod| pod::is_active(pod) && pod::is_ready(pod)),
+            terminating: number(&|pod| pod.is_terminating() && !pod::is_finished(pod)),
+        }
+    }
+
+    /// The same after a deletion of active pods.
+    pub(crate) fn without(mut self, deleted: &[&Object]) -> Self {
+        for pod in deleted {
+            self.active -= 1;
+            self.ready -= i64::from(pod::is_ready(pod));
+            self.terminating += 1;
+        }
+        self
+    }
+}
+
+/// Whether pods that are still active when the Job ends count as failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Rest {
+    /// The Job goes on.
+    Stays,
+    /// The Job has succeeded: they do not count.
+    Uncounted,
+    /// The Job has failed.
+    Fails,
+}
+
+/// The ends of a Job's pods, counted and not yet counted.
 pub(crate) struct Counts {
-    succeeded_before: i64,
-    failed_before: i64,
-    succeeded: Vec<String>,
-    failed: Vec<String>,
-    announced: Map,
-    tracked: Vec<Object>,
-    active: i64,
-    ready: i64,
-    terminating: i64,
+    /// Counted successes; of an indexed Job, its indexes.
+    succeeded: i64,
+    failed: i64,
+    /// Uids that wait to be counted until their finalizer is gone.
+    waiting: [Vec<String>; 2],
+    /// Indexes that have succeeded, of an indexed Job.
+    indexes: Option<BTreeSet<i64>>,
+    failed_indexes: Option<BTreeSet<i64>>,
 }
 
 impl Counts {
-    /// Of the status and the pods.
-    pub(crate) fn of(job: &Object, pods: &[&Object]) -> Self {
-        let uids = |field: &str| -> Vec<String> {
-            items(job.value(), &["status", "uncountedTerminatedPods", field])
-                .iter()
-                .filter_map(|uid| Some(uid.as_str()?.to_owned()))
-                .collect()
-        };
-        let before = |field: &str| int(job.value(), &["status", field]).unwrap_or(0);
-        let number = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
-        let leaving = |pod: &&&Object| pod.is_terminating() && !pod::is_finished(pod);
-        let active: Vec<&&Object> = pods.iter().filter(|pod| pod::is_active(pod)).collect();
-        let announced = job.value().at(&["status", "uncountedTerminatedPods"]);
+    /// What the status says, with those counted whose finalizer is gone.
+    pub(crate) fn of(
+        job: &Object,
+        pods: &[&Object],
+        indexes: Option<BTreeSet<i64>>,
+        failed_indexes: Option<BTreeSet<i64>>,
+    ) -> Self {
+        let status = |field: &str| int(job.value(), &["status", field]).unwrap_or(0);
+        let tracked: BTreeSet<&str> = pods
+            .iter()
+            .filter(|pod| has_finalizer(pod, TRACKING))
+            .map(|pod| pod.uid())
+            .collect();
         let mut counts = Counts {
-            succeeded_before: before("succeeded"),
-            failed_before: before("failed"),
-            succeeded: uids("succeeded"),
-            failed: uids("failed"),
-            announced: announced
-                .and_then(Value::as_map)
-                .cloned()
-                .unwrap_or_default(),
-            tracked: Vec::new(),
-            ready: number(active.iter().filter(|pod| pod::is_ready(pod)).count()),
-            active: number(active.len()),
-            terminating: number(pods.iter().filter(leaving).count()),
+            succeeded: status("succeeded"),
+            failed: status("failed"),
+            waiting: [Vec::new(), Vec::new()],
+            indexes,
+            failed_indexes,
         };
-        for pod in pods.iter().filter(|pod| has_finalizer(pod, TRACKING)) {
-            let list = match pod::phase(pod) {
-                "Succeeded" => &mut counts.succeeded,
-                // A pod that somebody deletes counts as failed, so that it is replaced at once.
-                _ if pod::is_finished(pod) || pod.is_terminating() => &mut counts.failed,
-                _ => continue,
-            };
-            if !list.iter().any(|uid| uid == pod.uid()) {
-                list.push(pod.uid().to_owned());
+        for (slot, field) in ["succeeded", "failed"].into_iter().enumerate() {
+            let path = ["status", "uncountedTerminatedPods", field];
+            for uid in items(job.value(), &path).iter().filter_map(Value::as_str) {
+                if tracked.contains(uid) {
+                    counts.waiting[slot].push(uid.to_owned());
+                } else if slot == 0 {
+                    counts.succeeded += 1;
+                } else {
+                    counts.failed += 1;
+                }
             }
-            counts.tracked.push((*pod).clone());
         }
         counts
     }
 
-    /// Pods that have succeeded, counted or not.
-    pub(crate) fn succeeded(&self) -> i64 {
-        self.succeeded_before + i64::try_from(self.succeeded.len()).unwrap_or(i64::MAX)
+    fn waits(&self, pod: &Object) -> bool {
+        self.waiting.iter().flatten().any(|uid| uid == pod.uid())
     }
 
-    /// Pods that have failed, counted or not.
-    pub(crate) fn failed(&self) -> i64 {
-        self.failed_before + i64::try_from(self.failed.len()).unwrap_or(i64::MAX)
+    /// Pods that have succeeded, counted or not; indexes where there are.
+    pub(crate) fn n_succeeded(&self, pods: &[&Object]) -> i64 {
+        if let Some(indexes) = &self.indexes {
+            return i64::try_from(indexes.len()).unwrap_or(i64::MAX);
+        }
+        let new = pods.iter().filter(|pod| {
+            has_finalizer(pod, TRACKING) && pod::phase(pod) == "Succeeded" && !self.waits(pod)
+        });
+        self.succeeded + number(self.waiting[0].len() + new.count())
     }
 
-    /// Whether there is an end that was not counted.
-    pub(crate) fn any_uncounted(&self) -> bool {
-        !(self.succeeded.is_empty() && self.failed.is_empty())
+    /// Pods that have failed, counted or not, as far as they count.
+    pub(crate) fn n_failed(&self, job: &Object, pods: &[&Object]) -> i64 {
+        let new = pods.iter().filter(|pod| {
+            has_finalizer(pod, TRACKING)
+                && has_failed(job, pod)
+                && !self.waits(pod)
+                && verdict(job, pod) != Verdict::Ignored
+        });
+        self.failed + number(self.waiting[1].len() + new.count())
     }
 
-    /// The ended pods that still have their finalizer.
-    pub(crate) fn uncounted(&self) -> impl Iterator<Item = &Object> {
-        self.tracked.iter()
+    /// Notes the end of a pod before its finalizer goes.
+    pub(crate) fn take(&mut self, job: &Object, pod: &Object, rest: Rest) {
+        if self.waits(pod) {
+            return;
+        }
+        if pod::phase(pod) == "Succeeded" {
+            // The index tells that it was counted.
+            if self.indexes.is_none() {
+                self.waiting[0].push(pod.uid().to_owned());
+            }
+        } else if has_failed(job, pod) || rest == Rest::Fails {
+            let fits = self.indexes.is_none() || index(pod).is_some();
+            if fits && verdict(job, pod) != Verdict::Ignored {
+                self.waiting[1].push(pod.uid().to_owned());
+            }
+        }
     }
 
-    fn report(
+    /// Counts those that were noted.
+    pub(crate) fn settle(&mut self) {
+        let [succeeded, failed] = std::mem::take(&mut self.waiting);
+        self.succeeded += number(succeeded.len());
+        self.failed += number(failed.len());
+    }
+
+    /// The status.
+    pub(crate) fn report(
         &self,
+        running: Running,
         started: Option<Timestamp>,
-        completed: &Option<String>,
         conditions: &Conditions,
     ) -> Map {
         let mut report = Map::new();
-        set_count(&mut report, "active", self.active);
-        report.insert("ready", self.ready);
-        report.insert("terminating", self.terminating);
+        set_count(&mut report, "active", running.active);
+        report.insert("ready", running.ready);
+        report.insert("terminating", running.terminating);
         if let Some(time) = started {
             report.insert("startTime", stamp(time));
         }
-        if let Some(completed) = completed.as_ref().filter(|text| !text.is_empty()) {
-            report.insert("completedIndexes", completed.as_str());
+        let succeeded = match &self.indexes {
+            Some(indexes) => {
+                if !indexes.is_empty() {
+                    report.insert("completedIndexes", written(indexes));
+                }
+                number(indexes.len())
+            }
+            None => self.succeeded,
+        };
+        if let Some(indexes) = &self.failed_indexes {
+            report.insert("failedIndexes", written(indexes));
         }
-        if !conditions.list.is_empty() {
-            report.insert("conditions", conditions.list.clone());
-        }
-        report
-    }
-
-    /// The status that names the ended pods before they are released.
-    pub(crate) fn announced(
-        &self,
-        job: &Object,
-        started: Option<Timestamp>,
-        completed: &Option<String>,
-        conditions: &Conditions,
-    ) -> Map {
-        let mut report = self.report(started, completed, conditions);
-        set_count(&mut report, "succeeded", self.succeeded_before);
-        set_count(&mut report, "failed", self.failed_before);
-        let mut uncounted = self.announced.clone();
-        for (field, uids) in [("succeeded", &self.succeeded), ("failed", &self.failed)] {
+        set_count(&mut report, "succeeded", succeeded);
+        set_count(&mut report, "failed", self.failed);
+        let mut uncounted = Map::new();
+        for (field, uids) in ["succeeded", "failed"].into_iter().zip(&self.waiting) {
             if !uids.is_empty() {
                 uncounted.insert(field, uids.iter().map(String::as_str).collect::<Vec<_>>());
             }
         }
         report.insert("uncountedTerminatedPods", uncounted);
-        keep_failed_indexes(job, &mut report);
-        report
-    }
-
-    /// The status when they have been released.
-    pub(crate) fn counted(
-        &self,
-        job: &Object,
-        started: Option<Timestamp>,
-        completed: &Option<String>,
-        conditions: &Conditions,
-    ) -> Map {
-        let mut report = self.report(started, completed, conditions);
-        set_count(&mut report, "succeeded", self.succeeded());
-        set_count(&mut report, "failed", self.failed());
-        report.insert("uncountedTerminatedPods", Map::new());
-        keep_failed_indexes(job, &mut report);
+        if !conditions.list.is_empty() {
+            report.insert("conditions", conditions.list.clone());
+        }
         report
     }
 }
 
-fn keep_failed_indexes(job: &Object, report: &mut Map) {
-    if let Some(indexes) = job.value().at(&["status", "failedIndexes"]) {
-        report.insert("failedIndexes", indexes.clone());
-    }
+fn number(count: usize) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
 }

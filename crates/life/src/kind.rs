@@ -34,9 +34,19 @@ pub(crate) struct Resource {
     pub(crate) namespaced: bool,
     /// How much of its objects is kept.
     pub(crate) detail: Detail,
+    /// The other versions in which its group is served.
+    pub(crate) also: Vec<Str>,
 }
 
 impl Resource {
+    /// Whether objects of that `apiVersion` are served.
+    pub(crate) fn serves(&self, api_version: &str) -> bool {
+        let version = api_version
+            .rsplit_once('/')
+            .map_or(api_version, |(_, version)| version);
+        self.version == *version || self.also.iter().any(|other| *other == *version)
+    }
+
     /// `v1` or `apps/v1`.
     pub(crate) fn api_version(&self) -> String {
         if self.group.is_empty() {
@@ -98,6 +108,7 @@ kinds! {
     INGRESS = 21 "networking.k8s.io" "v1" "ingresses" "Ingress" true Full,
     DEFINITION = 22 "apiextensions.k8s.io" "v1" "customresourcedefinitions" "CustomResourceDefinition" false Full,
     EVENT = 23 "" "v1" "events" "Event" true Metadata,
+    REPLICATION_CONTROLLER = 24 "" "v1" "replicationcontrollers" "ReplicationController" true Full,
 }
 
 /// Every resource known so far, by [`Kind`].
@@ -119,6 +130,7 @@ impl Registry {
                     kind: kind.into(),
                     namespaced,
                     detail,
+                    also: Vec::new(),
                 },
             )
             .collect();
@@ -148,6 +160,8 @@ impl Registry {
         if let Some(kind) = known {
             let slot = &mut self.resources[usize::from(kind.0)];
             slot.namespaced = resource.namespaced;
+            slot.also = resource.also;
+            slot.also.push(resource.version.clone());
             if usize::from(kind.0) >= KNOWN.len() {
                 slot.version = resource.version;
                 slot.kind = resource.kind;
@@ -189,6 +203,7 @@ mod tests {
             kind: "Thing".into(),
             namespaced: true,
             detail: Detail::Metadata,
+            also: Vec::new(),
         };
         let kind = registry.add(resource.clone()).expect("there is room");
         assert_eq!(registry.add(resource), Some(kind));

@@ -10,10 +10,11 @@ use super::fields::{items, map, text};
 use super::kind::{Kind, Registry};
 use super::time::stamp;
 use super::world::{Change, Ref, World};
-use super::write::{Outcome, Part, Write, status};
+use super::write::{Outcome, Part, Write, difference, patch, status};
 
 const FINALIZER: &str = "kubernetes";
-const ROOT_CA: &str = "kube-root-ca.crt";
+pub(crate) const ROOT_CA: &str = "kube-root-ca.crt";
+const DESCRIPTION: &str = "kubernetes.io/description";
 const ROOT_CA_DESCRIPTION: &str = "Contains a CA bundle that can be used to verify the \
     kube-apiserver when using internal endpoints such as the internal service IP or \
     kubernetes.default.svc. No other usage is guaranteed across distributions of Kubernetes \
@@ -28,7 +29,8 @@ pub(crate) fn affected(world: &World, change: &Change, keys: &mut Vec<Ref>) {
         let namespace = Ref::new(Kind::NAMESPACE, "", &target.namespace);
         let ends = world.get(&namespace).is_some_and(Object::is_terminating);
         let needed = matches!(target.kind, Kind::SERVICE_ACCOUNT | Kind::CONFIG_MAP);
-        if ends || (needed && change.new.is_none()) {
+        let changed = change.new.is_none() || target.name == *ROOT_CA;
+        if ends || (needed && changed) {
             keys.push(namespace);
         }
     }
@@ -69,13 +71,10 @@ fn fill(context: &Context<'_>, namespace: &str) -> Vec<Write> {
         ]);
         create(Kind::SERVICE_ACCOUNT, account);
     }
-    if context
-        .world
-        .find(Kind::CONFIG_MAP, namespace, ROOT_CA)
-        .is_none()
-    {
+    let known = context.world.find(Kind::CONFIG_MAP, namespace, ROOT_CA);
+    if known.is_none() {
         let mut metadata = metadata(ROOT_CA);
-        let description = map([("kubernetes.io/description", ROOT_CA_DESCRIPTION.into())]);
+        let description = map([(DESCRIPTION, ROOT_CA_DESCRIPTION.into())]);
         metadata.insert("annotations", description);
         let config = map([
             ("apiVersion", "v1".into()),
@@ -88,7 +87,22 @@ fn fill(context: &Context<'_>, namespace: &str) -> Vec<Write> {
         ]);
         create(Kind::CONFIG_MAP, config);
     }
+    writes.extend(known.and_then(|config| restore(context, config)));
     writes
+}
+
+/// Takes back what somebody changed of the certificate.
+fn restore(context: &Context<'_>, config: &Object) -> Option<Write> {
+    let data = map([("ca.crt", context.settings.root_ca.clone().into())]);
+    let empty = Value::Map(Map::new());
+    let present = config.value().get("data").unwrap_or(&empty);
+    let change = difference(present, &data)?;
+    let description = map([(DESCRIPTION, ROOT_CA_DESCRIPTION.into())]);
+    let body = map([
+        ("metadata", map([("annotations", description)])),
+        ("data", change),
+    ]);
+    Some(patch(Kind::CONFIG_MAP, config, body))
 }
 
 fn end(context: &Context<'_>, namespace: &Object) -> Outcome {

@@ -1,4 +1,4 @@
-//! ReplicaSets: as many pods as asked for.
+//! ReplicaSets and ReplicationControllers: as many pods as asked for.
 //!
 //! Pods that fit and have no controller are adopted; pods that fit no more are released.
 
@@ -13,17 +13,26 @@ use super::fields::{
 };
 use super::kind::Kind;
 use super::pod;
-use super::selector::{contains, selects};
+use super::selector::{contains, owns_by_labels};
 use super::world::{Change, Ref, World};
 use super::write::{Deletion, Note, Outcome, Write, delete, patch, status};
 
-const COMPONENT: &str = "replicaset-controller";
 /// Pods made or deleted in one go (`BurstReplicas`).
 const BURST: usize = 500;
 
 /// ReplicaSets that changed, the owners of pods that changed, and candidates to adopt a pod.
 pub(crate) fn affected(world: &World, change: &Change, keys: &mut Vec<Ref>) {
     owner_keys(Kind::REPLICA_SET, world, change, keys);
+    owner_keys(Kind::REPLICATION_CONTROLLER, world, change, keys);
+}
+
+/// Who says so in events.
+fn component(set: &Object) -> &'static str {
+    if set.kind() == "ReplicaSet" {
+        "replicaset-controller"
+    } else {
+        "replication-controller"
+    }
 }
 
 /// The keys of owners of one kind for a change of an owner or of a pod: the owner itself, the
@@ -46,7 +55,7 @@ pub(crate) fn owner_keys(kind: Kind, world: &World, change: &Change, keys: &mut 
             None => keys.extend(
                 world
                     .list(kind, pod.namespace())
-                    .filter(|owner| selects(owner.value().at(&["spec", "selector"]), labels(pod)))
+                    .filter(|owner| owns_by_labels(owner, labels(pod)))
                     .map(|owner| Ref::of(kind, owner)),
             ),
         }
@@ -56,11 +65,10 @@ pub(crate) fn owner_keys(kind: Kind, world: &World, change: &Change, keys: &mut 
 /// Writes that adopt objects which fit `owner`'s selector and have no controller, and release
 /// those of its own that fit no more.
 pub(crate) fn claims(context: &Context<'_>, owner: &Object, kind: Kind) -> Vec<Write> {
-    let selector = owner.value().at(&["spec", "selector"]);
     let mut writes = Vec::new();
     for object in context.world.owned(owner.uid(), kind) {
         let ours = controller_uid(object) == owner.uid();
-        if ours && !object.is_terminating() && !selects(selector, labels(object)) {
+        if ours && !object.is_terminating() && !owns_by_labels(owner, labels(object)) {
             let rest = owners_without(object, owner.uid());
             writes.push(patch(
                 kind,
@@ -73,7 +81,7 @@ pub(crate) fn claims(context: &Context<'_>, owner: &Object, kind: Kind) -> Vec<W
         return writes;
     }
     for object in context.world.free(kind, &owner.namespace().into()) {
-        if !object.is_terminating() && selects(selector, labels(object)) {
+        if !object.is_terminating() && owns_by_labels(owner, labels(object)) {
             let mut list = owners(object).to_vec();
             list.push(controller_reference(owner));
             let list = Value::List(list);
@@ -122,7 +130,7 @@ pub(crate) fn reconcile(context: &Context<'_>, target: &Ref) -> Outcome {
     // The status follows when the pods are there, unless they cannot be made.
     if outcome.writes.is_empty() || context.failure.is_some() {
         let report = report(context, set, &pods, &mut outcome);
-        if let Some(write) = status(Kind::REPLICA_SET, set, report) {
+        if let Some(write) = status(target.kind, set, report) {
             outcome.writes.insert(0, write);
         }
     }
@@ -140,12 +148,7 @@ fn scale(set: &Object, pods: &[&Object]) -> Vec<Write> {
     if active.len() < wanted {
         let missing = (wanted - active.len()).min(BURST);
         let template = pod::template(set);
-        let note = Note::normal(
-            set,
-            COMPONENT,
-            "SuccessfulCreate",
-            "Created pod: {}".to_owned(),
-        );
+        let note = Note::creation(set, component(set), "Created pod: {name}".to_owned());
         return (0..missing)
             .map(|_| Write::Create {
                 kind: Kind::POD,
@@ -162,7 +165,7 @@ fn scale(set: &Object, pods: &[&Object]) -> Vec<Write> {
             let message = format!("Deleted pod: {}", pod.name());
             delete(Kind::POD, pod, Deletion::Background).noted(Note::normal(
                 set,
-                COMPONENT,
+                component(set),
                 "SuccessfulDelete",
                 message,
             ))
@@ -199,7 +202,9 @@ fn report(context: &Context<'_>, set: &Object, pods: &[&Object], outcome: &mut O
     set_count(&mut report, "fullyLabeledReplicas", labelled);
     set_count(&mut report, "readyReplicas", ready);
     set_count(&mut report, "availableReplicas", available);
-    report.insert("terminatingReplicas", terminating);
+    if set.kind() == "ReplicaSet" {
+        report.insert("terminatingReplicas", terminating);
+    }
     report.insert("observedGeneration", generation(set));
     if let Some(conditions) = conditions(context, set) {
         report.insert("conditions", conditions);

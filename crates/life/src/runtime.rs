@@ -7,7 +7,6 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, BinaryHeap, HashMap};
 use std::net::Ipv4Addr;
-use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use futures::StreamExt;
@@ -25,6 +24,7 @@ use super::execute::{Effect, Executor};
 use super::fields::text;
 use super::kind::{Kind, Resource};
 use super::logs::Logs;
+use super::notes::Notes;
 use super::volume::CLASS;
 use super::watchers::{News, Watchers};
 use super::world::{Change, Ref, World};
@@ -71,7 +71,7 @@ pub(crate) struct Runtime {
     retries: BinaryHeap<Reverse<(Instant, usize, Ref)>>,
     failures: HashMap<(usize, Ref), Failure>,
     next_address: u32,
-    note_number: AtomicU64,
+    notes: Notes,
 }
 
 impl Runtime {
@@ -95,7 +95,7 @@ impl Runtime {
             retries: BinaryHeap::new(),
             failures: HashMap::new(),
             next_address: 0,
-            note_number: AtomicU64::new(start),
+            notes: Notes::new(start),
         }
     }
 
@@ -358,7 +358,7 @@ impl Runtime {
             agent: CONTROLLERS[index].agent,
             now,
             logs: &self.logs,
-            note_number: &self.note_number,
+            notes: &self.notes,
         };
         let done: Vec<_> = futures::stream::iter(executor.all(jobs))
             .buffer_unordered(CONCURRENCY)

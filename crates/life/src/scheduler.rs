@@ -11,6 +11,7 @@ use super::kubelet::advance;
 use super::placement::{Refusal, fits};
 use super::pod;
 use super::time::stamp;
+use super::volume::{has_node, select_node, waits_for_consumer};
 use super::world::{Change, Ref, World};
 use super::write::{Note, Outcome, Write, status};
 
@@ -54,7 +55,18 @@ pub(crate) fn reconcile(context: &Context<'_>, target: &Ref) -> Outcome {
     let Some(pod) = context.world.get(target).filter(|pod| waits(pod)) else {
         return Outcome::nothing();
     };
+    let claims = || unbound(context, pod);
+    if claims().any(has_node) {
+        return Outcome::nothing();
+    }
+    let delayed: Vec<&Object> = claims()
+        .filter(|claim| waits_for_consumer(context, claim))
+        .collect();
     match choose(context, pod) {
+        Ok(node) if !delayed.is_empty() => {
+            let select = |claim: &Object| select_node(claim, &node);
+            Outcome::from(delayed.into_iter().map(select).collect::<Vec<_>>())
+        }
         Ok(node) => bind(context, pod, &node),
         Err(message) => refuse(context, pod, message),
     }
@@ -126,6 +138,24 @@ fn choose(context: &Context<'_>, pod: &Object) -> Result<Str, String> {
     ))
 }
 
+fn is_unbound(claim: &Object) -> bool {
+    text(claim.value(), &["status", "phase"]) != "Bound"
+}
+
+/// The claims of a pod that have no volume yet.
+fn unbound<'a>(context: &Context<'a>, pod: &Object) -> impl Iterator<Item = &'a Object> {
+    items(pod.value(), &["spec", "volumes"])
+        .iter()
+        .filter_map(|volume| {
+            let path = ["persistentVolumeClaim", "claimName"];
+            let name = volume.at(&path)?.as_str()?;
+            context
+                .world
+                .find(Kind::VOLUME_CLAIM, pod.namespace(), name)
+        })
+        .filter(|claim| is_unbound(claim))
+}
+
 fn unbound_claim(context: &Context<'_>, pod: &Object) -> Option<String> {
     items(pod.value(), &["spec", "volumes"])
         .iter()
@@ -138,7 +168,7 @@ fn unbound_claim(context: &Context<'_>, pod: &Object) -> Option<String> {
                 .find(Kind::VOLUME_CLAIM, pod.namespace(), name)
             {
                 None => Some(format!("persistentvolumeclaim \"{name}\" not found")),
-                Some(claim) if text(claim.value(), &["status", "phase"]) != "Bound" => {
+                Some(claim) if is_unbound(claim) && !waits_for_consumer(context, claim) => {
                     Some("pod has unbound immediate PersistentVolumeClaims".to_owned())
                 }
                 Some(_) => None,

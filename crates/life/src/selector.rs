@@ -1,6 +1,7 @@
 //! Label selectors: of workloads (`matchLabels`, `matchExpressions`), of Services (a plain map) and
 //! of nodes (`nodeSelectorTerms`, with `Gt` and `Lt`).
 
+use manifest::Object;
 use yaml::{Map, Value};
 
 use super::fields::{items, text};
@@ -19,6 +20,45 @@ pub(crate) fn selects(selector: Option<&Value>, labels: Option<&Map>) -> bool {
             .unwrap_or_default()
             .iter()
             .all(|requirement| meets(requirement, label(labels, text(requirement, &["key"]))))
+}
+
+/// Whether the selector of a workload takes these labels: a ReplicationController's is a plain map.
+pub(crate) fn owns_by_labels(owner: &Object, labels: Option<&Map>) -> bool {
+    let selector = owner.value().at(&["spec", "selector"]);
+    if owner.kind() == "ReplicationController" {
+        let wanted = selector.and_then(Value::as_map);
+        wanted.is_some_and(|wanted| !wanted.is_empty() && contains(labels, wanted))
+    } else {
+        selects(selector, labels)
+    }
+}
+
+/// A `metav1.LabelSelector` as Go prints it.
+pub(crate) fn go_print(selector: &Value) -> String {
+    let labels = selector.get("matchLabels").and_then(Value::as_map);
+    let mut labels: Vec<String> = labels
+        .into_iter()
+        .flat_map(Map::iter)
+        .map(|(key, value)| format!("{key}: {},", value.as_str().unwrap_or_default()))
+        .collect();
+    labels.sort_unstable();
+    let expressions: String = items(selector, &["matchExpressions"])
+        .iter()
+        .map(|requirement| {
+            let values = items(requirement, &["values"]).iter();
+            let values: Vec<&str> = values.filter_map(Value::as_str).collect();
+            format!(
+                "LabelSelectorRequirement{{Key:{},Operator:{},Values:[{}],}},",
+                text(requirement, &["key"]),
+                text(requirement, &["operator"]),
+                values.join(" ")
+            )
+        })
+        .collect();
+    format!(
+        "&LabelSelector{{MatchLabels:map[string]string{{{}}},MatchExpressions:[]LabelSelectorRequirement{{{expressions}}},}}",
+        labels.concat()
+    )
 }
 
 /// Whether `labels` has every pair of `wanted`.

@@ -10,7 +10,7 @@ use super::kind::Kind;
 use super::pod;
 use super::time::stamp;
 use super::world::{Change, Ref, World};
-use super::write::{Deletion, Outcome, Write, delete, difference, patch};
+use super::write::{Deletion, Note, Outcome, Write, delete, difference, patch};
 
 const MANAGED: &str = "endpointslice.kubernetes.io/managed-by";
 const SERVICE: &str = "kubernetes.io/service-name";
@@ -45,57 +45,163 @@ pub(crate) fn reconcile(context: &Context<'_>, target: &Ref) -> Outcome {
         .filter(|slice| controller_uid(slice) == service.uid())
         .collect();
     slices.sort_by_key(|slice| slice.name());
-    let before: Vec<&str> = slices
+    let (pods, lost) = placed(context, service, pods);
+    let before: Vec<(&str, bool)> = slices
         .iter()
         .flat_map(|slice| items(slice.value(), &["endpoints"]))
-        .map(|endpoint| text(endpoint, &["targetRef", "uid"]))
+        .map(|endpoint| {
+            let serving = flag(endpoint, &["conditions", "serving"]);
+            (text(endpoint, &["targetRef", "uid"]), serving)
+        })
         .collect();
     let new_pods: Vec<&Object> = pods
         .iter()
         .copied()
-        .filter(|pod| !before.contains(&pod.uid()))
-        .collect();
-    // Known endpoints keep their places, new ones follow.
-    let mut ordered: Vec<&Object> = before
-        .iter()
-        .filter_map(|uid| pods.iter().copied().find(|pod| pod.uid() == *uid))
-        .collect();
-    ordered.extend(&new_pods);
-    let ports = pods
-        .first()
-        .map(|pod| ports_on(service, pod))
-        .unwrap_or_default();
-    let endpoints: Vec<Value> = ordered
-        .into_iter()
-        .map(|pod| endpoint(context, service, pod))
+        .filter(|pod| !before.contains(&(pod.uid(), pod::is_ready(pod))))
         .collect();
     let annotation =
         trigger(service, slices.is_empty(), &new_pods).map(|time| map([(TRIGGER, stamp(time))]));
-    let mut wanted: Vec<Vec<Value>> = endpoints
-        .chunks(MAX_ENDPOINTS)
-        .map(<[Value]>::to_vec)
+    // Known endpoints keep their places, new ones follow.
+    let mut ordered: Vec<&Object> = before
+        .iter()
+        .filter_map(|(uid, _)| pods.iter().copied().find(|pod| pod.uid() == *uid))
         .collect();
-    if wanted.is_empty() {
-        wanted.push(Vec::new());
+    let known: Vec<&str> = before.iter().map(|(uid, _)| *uid).collect();
+    ordered.extend(pods.iter().filter(|pod| !known.contains(&pod.uid())));
+    let wanted = wanted(context, service, &ordered);
+    let mut outcome = Outcome::from(write(service, slices, &wanted, annotation.as_ref()));
+    outcome
+        .writes
+        .extend(complaint(service, &lost).map(Write::Note));
+    outcome
+}
+
+/// The pods whose node is known, and the others; a Service that publishes everything needs no node.
+fn placed<'a>(
+    context: &Context<'_>,
+    service: &Object,
+    pods: Vec<&'a Object>,
+) -> (Vec<&'a Object>, Vec<&'a Object>) {
+    if flag(service.value(), &["spec", "publishNotReadyAddresses"]) {
+        return (pods, Vec::new());
     }
-    let mut writes = Vec::new();
-    for (position, endpoints) in wanted.iter().enumerate() {
-        match slices.get(position) {
-            None => writes.push(create(service, annotation.clone(), endpoints, &ports)),
-            Some(slice) => {
-                writes.extend(correct(
-                    service,
-                    slice,
-                    annotation.clone(),
-                    endpoints,
-                    &ports,
-                ));
-            }
+    let known = |pod: &&Object| context.world.find(Kind::NODE, "", pod::node(pod)).is_some();
+    pods.into_iter().partition(known)
+}
+
+fn complaint(service: &Object, lost: &[&Object]) -> Option<Note> {
+    let (namespace, name) = (service.namespace(), service.name());
+    let reasons: Vec<String> = lost
+        .iter()
+        .map(|pod| {
+            let node = pod::node(pod);
+            format!(
+                "skipping Pod {} for Service {namespace}/{name}: Node {node} Not Found",
+                pod.name()
+            )
+        })
+        .collect();
+    let reasons = match reasons.as_slice() {
+        [] => return None,
+        [one] => one.clone(),
+        several => format!("[{}]", several.join(", ")),
+    };
+    let message =
+        format!("Error updating Endpoint Slices for Service {namespace}/{name}: {reasons}");
+    Some(Note::warning(
+        service,
+        "endpoint-slice-controller",
+        "FailedToUpdateEndpointSlices",
+        message,
+    ))
+}
+
+/// What one slice holds.
+struct Content {
+    ports: Vec<Value>,
+    endpoints: Vec<Value>,
+}
+
+/// A slice for each set of ports and each hundred endpoints; an empty one where there is nothing.
+fn wanted(context: &Context<'_>, service: &Object, pods: &[&Object]) -> Vec<Content> {
+    let mut groups: Vec<Content> = Vec::new();
+    for pod in pods {
+        let ports = slice_ports(service, pod);
+        let endpoint = endpoint(context, service, pod);
+        match groups.iter_mut().find(|group| group.ports == ports) {
+            Some(group) => group.endpoints.push(endpoint),
+            None => groups.push(Content {
+                ports,
+                endpoints: vec![endpoint],
+            }),
         }
     }
-    let surplus = slices.iter().skip(wanted.len());
+    let chunks = groups.iter().flat_map(|group| {
+        group.endpoints.chunks(MAX_ENDPOINTS).map(|chunk| Content {
+            ports: group.ports.clone(),
+            endpoints: chunk.to_vec(),
+        })
+    });
+    let mut wanted: Vec<Content> = chunks.collect();
+    if wanted.is_empty() {
+        wanted.push(Content {
+            ports: Vec::new(),
+            endpoints: Vec::new(),
+        });
+    }
+    wanted
+}
+
+/// The ports of a Service on one pod.
+fn slice_ports(service: &Object, pod: &Object) -> Vec<Value> {
+    with_names(&ports_on(service, pod))
+}
+
+/// The ports of a slice, whether or not the server wrote empty names.
+pub(crate) fn named_ports(slice: &Object) -> Vec<Value> {
+    with_names(items(slice.value(), &["ports"]))
+}
+
+/// Ports of a slice have a name each, if an empty one.
+pub(crate) fn with_names(ports: &[Value]) -> Vec<Value> {
+    let named = |port: &Value| {
+        let mut port = port.clone();
+        port.map_at_mut(&[]).entry_or_insert("name", "".into());
+        port
+    };
+    ports.iter().map(named).collect()
+}
+
+/// Brings the slices to what is wanted: those with the same ports first, then whichever is left.
+fn write(
+    service: &Object,
+    mut slices: Vec<&Object>,
+    wanted: &[Content],
+    annotation: Option<&Value>,
+) -> Vec<Write> {
+    let mut taken: Vec<Option<&Object>> = wanted
+        .iter()
+        .map(|content| {
+            let same = |slice: &&Object| named_ports(slice) == content.ports;
+            let position = slices.iter().position(same)?;
+            Some(slices.remove(position))
+        })
+        .collect();
+    for slot in taken.iter_mut().filter(|slot| slot.is_none()) {
+        if !slices.is_empty() {
+            *slot = Some(slices.remove(0));
+        }
+    }
+    let mut writes = Vec::new();
+    for (content, slice) in wanted.iter().zip(taken) {
+        match slice {
+            None => writes.push(create(service, annotation.cloned(), content)),
+            Some(slice) => writes.extend(correct(service, slice, annotation.cloned(), content)),
+        }
+    }
+    let surplus = slices.into_iter();
     writes.extend(surplus.map(|slice| delete(Kind::ENDPOINT_SLICE, slice, Deletion::Background)));
-    Outcome::from(writes)
+    writes
 }
 
 fn endpoint(context: &Context<'_>, service: &Object, pod: &Object) -> Value {
@@ -150,12 +256,7 @@ fn or_null(list: &[Value]) -> Value {
     }
 }
 
-fn create(
-    service: &Object,
-    annotation: Option<Value>,
-    endpoints: &[Value],
-    ports: &[Value],
-) -> Write {
+fn create(service: &Object, annotation: Option<Value>, content: &Content) -> Write {
     let mut metadata = Map::from([
         ("generateName", format!("{}-", service.name()).into()),
         ("namespace", service.namespace().into()),
@@ -177,8 +278,8 @@ fn create(
         ("kind", "EndpointSlice".into()),
         ("metadata", metadata.into()),
         ("addressType", if six { "IPv6" } else { "IPv4" }.into()),
-        ("endpoints", or_null(endpoints)),
-        ("ports", or_null(ports)),
+        ("endpoints", or_null(&content.endpoints)),
+        ("ports", or_null(&content.ports)),
     ]))
     .expect("a slice has a kind");
     Write::Create {
@@ -192,21 +293,23 @@ fn correct(
     service: &Object,
     slice: &Object,
     annotation: Option<Value>,
-    endpoints: &[Value],
-    ports: &[Value],
+    content: &Content,
 ) -> Option<Write> {
     let mut body = Map::new();
     let old = |field: &str| items(slice.value(), &[field]);
-    if old("endpoints") != endpoints || old("ports") != ports {
-        body.insert("endpoints", or_null(endpoints));
-        body.insert("ports", or_null(ports));
-        let annotation = annotation.unwrap_or_else(|| map([(TRIGGER, Value::Null)]));
-        body.insert("metadata", map([("annotations", annotation)]));
+    if old("endpoints") != content.endpoints || named_ports(slice) != content.ports {
+        body.insert("endpoints", or_null(&content.endpoints));
+        body.insert("ports", or_null(&content.ports));
     }
     let old_labels = Value::Map(labels(slice).cloned().unwrap_or_default());
+    let mut metadata = Map::new();
     if let Some(change) = difference(&old_labels, &Value::Map(wanted_labels(service))) {
-        let metadata = body.entry_or_insert("metadata", Value::Map(Map::new()));
-        metadata.map_at_mut(&[]).insert("labels", change);
+        metadata.insert("labels", change);
+    }
+    if !(metadata.is_empty() && body.is_empty()) {
+        let annotation = annotation.unwrap_or_else(|| map([(TRIGGER, Value::Null)]));
+        metadata.insert("annotations", annotation);
+        body.insert("metadata", metadata);
     }
     (!body.is_empty()).then(|| patch(Kind::ENDPOINT_SLICE, slice, Value::Map(body)))
 }

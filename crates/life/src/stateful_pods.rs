@@ -4,10 +4,11 @@ use manifest::Object;
 use yaml::{Map, Value};
 
 use super::control::Context;
-use super::fields::{controller_reference, int, items, map, text};
+use super::fields::{controller_reference, int, items, map, owners, text};
 use super::kind::Kind;
 use super::pod;
-use super::write::Write;
+use super::stateful_set::COMPONENT;
+use super::write::{Note, Write, patch};
 
 /// The label that tells a pod's revision.
 pub(crate) const REVISION_LABEL: &str = "controller-revision-hash";
@@ -66,12 +67,6 @@ pub(crate) fn missing_claims(context: &Context<'_>, set: &Object, ordinal: i64) 
         .value()
         .at(&["spec", "selector", "matchLabels"])
         .and_then(Value::as_map);
-    let keep = |when: &str| {
-        text(
-            set.value(),
-            &["spec", "persistentVolumeClaimRetentionPolicy", when],
-        ) != "Delete"
-    };
     items(set.value(), &["spec", "volumeClaimTemplates"])
         .iter()
         .filter_map(|template| {
@@ -96,14 +91,67 @@ pub(crate) fn missing_claims(context: &Context<'_>, set: &Object, ordinal: i64) 
             let metadata = object.metadata_mut();
             metadata.insert("name", name);
             metadata.insert("namespace", set.namespace());
-            if !keep("whenDeleted") {
-                metadata.insert("ownerReferences", vec![controller_reference(set)]);
-            }
+            let message = format!(
+                "Create Claim {} Pod {}-{ordinal} in StatefulSet {} success",
+                object.name(),
+                set.name(),
+                set.name()
+            );
+            let note = Note::normal(set, COMPONENT, "SuccessfulCreate", message);
             Some(Write::Create {
                 kind: Kind::VOLUME_CLAIM,
                 object,
-                note: None,
+                note: Some(note),
             })
         })
+        .collect()
+}
+
+/// Makes the claims of a pod go with whom `persistentVolumeClaimRetentionPolicy` says: with the set
+/// when it is deleted, or with a pod that is not wanted any more.
+pub(crate) fn claim_owner_changes(
+    context: &Context<'_>,
+    set: &Object,
+    pod: &Object,
+    stays: bool,
+) -> Vec<Write> {
+    let goes = |when: &str| {
+        let path = ["spec", "persistentVolumeClaimRetentionPolicy", when];
+        text(set.value(), &path) == "Delete"
+    };
+    let owner = if goes("whenScaled") && !stays {
+        Some(pod)
+    } else {
+        goes("whenDeleted").then_some(set)
+    };
+    let change = |template: &Value| {
+        let name = format!("{}-{}", text(template, &["metadata", "name"]), pod.name());
+        let claim = context
+            .world
+            .find(Kind::VOLUME_CLAIM, set.namespace(), &name)?;
+        let ours = |reference: &&Value| [set.uid(), pod.uid()].contains(&text(reference, &["uid"]));
+        let known: Vec<&Value> = owners(claim).iter().filter(ours).collect();
+        let wanted: Vec<Value> = owner.map(controller_reference).into_iter().collect();
+        let uid = |reference: &Value| text(reference, &["uid"]).to_owned();
+        if claim.is_terminating() || known.iter().map(|one| uid(one)).eq(wanted.iter().map(uid)) {
+            return None;
+        }
+        let mut list: Vec<Value> = owners(claim)
+            .iter()
+            .filter(|reference| !ours(reference))
+            .cloned()
+            .collect();
+        list.extend(wanted);
+        let list = if list.is_empty() {
+            Value::Null
+        } else {
+            list.into()
+        };
+        let body = map([("metadata", map([("ownerReferences", list)]))]);
+        Some(patch(Kind::VOLUME_CLAIM, claim, body))
+    };
+    items(set.value(), &["spec", "volumeClaimTemplates"])
+        .iter()
+        .filter_map(change)
         .collect()
 }

@@ -9,21 +9,24 @@ use manifest::Object;
 use yaml::Map;
 
 use super::control::Context;
-use super::fields::{controller_uid, generation, int, set_count, text};
+use super::fields::{controller_uid, generation, int, items, set_count, text};
 use super::kind::Kind;
 use super::pod;
 use super::replica_set::{claims, owner_keys};
 use super::revisions::{Marks, Newest, Revisions, template};
-use super::stateful_pods::{make, missing_claims, ordinal, revision, start};
+use super::stateful_pods::{claim_owner_changes, make, missing_claims, ordinal, revision, start};
 use super::world::{Change, Ref, World};
 use super::write::{Deletion, Note, Outcome, Write, delete, status};
 
-const COMPONENT: &str = "statefulset-controller";
+pub(crate) const COMPONENT: &str = "statefulset-controller";
 
 /// StatefulSets that changed, and those of pods and revisions that changed.
 pub(crate) fn affected(world: &World, change: &Change, keys: &mut Vec<Ref>) {
     owner_keys(Kind::STATEFUL_SET, world, change, keys);
     revision_keys(Kind::STATEFUL_SET, world, change, keys);
+    if change.target.kind == Kind::VOLUME_CLAIM {
+        keys.extend(claim_owners(world, change));
+    }
 }
 
 /// The owner of a revision that changed, and the owners of pods whose claims changed.
@@ -34,6 +37,24 @@ pub(crate) fn revision_keys(kind: Kind, world: &World, change: &Change, keys: &m
         let owner = world.by_uid(controller_uid(revision));
         keys.extend(owner.filter(|owner| owner.kind == kind).cloned());
     }
+}
+
+/// The sets that keep claims by a policy and whose claim, by its name, changed.
+fn claim_owners(world: &World, change: &Change) -> Vec<Ref> {
+    let name = change.target.name.as_str();
+    world
+        .list(Kind::STATEFUL_SET, &change.target.namespace)
+        .filter(|set| {
+            items(set.value(), &["spec", "volumeClaimTemplates"])
+                .iter()
+                .any(|claim| {
+                    name.strip_prefix(text(claim, &["metadata", "name"]))
+                        .and_then(|rest| rest.strip_prefix('-')?.strip_prefix(set.name()))
+                        .is_some_and(|rest| rest.starts_with('-'))
+                })
+        })
+        .map(|set| Ref::of(Kind::STATEFUL_SET, set))
+        .collect()
 }
 
 struct View<'a> {
@@ -50,7 +71,10 @@ pub(crate) fn reconcile(context: &Context<'_>, target: &Ref) -> Outcome {
     let Some(set) = context.world.get(target) else {
         return Outcome::nothing();
     };
-    let claims = claims(context, set, Kind::POD);
+    let claims: Vec<Write> = [Kind::POD, Kind::CONTROLLER_REVISION]
+        .into_iter()
+        .flat_map(|kind| claims(context, set, kind))
+        .collect();
     if !claims.is_empty() {
         return Outcome::from(claims);
     }
@@ -128,7 +152,17 @@ impl View<'_> {
 
     /// The next writes; none when everything is as wanted or something is awaited.
     fn step(&self) -> Vec<Write> {
-        let mut writes = Vec::new();
+        let mut writes: Vec<Write> = self
+            .pods
+            .iter()
+            .flat_map(|(ordinal, pod)| {
+                let stays = self.wanted.contains(ordinal);
+                claim_owner_changes(self.context, self.set, pod, stays)
+            })
+            .collect();
+        if !writes.is_empty() {
+            return writes;
+        }
         for ordinal in self.wanted.clone() {
             match self.pods.get(&ordinal) {
                 None => writes.extend(self.create(ordinal)),
@@ -188,28 +222,25 @@ impl View<'_> {
         let source = if old { self.current } else { self.update };
         let object = make(self.set, &template(source), source.name(), ordinal);
         let mut writes = missing_claims(self.context, self.set, ordinal);
-        let message = format!(
-            "create Pod {} in StatefulSet {} successful",
-            object.name(),
-            self.set.name()
-        );
-        let note = Some(Note::normal(
-            self.set,
-            COMPONENT,
-            "SuccessfulCreate",
-            message,
-        ));
+        let (pod, set) = (object.name().to_owned(), self.set.name());
+        let message = format!("Create Pod {pod} in StatefulSet {set} successful");
+        let note = Note {
+            failed: Some(format!(
+                "Create Pod {pod} in StatefulSet {set} failed error: {{error}}"
+            )),
+            ..Note::normal(self.set, COMPONENT, "SuccessfulCreate", message)
+        };
         writes.push(Write::Create {
             kind: Kind::POD,
             object,
-            note,
+            note: Some(note),
         });
         writes
     }
 
     fn delete(&self, pod: &Object) -> Write {
         let message = format!(
-            "delete Pod {} in StatefulSet {} successful",
+            "Delete Pod {} in StatefulSet {} successful",
             pod.name(),
             self.set.name()
         );

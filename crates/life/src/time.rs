@@ -18,6 +18,12 @@ pub(crate) fn later_seconds(time: Timestamp, seconds: i64) -> Timestamp {
     )
 }
 
+/// `time` less whole seconds; the first representable time where that overflows.
+pub(crate) fn earlier_seconds(time: Timestamp, seconds: i64) -> Timestamp {
+    let by = Duration::from_secs(u64::try_from(seconds).unwrap_or(0));
+    time.checked_sub(by).unwrap_or(Timestamp::MIN)
+}
+
 /// `metav1.Time`: RFC 3339 in whole seconds.
 pub(crate) fn stamp(time: Timestamp) -> Value {
     Value::from(crate::clock::seconds(time))

@@ -2,7 +2,7 @@
 
 use manifest::Object;
 use manifest::quantity::Quantity;
-use yaml::{Map, Value};
+use yaml::{Map, Str, Value};
 
 use super::control::{Context, Switch};
 use super::fields::{finalizers_without, has_finalizer, items, labels, map, text};
@@ -18,6 +18,13 @@ const VOLUME_PROTECTION: &str = "kubernetes.io/pv-protection";
 const BOUND_BY: &str = "pv.kubernetes.io/bound-by-controller";
 const PROVISIONER: &str = "sandbox.tiphys.dev/volumes";
 const PROVISIONED_BY: &str = "pv.kubernetes.io/provisioned-by";
+/// Where a claim says who is to make its volume.
+const PROVISIONER_MARKS: [&str; 2] = [
+    "volume.beta.kubernetes.io/storage-provisioner",
+    "volume.kubernetes.io/storage-provisioner",
+];
+const SELECTED_NODE: &str = "volume.kubernetes.io/selected-node";
+const WAIT: &str = "WaitForFirstConsumer";
 /// The class that exists when volumes are switched on.
 pub(crate) const CLASS: &str = "standard";
 
@@ -50,6 +57,14 @@ pub(crate) fn affected(world: &World, change: &Change, keys: &mut Vec<Ref>) {
         Kind::VOLUME => {
             keys.push(target.clone());
             keys.extend(waiting());
+            let reference = change
+                .latest()
+                .and_then(|volume| volume.value().at(&["spec", "claimRef"]));
+            keys.extend(reference.map(|reference| {
+                let (namespace, name) =
+                    (text(reference, &["namespace"]), text(reference, &["name"]));
+                Ref::new(Kind::VOLUME_CLAIM, namespace, name)
+            }));
         }
         Kind::STORAGE_CLASS => {
             keys.push(target.clone());
@@ -120,30 +135,90 @@ fn without_finalizer(kind: Kind, object: &Object, name: &str) -> Write {
 
 fn claim_writes(context: &Context<'_>, claim: &Object) -> Vec<Write> {
     if claim.is_terminating() {
+        // As in Kubernetes, a pod that no node has yet does not use its claims.
         let used = context
             .world
             .list(Kind::POD, claim.namespace())
-            .filter(|pod| !pod::is_finished(pod))
+            .filter(|pod| !pod::is_finished(pod) && !pod::node(pod).is_empty())
             .any(|pod| claims_of(pod).any(|name| name == claim.name()));
         let free = !used && has_finalizer(claim, CLAIM_PROTECTION);
         return Vec::from_iter(
             free.then(|| without_finalizer(Kind::VOLUME_CLAIM, claim, CLAIM_PROTECTION)),
         );
     }
-    if text(claim.value(), &["status", "phase"]) == "Bound" {
-        return Vec::new();
-    }
     let named = text(claim.value(), &["spec", "volumeName"]);
-    let volume = if named.is_empty() {
-        candidate(context, claim)
-    } else {
-        context.world.find(Kind::VOLUME, "", named)
+    match text(claim.value(), &["status", "phase"]) {
+        "Lost" => return Vec::new(),
+        "Bound" => return lost(context, claim, named),
+        _ => {}
+    }
+    if !named.is_empty() {
+        let volume = context.world.find(Kind::VOLUME, "", named);
+        return volume.map_or_else(Vec::new, |volume| bind_named(claim, volume));
+    }
+    match candidate(context, claim) {
+        Some(volume) => bind(claim, volume),
+        None => provision(context, claim),
+    }
+}
+
+/// A bound claim whose volume has gone, or belongs to another, is lost.
+fn lost(context: &Context<'_>, claim: &Object, volume: &str) -> Vec<Write> {
+    let gone = context.world.find(Kind::VOLUME, "", volume);
+    let (reason, message) = match gone.map(|volume| is_free_for(volume, claim)) {
+        Some(true) => return Vec::new(),
+        None => (
+            "ClaimLost",
+            "Bound claim has lost its PersistentVolume. Data on the volume is lost!",
+        ),
+        // One that is going may forget its claim first.
+        Some(false) if gone.is_some_and(Object::is_terminating) => return Vec::new(),
+        Some(false) => (
+            "ClaimMisbound",
+            "Two claims are bound to the same volume, this one is bound incorrectly",
+        ),
     };
-    match volume {
-        Some(volume) if is_free_for(volume, claim) => bind(claim, volume),
-        Some(_) => Vec::new(),
-        None if named.is_empty() => provision(context, claim),
-        None => Vec::new(),
+    let note = Note::warning(claim, COMPONENT, reason, message.to_owned());
+    let report = Map::from([("phase", "Lost".into())]);
+    let mut writes = Vec::from_iter(status(Kind::VOLUME_CLAIM, claim, report));
+    writes.push(Write::Note(note));
+    writes
+}
+
+/// Binds a claim to the volume that it names, or says why that cannot be.
+fn bind_named(claim: &Object, volume: &Object) -> Vec<Write> {
+    let name = volume.name();
+    if !is_free_for(volume, claim) {
+        let message = format!("volume \"{name}\" already bound to a different claim.");
+        let note = Note::warning(claim, COMPONENT, "FailedBinding", message);
+        return vec![Write::Note(note)];
+    }
+    if volume.value().at(&["spec", "claimRef"]).is_none()
+        && let Some(why) = mismatch(claim, volume)
+    {
+        let message = format!("Cannot bind to requested volume \"{name}\": {why}");
+        let note = Note::warning(claim, COMPONENT, "VolumeMismatch", message);
+        return vec![Write::Note(note)];
+    }
+    bind(claim, volume)
+}
+
+/// Why a volume does not satisfy a claim.
+fn mismatch(claim: &Object, volume: &Object) -> Option<&'static str> {
+    let wanted = quantity(claim.value(), &["spec", "resources", "requests", "storage"]);
+    let offered = quantity(volume.value(), &["spec", "capacity", "storage"]);
+    let modes = items(volume.value(), &["spec", "accessModes"]);
+    let wanted_modes = items(claim.value(), &["spec", "accessModes"]);
+    if wanted > offered {
+        Some("requested PV is too small")
+    } else if class_of(claim) != class_of(volume) {
+        Some("storageClassName does not match")
+    } else if mode(claim) != mode(volume) {
+        Some("incompatible volumeMode")
+    } else if !wanted_modes.iter().all(|mode| modes.contains(mode)) {
+        Some("incompatible accessMode")
+    } else {
+        None
     }
 }
 
@@ -166,14 +241,37 @@ fn is_free_for(volume: &Object, claim: &Object) -> bool {
         })
 }
 
+fn mode(object: &Object) -> &str {
+    match text(object.value(), &["spec", "volumeMode"]) {
+        "" => "Filesystem",
+        mode => mode,
+    }
+}
+
+/// Whether a claim waits for a pod before it gets a volume.
+pub(crate) fn waits_for_consumer(context: &Context<'_>, claim: &Object) -> bool {
+    let class = context.world.find(Kind::STORAGE_CLASS, "", class_of(claim));
+    class.is_some_and(|class| text(class.value(), &["volumeBindingMode"]) == WAIT)
+        && claim.annotation(SELECTED_NODE).is_none()
+}
+
+/// Whether a claim was told its node, so that it waits for its volume only.
+pub(crate) fn has_node(claim: &Object) -> bool {
+    claim.annotation(SELECTED_NODE).is_some()
+}
+
+/// Tells a claim which node its pod goes to, so that it gets a volume.
+pub(crate) fn select_node(claim: &Object, node: &str) -> Write {
+    let annotations = map([(SELECTED_NODE, node.into())]);
+    let body = map([("metadata", map([("annotations", annotations)]))]);
+    patch(Kind::VOLUME_CLAIM, claim, body)
+}
+
 /// The smallest volume that satisfies the claim; one that was reserved for it first.
 fn candidate<'a>(context: &Context<'a>, claim: &Object) -> Option<&'a Object> {
     let wanted = quantity(claim.value(), &["spec", "resources", "requests", "storage"])?;
     let modes = items(claim.value(), &["spec", "accessModes"]);
-    let mode = |object: &Object| match text(object.value(), &["spec", "volumeMode"]) {
-        "" => "Filesystem".to_owned(),
-        mode => mode.to_owned(),
-    };
+    let waits = waits_for_consumer(context, claim);
     let selector = claim.value().at(&["spec", "selector"]);
     context
         .world
@@ -192,6 +290,7 @@ fn candidate<'a>(context: &Context<'a>, claim: &Object) -> Option<&'a Object> {
             ))
         })
         .filter(|(size, _)| *size >= wanted)
+        .filter(|(_, volume)| !waits || volume.value().at(&["spec", "claimRef"]).is_some())
         .min_by_key(|(size, volume)| {
             (
                 volume.value().at(&["spec", "claimRef"]).is_none(),
@@ -263,6 +362,11 @@ fn provision(context: &Context<'_>, claim: &Object) -> Vec<Write> {
         ))]
     };
     let name = class_of(claim);
+    if waits_for_consumer(context, claim) {
+        let message = "waiting for first consumer to be created before binding".to_owned();
+        let note = Note::normal(claim, COMPONENT, "WaitForFirstConsumer", message);
+        return vec![Write::Note(note)];
+    }
     if name.is_empty() {
         let message =
             "no persistent volumes available for this claim and no storage class is set".to_owned();
@@ -277,8 +381,9 @@ fn provision(context: &Context<'_>, claim: &Object) -> Vec<Write> {
         let message = format!("storageclass.storage.k8s.io \"{name}\" not found");
         return warn("ProvisioningFailed", message);
     };
-    if text(class.value(), &["provisioner"]) != PROVISIONER {
-        return Vec::new();
+    let provisioner = text(class.value(), &["provisioner"]);
+    if provisioner != PROVISIONER {
+        return ask_provisioner(claim, provisioner);
     }
     let volume = format!("pvc-{}", claim.uid());
     if context.world.find(Kind::VOLUME, "", &volume).is_some() {
@@ -292,6 +397,30 @@ fn provision(context: &Context<'_>, claim: &Object) -> Vec<Write> {
         object,
         note: Some(note),
     }]
+}
+
+/// Leaves a claim to somebody else's provisioner.
+fn ask_provisioner(claim: &Object, provisioner: &str) -> Vec<Write> {
+    let mut writes = Vec::new();
+    if PROVISIONER_MARKS
+        .iter()
+        .any(|mark| claim.annotation(mark) != Some(provisioner))
+    {
+        let annotations: Map = PROVISIONER_MARKS
+            .iter()
+            .map(|mark| (Str::from(*mark), Value::from(provisioner)))
+            .collect();
+        let body = map([("metadata", map([("annotations", annotations.into())]))]);
+        writes.push(patch(Kind::VOLUME_CLAIM, claim, body));
+    }
+    let message = format!(
+        "Waiting for a volume to be created either by the external provisioner '{provisioner}' or \
+         manually by the system administrator. If volume creation is delayed, please verify that \
+         the provisioner is running and correctly registered."
+    );
+    let note = Note::normal(claim, COMPONENT, "ExternalProvisioning", message);
+    writes.push(Write::Note(note));
+    writes
 }
 
 fn new_volume(claim: &Object, class: &Object, volume: &str) -> Object {
@@ -361,21 +490,49 @@ fn volume_writes(context: &Context<'_>, volume: &Object) -> Vec<Write> {
             free.then(|| without_finalizer(Kind::VOLUME, volume, VOLUME_PROTECTION)),
         );
     }
+    if text(volume.value(), &["status", "phase"]) == "Failed" {
+        return Vec::new();
+    }
     let phase = match reference {
         Some(_) if held => return Vec::new(),
         Some(_) if !uid.is_empty() && context.world.was_deleted(uid) => "Released",
         Some(_) if !uid.is_empty() => return Vec::new(),
         _ => "Available",
     };
-    let ours = volume.annotation(PROVISIONED_BY) == Some(PROVISIONER);
-    let deletes = text(volume.value(), &["spec", "persistentVolumeReclaimPolicy"]) == "Delete";
-    let mut writes = Vec::from_iter(status(
-        Kind::VOLUME,
-        volume,
-        Map::from([("phase", phase.into())]),
-    ));
-    if phase == "Released" && ours && deletes {
-        writes.push(delete(Kind::VOLUME, volume, Deletion::Background));
+    let report = Map::from([("phase", phase.into())]);
+    let policy = text(volume.value(), &["spec", "persistentVolumeReclaimPolicy"]);
+    let mut writes = Vec::from_iter(status(Kind::VOLUME, volume, report));
+    if phase == "Released" && policy == "Delete" {
+        writes.extend(reclaim(volume));
     }
+    writes
+}
+
+/// The end of a released volume that is to be deleted: ours and those that kube-controller-manager
+/// can delete itself go, others fail or are left to their provisioner.
+fn reclaim(volume: &Object) -> Vec<Write> {
+    let going = || vec![delete(Kind::VOLUME, volume, Deletion::Background)];
+    let provisioner = volume.annotation(PROVISIONED_BY).unwrap_or_default();
+    if provisioner == PROVISIONER {
+        return going();
+    }
+    if !provisioner.is_empty() {
+        return Vec::new();
+    }
+    let path = text(volume.value(), &["spec", "hostPath", "path"]);
+    let message = if path.is_empty() {
+        format!(
+            "error getting deleter volume plugin for volume \"{}\": no deletable volume plugin matched",
+            volume.name()
+        )
+    } else if path.starts_with("/tmp/") && path.len() > "/tmp/".len() {
+        return going();
+    } else {
+        format!("host_path deleter only supports /tmp/.+ but received provided {path}")
+    };
+    let note = Note::warning(volume, COMPONENT, "VolumeFailedDelete", message.clone());
+    let report = Map::from([("phase", "Failed".into()), ("message", message.into())]);
+    let mut writes = Vec::from_iter(status(Kind::VOLUME, volume, report));
+    writes.push(Write::Note(note));
     writes
 }

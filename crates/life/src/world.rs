@@ -10,8 +10,10 @@ use jiff::Timestamp;
 use manifest::Object;
 use yaml::{Map, Str, Value};
 
-use super::fields::{controller, items, owners, text};
+use super::fields::{controller, controller_uid, items, owners, text};
+use super::job_backoff::Backoffs;
 use super::kind::{Detail, Kind, Registry};
+use super::namespace::ROOT_CA;
 
 /// How many uids of deleted objects are remembered. It must outlast the events in flight; 65,536
 /// uids are 4 MB.
@@ -82,6 +84,8 @@ pub(crate) struct World {
     gone_order: VecDeque<Str>,
     addresses: HashMap<Str, u32>,
     running_since: HashMap<Str, Timestamp>,
+    /// How long Jobs wait after failures.
+    pub(crate) backoffs: Backoffs,
 }
 
 impl World {
@@ -97,6 +101,7 @@ impl World {
             gone_order: VecDeque::new(),
             addresses: HashMap::new(),
             running_since: HashMap::new(),
+            backoffs: Backoffs::default(),
         }
     }
 
@@ -207,6 +212,13 @@ impl World {
             return None;
         }
         let old = self.take(&target);
+        if kind == Kind::POD
+            && let Some(job) = self.uids.get(controller_uid(&object))
+            && job.kind == Kind::JOB
+            && let Some(job) = self.get(job).cloned()
+        {
+            self.backoffs.note(&job, old.as_ref(), &object);
+        }
         self.index(&target, &object, now);
         self.stores
             .entry(kind)
@@ -229,6 +241,7 @@ impl World {
         }
         let old = self.take(target);
         self.running_since.remove(uid);
+        self.backoffs.forget(uid);
         Some(Change {
             target: target.clone(),
             old,
@@ -343,7 +356,10 @@ impl World {
         if let Some(annotations) = metadata.get_mut("annotations").and_then(Value::as_map_mut) {
             annotations.remove("kubectl.kubernetes.io/last-applied-configuration");
         }
-        if resource.detail == Detail::Metadata {
+        // Of all ConfigMaps, only the one that every namespace holds is looked into.
+        let is_root_ca = kind == Kind::CONFIG_MAP
+            && metadata.get("name").and_then(Value::as_str) == Some(ROOT_CA);
+        if resource.detail == Detail::Metadata && !is_root_ca {
             metadata.retain(|key, _| {
                 matches!(
                     key,

@@ -51,7 +51,7 @@ impl From<Vec<Write>> for Outcome {
 /// One request.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Write {
-    /// Creates an object; the note's `{}` becomes the name that it got.
+    /// Creates an object; the note's `{name}` becomes the name that it got.
     Create {
         /// The resource.
         kind: Kind,
@@ -175,10 +175,13 @@ pub(crate) struct Note {
     pub(crate) severity: &'static str,
     /// The reason, in camel case.
     pub(crate) reason: &'static str,
-    /// The text; `{}` stands for the name of a created object.
+    /// The text; `{name}` stands for the name of a created object.
     pub(crate) message: String,
     /// The controller that says so.
     pub(crate) component: &'static str,
+    /// The text of the warning `FailedCreate` when the write did not work; `{error}` stands for the
+    /// server's words.
+    pub(crate) failed: Option<String>,
 }
 
 impl Note {
@@ -203,7 +206,28 @@ impl Note {
             reason,
             message,
             component,
+            failed: None,
         }
+    }
+
+    /// `SuccessfulCreate`, or a warning when the pod cannot be made.
+    pub(crate) fn creation(object: &Object, component: &'static str, message: String) -> Self {
+        Note {
+            failed: Some("Error creating: {error}".to_owned()),
+            ..Note::normal(object, component, "SuccessfulCreate", message)
+        }
+    }
+
+    /// The warning about a write that did not work, if there is one.
+    pub(crate) fn failure(self, reason: &str) -> Option<Self> {
+        let message = self.failed?.replace("{error}", reason);
+        Some(Note {
+            severity: "Warning",
+            reason: "FailedCreate",
+            message,
+            failed: None,
+            ..self
+        })
     }
 
     /// A `Warning` event.

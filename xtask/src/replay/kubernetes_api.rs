@@ -23,7 +23,7 @@ use super::client::{Client, Request, body, header, kept_headers};
 use super::compare::{differences, pointed, prepare};
 use super::placeholders::Bindings;
 use super::target::Target;
-use super::{Arguments, Case, in_parallel, sessions};
+use super::{Arguments, Case, controllers, in_parallel, sessions};
 
 /// Files of the folder that hold something else.
 const OTHER_FILES: &[&str] = &[sessions::FILE, "index.json"];
@@ -118,6 +118,12 @@ fn present<'de, D: serde::Deserializer<'de>>(input: D) -> Result<Option<Box<RawV
 /// # Errors
 /// When the folder cannot be read or no server can be reached; a scenario that fails is no error.
 pub(super) fn replay(folder: &Path, arguments: &Arguments) -> Result<Vec<Case>> {
+    let mut cases = requests(folder, arguments)?;
+    cases.extend(controllers::replay(folder, arguments)?);
+    Ok(cases)
+}
+
+fn requests(folder: &Path, arguments: &Arguments) -> Result<Vec<Case>> {
     let scenarios = load(folder, arguments)?;
     // As recorded: no controllers, roles are enforced, and everything on one fresh server.
     let options = Options {
