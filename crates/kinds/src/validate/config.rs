@@ -59,7 +59,10 @@ fn is_json(entry: &Field<'_, '_>) {
     }
     let bytes = base64::prelude::BASE64_STANDARD.decode(entry.text());
     if let Err(error) = yaml::json::parse(&bytes.unwrap_or_default()) {
-        entry.invalid_as(&"<secret contents redacted>".into(), &error.cause.to_string());
+        entry.invalid_as(
+            &"<secret contents redacted>".into(),
+            &error.cause.to_string(),
+        );
     }
 }
 
