@@ -1,7 +1,7 @@
 //! What is wrong with a CustomResourceDefinition.
 //!
 //! The real server judges an inner form in which what all versions share stands at the top; its
-//! paths (`spec.validation`) are those of that form. [`Inner`] is it.
+//! paths (`spec.validation`) are those of that form. `Inner` is it.
 
 mod conversion;
 mod defaults;
