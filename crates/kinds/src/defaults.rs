@@ -51,6 +51,7 @@ pub(crate) fn fill(owner: &str, members: &mut Map) {
         "Subject" => subject(members),
         "LimitRangeItem" => limits(members),
         "NetworkPolicySpec" => policy_types(members),
+        "ExactDeviceRequest" | "DeviceSubRequest" => device_count(members),
         "StatefulSetSpec" => {
             let claims = members.get_mut("volumeClaimTemplates");
             for claim in claims.and_then(Value::as_list_mut).into_iter().flatten() {
@@ -268,6 +269,13 @@ fn limits(members: &mut Map) {
     copy(members, "min", "defaultRequest");
 }
 
+/// An exact count is of one device.
+fn device_count(members: &mut Map) {
+    if text(members, "allocationMode") == "ExactCount" {
+        members.entry_or_insert("count", 1.into());
+    }
+}
+
 fn policy_types(members: &mut Map) {
     if members.contains_key("policyTypes") {
         return;
@@ -319,6 +327,7 @@ pub(crate) fn object(kind: Kind<'_>, value: &mut Value) {
             }
         }
         ("autoscaling", "horizontalpodautoscalers") => autoscaler(kind, value),
+        ("discovery.k8s.io", "endpointslices") => port_names(value),
         ("admissionregistration.k8s.io", "validatingadmissionpolicies") => {}
         _ => {}
     }
@@ -405,18 +414,66 @@ fn job(spec: &mut Map) {
     spec.entry_or_insert("podReplacementPolicy", replacement.into());
 }
 
+/// The ports of a slice have names, empty ones at least.
+fn port_names(slice: &mut Value) {
+    let Some(Value::List(ports)) = slice.get_mut("ports") else {
+        return;
+    };
+    for port in ports.iter_mut().filter_map(Value::as_map_mut) {
+        port.entry_or_insert("name", "".into());
+    }
+}
+
+/// The use of CPU that autoscalers aim at when they are told nothing.
+pub(crate) const CPU_SHARE: i64 = 80;
+
+/// The metric of a use of CPU in percent of what was asked for.
+pub(crate) fn cpu_metric(share: Value) -> Value {
+    let target = Map::from([
+        ("averageUtilization", share),
+        ("type", "Utilization".into()),
+    ]);
+    let cpu = Map::from([("name", "cpu".into()), ("target", target.into())]);
+    Value::Map(Map::from([
+        ("resource", cpu.into()),
+        ("type", "Resource".into()),
+    ]))
+}
+
 fn autoscaler(kind: Kind<'_>, value: &mut Value) {
     if kind.version != "v2" {
         return;
     }
     let spec = value.map_at_mut(&["spec"]);
     if !spec.contains_key("metrics") {
-        let target = Map::from([
-            ("averageUtilization", 80.into()),
-            ("type", "Utilization".into()),
-        ]);
-        let cpu = Map::from([("name", "cpu".into()), ("target", target.into())]);
-        let metric = Map::from([("resource", cpu.into()), ("type", "Resource".into())]);
-        spec.insert("metrics", vec![Value::Map(metric)]);
+        spec.insert("metrics", vec![cpu_metric(CPU_SHARE.into())]);
+    }
+    scaling_behavior(spec);
+}
+
+/// What a behavior leaves out is as autoscalers have always behaved.
+pub(crate) fn scaling_behavior(spec: &mut Map) {
+    let Some(Value::Map(behavior)) = spec.get_mut("behavior") else {
+        return;
+    };
+    let policy = |kind: &str, value: i64| {
+        Value::Map(Map::from([
+            ("periodSeconds", 15.into()),
+            ("type", kind.into()),
+            ("value", value.into()),
+        ]))
+    };
+    let (pods, percent) = (policy("Pods", 4), policy("Percent", 100));
+    for (name, policies) in [
+        ("scaleUp", vec![pods, percent.clone()]),
+        ("scaleDown", vec![percent]),
+    ] {
+        let rules = behavior.entry_or_insert(name, Map::new().into());
+        let rules = rules.map_at_mut(&[]);
+        rules.entry_or_insert("policies", policies.into());
+        rules.entry_or_insert("selectPolicy", "Max".into());
+        if name == "scaleUp" {
+            rules.entry_or_insert("stabilizationWindowSeconds", 0.into());
+        }
     }
 }

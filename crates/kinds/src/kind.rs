@@ -18,6 +18,35 @@ pub struct Kind<'a> {
 }
 
 impl<'a> Kind<'a> {
+    /// Whether a PUT must name the resource version that it was made from.
+    #[must_use]
+    pub fn updates_need_version(&self) -> bool {
+        self.custom
+            || matches!(
+                self.place(),
+                ("admissionregistration.k8s.io" | "policy", _)
+                    | ("apiextensions.k8s.io" | "apiregistration.k8s.io", _)
+                    | ("coordination.k8s.io" | "node.k8s.io", _)
+                    | (
+                        "storage.k8s.io",
+                        "csidrivers" | "csinodes" | "csistoragecapacities" | "volumeattachments"
+                    )
+            )
+    }
+
+    /// Whether a PUT makes the object when it is not there.
+    #[must_use]
+    pub fn created_by_update(&self) -> bool {
+        matches!(
+            self.place(),
+            ("", "events" | "endpoints" | "limitranges" | "services")
+                | ("events.k8s.io", "events")
+                | ("coordination.k8s.io", "leases")
+                | ("node.k8s.io", "runtimeclasses")
+                | ("rbac.authorization.k8s.io", _)
+        )
+    }
+
     /// Group and plural, to match on; a custom resource has no place of its own here.
     pub(crate) fn place(&self) -> (&'a str, &'a str) {
         if self.custom {

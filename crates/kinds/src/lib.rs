@@ -9,9 +9,11 @@
 //! crate must never know a request, a store or a cluster: what it needs is an argument.
 
 mod cells;
+mod convert;
 mod decode;
 mod defaults;
 mod field_error;
+mod ip;
 mod kind;
 pub mod names;
 mod selector;

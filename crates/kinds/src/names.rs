@@ -89,6 +89,26 @@ pub fn path_segment_problems(text: &str) -> Vec<String> {
         .collect()
 }
 
+/// What is wrong with a DNS subdomain that starts with `*.`.
+#[must_use]
+pub fn wildcard_subdomain_problems(text: &str) -> Vec<String> {
+    let mut problems = Vec::new();
+    if text.len() > 253 {
+        problems.push("must be no more than 253 bytes".to_owned());
+    }
+    let valid = |rest: &str| rest.split('.').all(is_dns_label);
+    if !text.strip_prefix("*.").is_some_and(valid) {
+        problems.push(
+            "a wildcard DNS-1123 subdomain must start with '*.', followed by a valid DNS \
+             subdomain, which must consist of lower case alphanumeric characters, '-' or '.' and \
+             end with an alphanumeric character (e.g. '*.example.com', regex used for validation \
+             is '\\*\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')"
+                .to_owned(),
+        );
+    }
+    problems
+}
+
 /// What is wrong with a DNS subdomain whose labels may have underscores: as search domains of pods.
 #[must_use]
 pub fn underscored_subdomain_problems(text: &str) -> Vec<String> {

@@ -28,6 +28,7 @@ impl Kind<'_> {
 
     /// Drops what a client cannot set on a new object and sets what the server sets.
     pub fn prepare_create(&self, value: &mut Value, now: Timestamp) {
+        self.drop_gated(value);
         let metadata = value.map_at_mut(&["metadata"]);
         for key in SYSTEM {
             metadata.remove(key);
@@ -64,6 +65,16 @@ impl Kind<'_> {
         }
     }
 
+    /// Drops members that a feature gate has switched off.
+    fn drop_gated(&self, value: &mut Value) {
+        if self.place() == ("coordination.k8s.io", "leases")
+            && let Some(Value::Map(spec)) = value.get_mut("spec")
+        {
+            spec.remove("strategy");
+            spec.remove("preferredHolder");
+        }
+    }
+
     /// Sets what depends on the uid and the final name of a new object.
     pub fn identify(&self, value: &mut Value) {
         if self.place() == ("batch", "jobs") {
@@ -73,6 +84,7 @@ impl Kind<'_> {
 
     /// Keeps what the written part of an object may not change.
     pub fn prepare_update(&self, part: Part, new: &mut Value, old: &Value) {
+        self.drop_gated(new);
         match part {
             Part::Main if self.has_status => restore(new.map_at_mut(&[]), Some(old), "status"),
             Part::Main | Part::Other => {}

@@ -11,11 +11,17 @@ pub(crate) fn is_stored_as_served(resource: &Resource) -> bool {
 }
 
 /// A stored tree in the version of `resource`.
-pub(crate) fn from_storage(_resource: &Resource, value: Value) -> Value {
-    value
+pub(crate) fn from_storage(resource: &Resource, value: Value) -> Value {
+    if is_stored_as_served(resource) {
+        return value;
+    }
+    resource.handle().from_storage(value)
 }
 
 /// A tree in the version of `resource`, as it is stored.
-pub(crate) fn to_storage(_resource: &Resource, value: Value) -> Value {
-    value
+pub(crate) fn to_storage(resource: &Resource, value: Value) -> Value {
+    if is_stored_as_served(resource) {
+        return value;
+    }
+    resource.handle().to_storage(value)
 }

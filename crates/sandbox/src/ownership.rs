@@ -8,7 +8,7 @@ use crate::core::Core;
 use crate::request::ApiRequest;
 use crate::strategy::Context;
 use crate::verbs::update::Part;
-use crate::{strategy, typing};
+use crate::{convert, strategy, typing};
 use life::clock;
 
 /// Names longer than this are cut.
@@ -69,7 +69,9 @@ fn track(
     value: &mut Value,
     (manager, ignored): (&str, &FieldSet),
 ) {
-    let typed = |mut value: Value| {
+    // Fields are owned in the version that is written.
+    let typed = |value: Value| {
+        let mut value = convert::from_storage(context.resource, value);
         crate::render::type_meta(&mut value, context.resource);
         value
     };
@@ -82,7 +84,8 @@ fn track(
     };
     let old = old.cloned().map(typed);
     let new = typed(std::mem::take(value));
-    *value = untyped(fields::track(old.as_ref(), new, &schema(context), &writer));
+    let tracked = fields::track(old.as_ref(), new, &schema(context), &writer);
+    *value = convert::to_storage(context.resource, untyped(tracked));
     if context.subresource == Some(SCALE) {
         without_times_of_scale(value);
     }

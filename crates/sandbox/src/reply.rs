@@ -75,8 +75,9 @@ impl Reply {
         self
     }
 
+    /// Puts warnings before those that the reply has: what is told last came first.
     pub(crate) fn with_warnings(mut self, warnings: Vec<String>) -> Self {
-        self.warnings.extend(warnings);
+        self.warnings.splice(..0, warnings);
         self
     }
 }

@@ -8,6 +8,7 @@ use std::cell::RefCell;
 
 use yaml::{Map, Value};
 
+use crate::field_error::quoted;
 use crate::{FieldError, names};
 
 /// Errors in the order in which they are found.
@@ -16,6 +17,16 @@ type Sink = RefCell<Vec<FieldError>>;
 const IMMUTABLE: &str = "field is immutable";
 const NEGATIVE: &str = "must be greater than or equal to 0";
 const PORT: &str = "must be between 1 and 65535, inclusive";
+
+/// Go name, name and what is printed when it is absent, of a member of a struct without JSON names.
+pub(crate) type GoMember<'a> = (&'a str, &'a str, &'a str);
+
+/// Whether a value alone satisfies a rule.
+pub(super) fn satisfies(value: &Value, rule: impl Fn(&Field<'_, '_>)) -> bool {
+    let sink = Sink::default();
+    rule(&Field::root(value, None, &sink));
+    sink.into_inner().is_empty()
+}
 
 /// How a path goes on from its parent.
 #[derive(Clone, Copy)]
@@ -126,6 +137,11 @@ impl<'p, 'v> Field<'p, 'v> {
         self.down(Step::Member(name), |value| {
             name.split('.').try_fold(value, |value, key| value.get(key))
         })
+    }
+
+    /// The member of a name that is taken as it is, dots included.
+    pub(crate) fn member<'q>(&'q self, name: &'q str) -> Field<'q, 'v> {
+        self.down(Step::Member(name), |value| value.get(name))
     }
 
     /// The entry of a map whose keys are data.
@@ -260,6 +276,30 @@ impl<'p, 'v> Field<'p, 'v> {
         self.tell(|path| FieldError::invalid(path, shown, why));
     }
 
+    /// What stands here is wrong, told as a struct that its own package prints: the members under
+    /// their Go names, in the order of the struct, absent ones as what `None` says.
+    pub(crate) fn invalid_struct(&self, members: &[GoMember<'_>], why: &str) {
+        self.invalid_struct_of(self, members, why);
+    }
+
+    /// As [`Field::invalid_struct`], where the struct stands elsewhere.
+    pub(crate) fn invalid_struct_of(
+        &self,
+        of: &Field<'_, '_>,
+        members: &[GoMember<'_>],
+        why: &str,
+    ) {
+        let texts: Vec<String> = members
+            .iter()
+            .map(|(go_name, name, absent)| match of.get(name).value() {
+                Some(value) => format!("{}:{}", quoted(go_name), yaml::json::to_string(value)),
+                None => format!("{}:{absent}", quoted(go_name)),
+            })
+            .collect();
+        let shown = format!("{{{}}}", texts.join(","));
+        self.tell(|path| FieldError::invalid_printed(path, &shown, why));
+    }
+
     /// This may not be set, or not so.
     pub(crate) fn forbidden(&self, why: &str) {
         self.tell(|path| FieldError::forbidden(path, why));
@@ -271,6 +311,11 @@ impl<'p, 'v> Field<'p, 'v> {
         self.tell(|path| FieldError::duplicate(path, &shown));
     }
 
+    /// As [`Field::duplicate`], told with another value.
+    pub(crate) fn duplicate_of(&self, shown: &Value) {
+        self.tell(|path| FieldError::duplicate(path, shown));
+    }
+
     /// What this refers to is not there.
     pub(crate) fn not_found(&self) {
         let shown = self.shown();
@@ -280,7 +325,25 @@ impl<'p, 'v> Field<'p, 'v> {
     /// None of the known words.
     pub(crate) fn not_supported(&self, known: &[&str]) {
         let shown = self.value.cloned().unwrap_or_else(|| "".into());
-        self.tell(|path| FieldError::not_supported(path, &shown, known));
+        self.not_supported_as(&shown, known);
+    }
+
+    /// None of the known words, told with another value.
+    pub(crate) fn not_supported_as(&self, shown: &Value, known: &[&str]) {
+        self.tell(|path| FieldError::not_supported(path, shown, known));
+    }
+
+    /// A list with more than `limit` items.
+    pub(crate) fn too_many(&self, limit: usize) {
+        let found = self.list().len();
+        self.tell(|path| FieldError::too_many(path, found, limit));
+    }
+
+    /// The text has at most `limit` bytes.
+    pub(crate) fn at_most(&self, limit: usize) {
+        if self.text().len() > limit {
+            self.too_long(limit);
+        }
     }
 
     /// Longer than `limit` bytes.
@@ -387,6 +450,20 @@ impl<'p, 'v> Field<'p, 'v> {
         if self.number().is_some_and(|number| number < 0) {
             self.invalid(NEGATIVE);
         }
+    }
+
+    /// A quantity that is not below zero, where there is one.
+    pub(crate) fn not_negative_quantity(&self) {
+        if self.text().starts_with('-') {
+            self.invalid(NEGATIVE);
+        }
+    }
+
+    /// Applies a rule; gives whether it found nothing.
+    pub(crate) fn holds(&self, rule: impl Fn(&Self)) -> bool {
+        let before = self.sink.borrow().len();
+        rule(self);
+        self.sink.borrow().len() == before
     }
 
     /// A port number from 1 to 65535; an absent one counts as 0.

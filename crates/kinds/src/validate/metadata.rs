@@ -4,7 +4,7 @@ use yaml::{Map, Value};
 
 use super::field::Field;
 use crate::field_error::quoted;
-use crate::{FieldError, Kind, names};
+use crate::{FieldError, Kind, ip, names};
 
 /// All annotations together may have this many bytes.
 const ANNOTATIONS: usize = 256 * 1024;
@@ -47,8 +47,10 @@ fn problems(kind: Kind<'_>, name: &str) -> Vec<String> {
     match (kind.group, kind.plural) {
         ("", "namespaces") | ("apps", "statefulsets") => names::label_problems(name),
         ("", "services") => names::label_1035_problems(name),
-        ("rbac.authorization.k8s.io", _) => names::path_segment_problems(name),
-        ("", "events") | ("events.k8s.io", _) | ("certificates.k8s.io", _) => Vec::new(),
+        ("networking.k8s.io", "ipaddresses") => ip::problems(name),
+        ("rbac.authorization.k8s.io" | "policy" | "certificates.k8s.io", _)
+        | ("apiregistration.k8s.io", _)
+        | ("", "events") => names::path_segment_problems(name),
         _ => names::subdomain_problems(name),
     }
 }

@@ -4,21 +4,35 @@
 //! names. A module holds a few kinds; its functions take a [`field::Field`], the only thing that a
 //! validator needs to know.
 
+mod admission;
 mod amounts;
+mod apiregistration;
+mod autoscaling;
+mod certificates;
 mod claim;
 mod cluster;
+mod conditions;
 mod config;
+mod coordination;
 mod cron;
+mod discovery;
 mod endpoints;
-mod event;
+mod events;
 mod field;
+mod flowcontrol;
 mod job;
 mod metadata;
+mod network;
+mod node;
 mod pod;
+mod policy;
 mod quota;
 mod rbac;
+mod scheduling;
 mod selector;
 mod service;
+mod storage;
+mod warnings;
 mod workload;
 
 use std::cell::RefCell;
@@ -38,6 +52,17 @@ struct Rules {
     group: &'static str,
     plural: &'static str,
     rule: Rule,
+    /// What must hold for a changed status; the rule of the object, when there is none.
+    status: Option<Rule>,
+}
+
+impl Rules {
+    const fn status(self, rule: Rule) -> Self {
+        Rules {
+            status: Some(rule),
+            ..self
+        }
+    }
 }
 
 const fn rules(group: &'static str, plural: &'static str, rule: Rule) -> Rules {
@@ -45,14 +70,53 @@ const fn rules(group: &'static str, plural: &'static str, rule: Rule) -> Rules {
         group,
         plural,
         rule,
+        status: None,
     }
 }
 
+const ADMISSION: &str = "admissionregistration.k8s.io";
+const AUTOSCALING: &str = "autoscaling";
+const COORDINATION: &str = "coordination.k8s.io";
+const FLOWCONTROL: &str = "flowcontrol.apiserver.k8s.io";
+const NETWORKING: &str = "networking.k8s.io";
+const RBAC: &str = "rbac.authorization.k8s.io";
+const SCHEDULING: &str = "scheduling.k8s.io";
+const STORAGE: &str = "storage.k8s.io";
+
 /// The kinds that have rules of their own.
 const RULES: &[Rules] = &[
+    rules(
+        ADMISSION,
+        "mutatingwebhookconfigurations",
+        admission::webhooks,
+    ),
+    rules(ADMISSION, "validatingadmissionpolicies", admission::policy)
+        .status(admission::policy_status),
+    rules(
+        ADMISSION,
+        "validatingadmissionpolicybindings",
+        admission::policy_binding,
+    ),
+    rules(
+        ADMISSION,
+        "validatingwebhookconfigurations",
+        admission::webhooks,
+    ),
+    rules(
+        "apiregistration.k8s.io",
+        "apiservices",
+        apiregistration::service,
+    )
+    .status(apiregistration::service_status),
+    rules(
+        "certificates.k8s.io",
+        "certificatesigningrequests",
+        certificates::request,
+    )
+    .status(certificates::status),
     rules("", "configmaps", config::config_map),
     rules("", "endpoints", endpoints::endpoints),
-    rules("", "events", event::event),
+    rules("", "events", events::core_event),
     rules("", "limitranges", quota::limit_range),
     rules("", "namespaces", cluster::namespace),
     rules("", "nodes", cluster::node),
@@ -74,13 +138,45 @@ const RULES: &[Rules] = &[
     rules("apps", "replicasets", workload::replica_set),
     rules("apps", "statefulsets", workload::stateful_set),
     rules(
-        "rbac.authorization.k8s.io",
-        "clusterrolebindings",
-        rbac::binding,
+        AUTOSCALING,
+        "horizontalpodautoscalers",
+        autoscaling::autoscaler,
+    )
+    .status(autoscaling::autoscaler_status),
+    rules(COORDINATION, "leases", coordination::lease),
+    rules("discovery.k8s.io", "endpointslices", discovery::slice),
+    rules("events.k8s.io", "events", events::event),
+    rules(FLOWCONTROL, "flowschemas", flowcontrol::schema).status(flowcontrol::conditions),
+    rules(
+        FLOWCONTROL,
+        "prioritylevelconfigurations",
+        flowcontrol::level,
+    )
+    .status(flowcontrol::conditions),
+    rules(NETWORKING, "ingressclasses", network::ingress_class),
+    rules(NETWORKING, "ingresses", network::ingress).status(network::ingress_status),
+    rules(NETWORKING, "ipaddresses", network::ip_address),
+    rules(NETWORKING, "networkpolicies", network::policy),
+    rules(NETWORKING, "servicecidrs", network::service_cidr).status(nothing),
+    rules("node.k8s.io", "runtimeclasses", node::runtime_class),
+    rules("policy", "poddisruptionbudgets", policy::budget).status(policy::budget_status),
+    rules(RBAC, "clusterrolebindings", rbac::cluster_binding),
+    rules(RBAC, "clusterroles", rbac::cluster_role),
+    rules(RBAC, "rolebindings", rbac::binding),
+    rules(RBAC, "roles", rbac::role),
+    rules(SCHEDULING, "priorityclasses", scheduling::priority_class),
+    rules(STORAGE, "csidrivers", storage::driver),
+    rules(STORAGE, "csinodes", storage::node),
+    rules(STORAGE, "csistoragecapacities", storage::capacity),
+    rules(STORAGE, "storageclasses", storage::class),
+    rules(STORAGE, "volumeattachments", storage::attachment).status(storage::attachment_status),
+    rules(
+        STORAGE,
+        "volumeattributesclasses",
+        storage::attributes_class,
     ),
     rules("batch", "cronjobs", job::cron_job),
     rules("batch", "jobs", job::job),
-    rules("rbac.authorization.k8s.io", "rolebindings", rbac::binding),
 ];
 
 impl Kind<'_> {
@@ -100,9 +196,19 @@ impl Kind<'_> {
                 .iter()
                 .find(|rules| whole && rules.group == group && rules.plural == plural);
             if let Some(rules) = own {
-                (rules.rule)(&object);
+                let rule = match old {
+                    Some((Part::Status, _)) => rules.status.unwrap_or(rules.rule),
+                    _ => rules.rule,
+                };
+                rule(&object);
             }
         }
         errors.into_inner()
     }
 }
+
+/// A status that may be anything.
+fn nothing(_: &Field<'_, '_>) {}
+
+#[cfg(test)]
+mod tests;

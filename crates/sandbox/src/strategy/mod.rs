@@ -2,6 +2,7 @@
 //!
 //! [`prepare_create`] and [`prepare_update`] are the doors; what needs only the object is in `kinds`.
 
+mod certificates;
 mod pods;
 pub(crate) mod services;
 
@@ -13,10 +14,14 @@ use yaml::Value;
 
 use crate::core::{Call, Core};
 use crate::registry::Resource;
+use crate::request::User;
 use crate::status_error::{About, ApiError};
 use crate::store::Stored;
 use crate::{crd, meta};
 use life::clock;
+
+/// The place of requests for certificates.
+const REQUESTS: (&str, &str) = ("certificates.k8s.io", "certificatesigningrequests");
 
 /// What the rules of a kind may look at besides the object.
 pub(crate) struct Context<'a> {
@@ -26,6 +31,8 @@ pub(crate) struct Context<'a> {
     /// The path that is written: `None` for the object itself.
     pub(crate) subresource: Option<&'a str>,
     pub(crate) dry_run: bool,
+    /// Who asks.
+    pub(crate) user: &'a User,
 }
 
 impl<'a> Context<'a> {
@@ -37,6 +44,7 @@ impl<'a> Context<'a> {
             now: call.now,
             subresource: call.subresource(),
             dry_run: call.dry_run(),
+            user: &call.request.user,
         }
     }
 
@@ -70,6 +78,7 @@ pub(crate) fn prepare_create(context: &Context<'_>, value: &mut Value) -> Result
     match context.place() {
         ("", "pods") => pods::admit(context, value),
         ("", "services") => services::allocate(context, value, None)?,
+        REQUESTS => certificates::sign(context, value),
         _ => {}
     }
     if is_definition(context.resource) {
@@ -116,6 +125,12 @@ pub(crate) fn prepare_update(
     if part == Part::Main && is_definition(context.resource) {
         crd::note_stored_version(new);
     }
+    if context.place() == REQUESTS {
+        certificates::keep(context, new, old);
+        if part != Part::Main {
+            certificates::date(context, new, old);
+        }
+    }
     kind.count_generation(part, new, old);
     Ok(())
 }
@@ -139,12 +154,18 @@ pub(crate) fn validate(
 }
 
 /// What the writer is warned of though it is allowed.
-pub(crate) fn warnings(context: &Context<'_>, value: &Value, old: Option<&Value>) -> Vec<String> {
+pub(crate) fn warnings(
+    context: &Context<'_>,
+    value: &Value,
+    old: Option<(Part, &Value)>,
+) -> Vec<String> {
+    let kind = context.resource.handle();
+    if !is_definition(context.resource) && context.resource.custom.is_none() {
+        return kind.warnings(value, old);
+    }
+    let old = old.map(|(_, old)| old);
     if context.resource.custom.is_some() {
         return crate::custom::warnings(value, old);
-    }
-    if !is_definition(context.resource) {
-        return Vec::new();
     }
     let had = old.map(structural::definition::unknown_formats);
     let mut formats = structural::definition::unknown_formats(value);
@@ -153,11 +174,6 @@ pub(crate) fn warnings(context: &Context<'_>, value: &Value, old: Option<&Value>
         .iter()
         .map(|format| format!("unrecognized format {}", kinds::quoted(format)))
         .collect()
-}
-
-/// Whether a PUT must say which state it replaces.
-pub(crate) fn needs_version(resource: &Resource) -> bool {
-    resource.custom.is_some() || is_definition(resource)
 }
 
 /// Follows a write that went through: a CustomResourceDefinition changes what is served.
@@ -188,18 +204,6 @@ pub(crate) fn after_write(context: &Context<'_>, stored: Option<&Arc<Stored>>) {
 /// CustomResourceDefinitions have a life of their own.
 pub(crate) fn is_definition(resource: &Resource) -> bool {
     resource.group == "apiextensions.k8s.io" && resource.plural == "customresourcedefinitions"
-}
-
-/// Whether a PUT makes the object when it is not there.
-pub(crate) fn creates_on_update(resource: &Resource) -> bool {
-    matches!(
-        (resource.group.as_str(), resource.plural.as_str()),
-        ("", "events" | "endpoints" | "limitranges" | "services")
-            | ("events.k8s.io", "events")
-            | ("coordination.k8s.io", "leases")
-            | ("rbac.authorization.k8s.io", _)
-            | ("networking.k8s.io", "servicecidrs")
-    )
 }
 
 /// Namespaces have a life cycle of their own.

@@ -90,7 +90,7 @@ fn build(resource: &Resource, rows: Rows, meta: &ListMeta, objects: &[Arc<Stored
     let columns = columns(resource);
     let list: Vec<Value> = objects
         .iter()
-        .map(|stored| row(resource, rows, &columns, stored))
+        .map(|stored| row(resource, rows, stored))
         .collect();
     let defined = match rows.columns {
         Columns::Defined => Value::List(columns),
@@ -105,18 +105,18 @@ fn build(resource: &Resource, rows: Rows, meta: &ListMeta, objects: &[Arc<Stored
     ])))
 }
 
-fn row(resource: &Resource, rows: Rows, columns: &[Value], stored: &Stored) -> Value {
+fn row(resource: &Resource, rows: Rows, stored: &Stored) -> Value {
     let object = render::value(resource, stored);
     let cells = match &resource.custom {
         Some(custom) => path::cells(&custom.columns, &object, rows.now),
-        None => resource.handle().cells(&object, rows.now),
+        // The same in all versions.
+        None => resource.handle().cells(&stored.value(), rows.now),
     };
     let object = match rows.include {
         Include::None => Value::Null,
         Include::Metadata => render::partial_of(&object),
         Include::Object => object,
     };
-    debug_assert_eq!(cells.len(), columns.len(), "{}", resource.plural);
     Value::Map(Map::from([("cells", cells.into()), ("object", object)]))
 }
 

@@ -32,12 +32,12 @@ pub(crate) fn put(call: &Call<'_>, part: Part) -> Result<Reply, ApiError> {
         .core
         .store
         .get(&call.resource.collection, call.namespace(), call.name());
-    if exists.is_none() && part == Part::Main && strategy::creates_on_update(&call.resource) {
+    if exists.is_none() && part == Part::Main && call.resource.handle().created_by_update() {
         let mut value = value;
         meta::of(&mut value).remove("resourceVersion");
         return super::create::insert(call, value, &Writer::update(call));
     }
-    if exists.is_some() && strategy::needs_version(&call.resource) {
+    if exists.is_some() && call.resource.handle().updates_need_version() {
         names_version(call, &value)?;
     }
     let writer = Writer::update(call);
@@ -123,7 +123,7 @@ fn try_change(
     if !errors.is_empty() {
         return Err(ApiError::invalid(call.about_kind(call.name()), &errors));
     }
-    let mut warnings = strategy::warnings(&context, &new, Some(&old));
+    let mut warnings = strategy::warnings(&context, &new, Some((part, &old)));
     let write = admission::Write {
         operation: admission::Operation::Update,
         new: Some(&new),
@@ -132,7 +132,9 @@ fn try_change(
     warnings.extend(admission::check(call, write)?);
     let unchanged = ownership::same_but_times(&old, &new);
     if unchanged && !may_go(&new) {
-        return Ok(Some(object_reply(call, 200, stored)));
+        return Ok(Some(
+            object_reply(call, 200, stored).with_warnings(warnings),
+        ));
     }
     if call.dry_run() {
         return Ok(Some(value_reply(call, 200, new).with_warnings(warnings)));

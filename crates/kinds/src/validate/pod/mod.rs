@@ -3,7 +3,7 @@
 mod container;
 mod environment;
 mod handler;
-mod placement;
+pub(super) mod placement;
 mod security;
 mod update;
 pub(super) mod volume;
