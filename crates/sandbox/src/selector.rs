@@ -356,6 +356,7 @@ fn parse_fields(resource: &Resource, text: &str) -> Result<Vec<FieldTerm>, Strin
         let (path, value, equal) = split_term(&part)
             .ok_or_else(|| format!("invalid selector: '{text}'; can't understand '{part}'",))?;
         check_field(resource, &path)?;
+        let path = stored_path(resource, path);
         terms.push(FieldTerm { path, value, equal });
     }
     Ok(terms)
@@ -423,6 +424,18 @@ fn selectable(resource: &Resource) -> &'static [&'static str] {
             "source",
             "type",
         ],
+        ("events.k8s.io", "events") => &[
+            "regarding.kind",
+            "regarding.namespace",
+            "regarding.name",
+            "regarding.uid",
+            "regarding.apiVersion",
+            "regarding.resourceVersion",
+            "regarding.fieldPath",
+            "reason",
+            "reportingController",
+            "type",
+        ],
         ("", "namespaces") => &["status.phase"],
         ("", "nodes") => &["spec.unschedulable"],
         ("", "secrets") => &["type"],
@@ -431,6 +444,18 @@ fn selectable(resource: &Resource) -> &'static [&'static str] {
         ("batch", "jobs") => &["status.successful"],
         ("certificates.k8s.io", "certificatesigningrequests") => &["spec.signerName"],
         _ => &[],
+    }
+}
+
+/// Where a field stands in what is stored: events are kept as the core group has them.
+fn stored_path(resource: &Resource, path: String) -> String {
+    if resource.group != "events.k8s.io" {
+        return path;
+    }
+    match path.strip_prefix("regarding.") {
+        Some(rest) => format!("involvedObject.{rest}"),
+        None if path == "reportingController" => "reportingComponent".to_owned(),
+        None => path,
     }
 }
 
@@ -448,7 +473,9 @@ fn check_field(resource: &Resource, path: &str) -> Result<(), String> {
     Err(match (resource.group.as_str(), resource.plural.as_str()) {
         ("", "pods" | "nodes" | "events" | "secrets" | "services" | "namespaces")
         | ("apps", "replicasets")
-        | ("batch", "jobs") => format!("field label not supported: {path}"),
+        | ("batch", "jobs")
+        | ("certificates.k8s.io", "certificatesigningrequests")
+        | ("events.k8s.io", "events") => format!("field label not supported: {path}"),
         _ => format!(
             "{} is not a known field selector: only \"metadata.name\", \"metadata.namespace\"",
             quoted(path)
