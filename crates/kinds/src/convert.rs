@@ -9,6 +9,7 @@ mod events;
 use yaml::Value;
 
 use crate::Kind;
+use crate::strategy::TEMPLATE_GENERATION;
 
 type Conversion = fn(&mut Value);
 
@@ -45,6 +46,23 @@ impl Kind<'_> {
     pub fn to_storage(&self, mut value: Value) -> Value {
         if let Some((there, _)) = self.conversions() {
             there(&mut value);
+        }
+        value
+    }
+
+    /// An object without the annotations that the server's internal types keep in members of their
+    /// own: partial objects in tables are made of these types.
+    #[must_use]
+    pub fn internal_metadata(&self, mut value: Value) -> Value {
+        if self.place() != ("apps", "daemonsets") {
+            return value;
+        }
+        let metadata = value.map_at_mut(&["metadata"]);
+        if let Some(Value::Map(annotations)) = metadata.get_mut("annotations") {
+            annotations.remove(TEMPLATE_GENERATION);
+            if annotations.is_empty() {
+                metadata.remove("annotations");
+            }
         }
         value
     }

@@ -293,6 +293,9 @@ fn time(value: &mut Value, form: &str) -> Result<(), String> {
             value.kind()
         ));
     };
+    if form.contains("%6f") {
+        microseconds(text)?;
+    }
     match text.parse::<jiff::Timestamp>() {
         Ok(time) => *value = time.strftime(form).to_string().into(),
         Err(_) if text.is_empty() => *value = Value::Null,
@@ -329,6 +332,33 @@ fn quantity(value: &mut Value) -> Result<(), String> {
             Ok(())
         }
         Err(error) => Err(error.to_string()),
+    }
+}
+
+/// Times with microseconds have six digits of them, no more and no less.
+fn microseconds(text: &str) -> Result<(), String> {
+    const WHOLE: usize = "2006-01-02T15:04:05".len();
+    const DIGITS: usize = ".000000".len();
+    let Some(fraction) = text.get(WHOLE..).filter(|rest| !rest.is_empty()) else {
+        return Ok(());
+    };
+    let refused = |rest: &str, part: &str| {
+        let (text, rest) = (quoted(text), quoted(rest));
+        Err(format!(
+            "parsing time {text} as \"2006-01-02T15:04:05.000000Z07:00\": cannot parse {rest} as \
+             \"{part}\""
+        ))
+    };
+    let fits = |part: &str| {
+        let digits = part.strip_prefix('.').unwrap_or_default();
+        digits.len() + 1 == DIGITS && digits.bytes().all(|byte| byte.is_ascii_digit())
+    };
+    match fraction.get(..DIGITS) {
+        Some(part) if fits(part) => match &fraction[DIGITS..] {
+            zone if zone.starts_with(['Z', '+', '-']) => Ok(()),
+            zone => refused(zone, "Z07:00"),
+        },
+        _ => refused(fraction, ".000000"),
     }
 }
 

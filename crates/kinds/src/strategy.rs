@@ -47,6 +47,9 @@ impl Kind<'_> {
             }
             ("", "services") => first_address(value.map_at_mut(&["spec"])),
             ("", "nodes") => not_ready(value.map_at_mut(&["spec"])),
+            ("storage.k8s.io", "volumeattributesclasses") => {
+                add_finalizer(value, "kubernetes.io/vac-protection");
+            }
             ("", "persistentvolumes") => {
                 add_finalizer(value, "kubernetes.io/pv-protection");
                 let now = now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
@@ -136,16 +139,23 @@ impl Kind<'_> {
             ("coordination.k8s.io" | "rbac.authorization.k8s.io" | "autoscaling", _) => false,
             ("events.k8s.io" | "certificates.k8s.io" | "storage.k8s.io", _) => false,
             ("apps", "controllerrevisions") => false,
+            ("apiregistration.k8s.io" | "node.k8s.io", _) => false,
+            ("networking.k8s.io", "ipaddresses" | "servicecidrs") => false,
+            ("resource.k8s.io", "resourceclaims" | "resourceclaimtemplates") => false,
             _ => true,
         }
     }
 
     /// Whether anything but metadata and status differs; a Deployment also hands its annotations
-    /// on.
+    /// on, a slice of endpoints its labels, and a priority class cannot change in what counts.
     fn content_changed(&self, new: &Value, old: &Value) -> bool {
         let annotations = |value: &Value| value.at(&["metadata", "annotations"]).cloned();
-        if self.place() == ("apps", "deployments") && annotations(new) != annotations(old) {
-            return true;
+        let labels = |value: &Value| value.at(&["metadata", "labels"]).cloned();
+        match self.place() {
+            ("apps", "deployments") if annotations(new) != annotations(old) => return true,
+            ("discovery.k8s.io", "endpointslices") if labels(new) != labels(old) => return true,
+            ("scheduling.k8s.io", "priorityclasses") => return false,
+            _ => {}
         }
         fn content(value: &Value) -> impl Iterator<Item = (&yaml::Str, &Value)> {
             let members = value.as_map().into_iter().flat_map(Map::iter);
@@ -190,7 +200,10 @@ impl Kind<'_> {
                 r#"{"currentMetrics":null,"desiredReplicas":0}"#
             }
             ("storage.k8s.io", "volumeattachments") => r#"{"attached":false}"#,
-            ("certificates.k8s.io" | "admissionregistration.k8s.io", _) => "{}",
+            ("certificates.k8s.io" | "admissionregistration.k8s.io", _)
+            | ("apiregistration.k8s.io" | "flowcontrol.apiserver.k8s.io", _)
+            | ("networking.k8s.io", "servicecidrs")
+            | ("resource.k8s.io", "resourceclaims") => "{}",
             _ => return None,
         })
     }
@@ -365,7 +378,8 @@ fn restore(map: &mut Map, old: Option<&Value>, key: &str) {
     }
 }
 
-const TEMPLATE_GENERATION: &str = "deprecated.daemonset.template.generation";
+/// Where a DaemonSet counts the changes of its template.
+pub(crate) const TEMPLATE_GENERATION: &str = "deprecated.daemonset.template.generation";
 
 /// A DaemonSet counts the changes of its template in an annotation.
 fn template_generation(new: &mut Value, old: &Value) {

@@ -52,7 +52,7 @@ struct Rules {
     group: &'static str,
     plural: &'static str,
     rule: Rule,
-    /// What must hold for a changed status; the rule of the object, when there is none.
+    /// What must hold for a changed status.
     status: Option<Rule>,
 }
 
@@ -190,16 +190,16 @@ impl Kind<'_> {
             let object = Field::root(value, old.map(|(_, old)| old), &errors);
             metadata::check(*self, &object);
             let (group, plural) = self.place();
-            // What has a path of its own has limited what it changes.
-            let whole = old.is_none_or(|(part, _)| part == Part::Main);
             let own = RULES
                 .iter()
-                .find(|rules| whole && rules.group == group && rules.plural == plural);
-            if let Some(rules) = own {
-                let rule = match old {
-                    Some((Part::Status, _)) => rules.status.unwrap_or(rules.rule),
-                    _ => rules.rule,
-                };
+                .find(|rules| rules.group == group && rules.plural == plural);
+            let rule = own.and_then(|rules| match old {
+                None | Some((Part::Main, _)) => Some(rules.rule),
+                Some((Part::Status, _)) => rules.status,
+                // What has a path of its own has limited what it changes.
+                Some((Part::Other, _)) => None,
+            });
+            if let Some(rule) = rule {
                 rule(&object);
             }
         }

@@ -289,6 +289,14 @@ pub(crate) fn returns_deleted(resource: &Resource) -> bool {
                 | "serviceaccounts"
                 | "persistentvolumeclaims"
                 | "persistentvolumes"
-        )
+        ) | ("resource.k8s.io", _)
+            | (
+                "storage.k8s.io",
+                "csidrivers"
+                    | "csinodes"
+                    | "storageclasses"
+                    | "volumeattachments"
+                    | "volumeattributesclasses"
+            )
     )
 }

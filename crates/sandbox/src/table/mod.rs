@@ -106,16 +106,16 @@ fn build(resource: &Resource, rows: Rows, meta: &ListMeta, objects: &[Arc<Stored
 }
 
 fn row(resource: &Resource, rows: Rows, stored: &Stored) -> Value {
-    let object = render::value(resource, stored);
+    // Rows are made of what is kept: they are the same in all versions.
+    let kept = stored.value();
     let cells = match &resource.custom {
-        Some(custom) => path::cells(&custom.columns, &object, rows.now),
-        // The same in all versions.
-        None => resource.handle().cells(&stored.value(), rows.now),
+        Some(custom) => path::cells(&custom.columns, &kept, rows.now),
+        None => resource.handle().cells(&kept, rows.now),
     };
     let object = match rows.include {
         Include::None => Value::Null,
-        Include::Metadata => render::partial_of(&object),
-        Include::Object => object,
+        Include::Metadata => render::partial_of(&resource.handle().internal_metadata(kept)),
+        Include::Object => render::value(resource, stored),
     };
     Value::Map(Map::from([("cells", cells.into()), ("object", object)]))
 }
