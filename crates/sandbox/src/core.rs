@@ -10,6 +10,7 @@ use manifest::schema::SchemaSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::Rbac;
+use crate::audit::Audit;
 use crate::auth::{Authenticator, Authorizer};
 use crate::negotiate::{Form, Kinds, PRODUCED, STREAMED, Shape};
 use crate::registry::{Registry, Resource};
@@ -44,6 +45,8 @@ pub(crate) struct Core {
     pub(crate) authenticator: Authenticator,
     /// Decides what users may do.
     pub(crate) authorizer: Authorizer,
+    /// Where requests are noted.
+    pub(crate) audit: Option<Audit>,
     /// Ends the watches when the server stops.
     pub(crate) stopping: CancellationToken,
 }
@@ -63,6 +66,7 @@ impl Core {
         store: Store,
         authenticator: Authenticator,
         rbac: Rbac,
+        audit: Option<Audit>,
         stopping: CancellationToken,
     ) -> Self {
         let built_in = Registry::built_in();
@@ -80,6 +84,7 @@ impl Core {
             logs: life::Logs::new(),
             authenticator,
             authorizer: Authorizer::new(rbac),
+            audit,
             stopping,
         }
     }

@@ -8,7 +8,9 @@
 //! never know what Tiphys does with it.
 
 mod admission;
+mod audit;
 mod auth;
+mod budget;
 mod codec;
 mod convert;
 mod core;

@@ -45,6 +45,8 @@ pub struct Options {
     pub clock: Clock,
     /// Whether objects have a life.
     pub controllers: Controllers,
+    /// The file that gets a line for each request.
+    pub audit_log: Option<PathBuf>,
     /// Whether roles are enforced.
     pub rbac: Rbac,
     /// Events that are kept per resource for watches and lists at old revisions.
@@ -63,6 +65,7 @@ impl Options {
             token: None,
             clock: Clock::real(),
             controllers: Controllers::Off,
+            audit_log: None,
             rbac: Rbac::Off,
             history: Self::HISTORY,
         }

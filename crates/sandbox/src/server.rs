@@ -13,6 +13,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::audit::Audit;
 use crate::auth::Authenticator;
 use crate::auth::tokens::Signer;
 use crate::core::Core;
@@ -78,7 +79,8 @@ impl Server {
             .token
             .unwrap_or_else(|| uuid::Uuid::new_v4().simple().to_string());
         let authenticator = Authenticator::new(&token, signer);
-        let core = Core::new(store, authenticator, options.rbac, stopping.clone());
+        let audit = options.audit_log.as_deref().map(Audit::open).transpose()?;
+        let core = Core::new(store, authenticator, options.rbac, audit, stopping.clone());
         let core = Arc::new(core);
         crd::reconcile(&core, options.clock.now(), "");
         let revision = seed::seed(&core, options.clock.now(), options.rbac);
@@ -188,6 +190,9 @@ impl Server {
             .is_err()
         {
             tracing::warn!("some connections did not end in time");
+        }
+        if let Some(audit) = &self.core.audit {
+            audit.close().await;
         }
         self.core.store.close().await;
     }

@@ -14,6 +14,7 @@ use http_body::{Body, Frame};
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full, StreamBody};
 
+use crate::audit::Entry;
 use crate::auth::impersonation;
 use crate::core::Core;
 use crate::negotiate::{Form, Kinds, Media, STREAMED};
@@ -97,6 +98,8 @@ impl Service {
         let query = Query::parse(parts.uri.query().unwrap_or_default());
         let writing = Writing::of(&parts.headers, &query);
         let is_head = parts.method == Method::HEAD;
+        let received = self.clock.now();
+        let mut entry = Entry::new(&parts.method, &parts.uri, &parts.headers);
         let user = self.user(&parts.headers);
         let body = match &user {
             Ok(_) => read_body(body).await,
@@ -112,10 +115,18 @@ impl Service {
                     body,
                     user,
                 };
+                if self.core.audit.is_some() {
+                    entry.name(&request);
+                }
                 self.answer(&request).await
             }
             Err(error) => Reply::from(error),
         };
+        if let Some(audit) = &self.core.audit {
+            entry.received = received;
+            entry.code = reply.status;
+            audit.record(&entry, self.clock.now()).await;
+        }
         self.respond(reply, writing, is_head)
     }
 

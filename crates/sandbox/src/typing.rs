@@ -2,12 +2,15 @@
 //!
 //! [`check`] reads them as `kinds` says and tells unknown members as the request wants it.
 
+use std::collections::BTreeSet;
+
 use manifest::Gvk;
 use manifest::schema::Schema;
 use yaml::Value;
 
 use crate::core::{Call, Core};
 use crate::decode::Repeated;
+use crate::protobuf;
 use crate::registry::Resource;
 use crate::status_error::{About, ApiError};
 use kinds::{FieldError, quoted};
@@ -17,8 +20,8 @@ use kinds::{FieldError, quoted};
 pub(crate) enum Source<'a> {
     /// The body of a request, with the keys that it repeats.
     Body(&'a Repeated),
-    /// The result of a JSON or merge patch.
-    Patch,
+    /// The result of a JSON or merge patch, which looked into the maps at these pointers.
+    Patch(&'a BTreeSet<String>),
     /// The result of this strategic merge patch.
     Strategic(&'a Value),
     /// What an applied configuration gives.
@@ -64,9 +67,9 @@ pub(crate) fn check(
     };
     let repeated = match source {
         Source::Body(repeated) => repeated,
-        Source::Patch | Source::Strategic(_) | Source::Applied => &Repeated::default(),
+        Source::Patch(_) | Source::Strategic(_) | Source::Applied => &Repeated::default(),
     };
-    let shown = (source == Source::Patch).then(|| value.clone());
+    let shown = matches!(source, Source::Patch(_)).then(|| value.clone());
     let mut unknown = if call.resource.custom.is_some() {
         crate::custom::decode(call, value)?
     } else {
@@ -112,12 +115,12 @@ fn refused(call: &Call<'_>, source: Source<'_>, patched: Option<&Value>, why: &s
     };
     match (source, patched) {
         (Source::Strategic(patch), _) => invalid(go_map(patch), &converted(why)),
-        (_, Some(value)) => {
+        (Source::Patch(looked_into), Some(value)) => {
             let mut shown = value.clone();
             crate::render::type_meta(&mut shown, &call.resource);
-            invalid(crate::codec::to_string(&shown), why)
+            invalid(protobuf::go_text(&shown, looked_into), why)
         }
-        (_, None) => {
+        _ => {
             let kind = &call.resource.kind;
             let version = &call.resource.version;
             ApiError::bad_request(format!(

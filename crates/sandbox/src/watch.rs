@@ -1,7 +1,7 @@
 //! The stream of a watch: events of the store as lines of JSON.
 
-use std::collections::VecDeque;
-use std::sync::Arc;
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -237,13 +237,40 @@ impl Watcher {
             ),
             Shape::Table => ("meta.k8s.io/v1".to_owned(), "Table".to_owned()),
         };
-        let object = Value::Map(Map::from([
-            ("apiVersion", api_version.into()),
-            ("kind", kind.into()),
-            ("metadata", metadata.into()),
-        ]));
+        let mut object = match self.plan.shape {
+            Shape::Object => zero(&self.plan.resource),
+            Shape::Partial | Shape::PartialList | Shape::Table => Map::new(),
+        };
+        object.insert("apiVersion", api_version);
+        object.insert("kind", kind);
+        object.insert("metadata", metadata);
+        let object = Value::Map(object);
         event(self.plan.media, "BOOKMARK", &codec::to_vec(&object))
     }
+}
+
+/// What bookmarks of built-in kinds hold besides their metadata: the zero values of the Go types,
+/// recorded from a real server.
+const ZEROS: &str = include_str!("../data/bookmarks.jsonl");
+
+/// The zero value of a resource's objects.
+fn zero(resource: &Resource) -> Map {
+    static TABLE: OnceLock<HashMap<[String; 3], Map>> = OnceLock::new();
+    if resource.custom.is_some() {
+        return Map::new();
+    }
+    let table = TABLE.get_or_init(|| {
+        let entry = |line: &str| {
+            let entry = codec::parse(line.as_bytes()).ok()?;
+            let text = |key| Some(entry.get(key)?.as_str()?.to_owned());
+            let place = [text("group")?, text("version")?, text("plural")?];
+            Some((place, entry.get("object")?.as_map()?.clone()))
+        };
+        ZEROS.lines().filter_map(entry).collect()
+    });
+    let place = [&resource.group, &resource.version, &resource.plural];
+    let place = place.map(ToString::to_string);
+    table.get(&place).cloned().unwrap_or_default()
 }
 
 /// One event in the stream: a line of JSON, or a message with its length.

@@ -109,7 +109,7 @@ impl Attributes {
 }
 
 /// The name in a field selector that asks for one object.
-fn named_by_selector(selector: &str) -> String {
+pub(crate) fn named_by_selector(selector: &str) -> String {
     let mut clauses = selector.split(',');
     clauses
         .find_map(|clause| clause.strip_prefix("metadata.name="))

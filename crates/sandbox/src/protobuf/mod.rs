@@ -4,9 +4,11 @@
 
 mod decode;
 mod encode;
+mod order;
 
 pub(crate) use decode::parse;
 pub(crate) use encode::{encode, frame};
+pub(crate) use order::{go_text, looked_into};
 
 use std::collections::HashMap;
 use std::sync::OnceLock;

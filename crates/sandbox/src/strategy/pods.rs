@@ -2,6 +2,7 @@
 
 use yaml::{Map, Value};
 
+use crate::budget::limits;
 use crate::store::Collection;
 
 use super::Context;
@@ -17,6 +18,7 @@ const SUFFIX_LETTERS: &[u8] = b"bcdfghjklmnpqrstvwxz2456789";
 
 /// Changes a pod as the default admission plug-ins do.
 pub(super) fn admit(context: &Context<'_>, value: &mut Value) {
+    limits::fill_in(&context.core.store, value);
     account(value);
     priority(context, value);
     tolerations(value);

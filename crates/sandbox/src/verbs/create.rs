@@ -9,7 +9,7 @@ use crate::reply::Reply;
 use crate::status_error::{About, ApiError, Cause};
 use crate::store::{Collection, Expect};
 use crate::strategy::{self, Context};
-use crate::{admission, meta, ownership};
+use crate::{admission, budget, meta, ownership};
 
 use super::options::Options;
 use super::{object_reply, value_reply};
@@ -108,6 +108,7 @@ pub(crate) fn insert(call: &Call<'_>, value: Value, writer: &Writer) -> Result<R
             }
             return Err(already_exists(call, &name, &existing.value()));
         }
+        budget::admit(call, &candidate)?;
         if call.dry_run() {
             return Ok(value_reply(call, 201, candidate).with_warnings(warnings));
         }

@@ -69,6 +69,20 @@ impl Options {
         Ok(options)
     }
 
+    /// What is told about a deletion that leaves dependents behind unasked.
+    pub(crate) fn warnings(&self, call: &Call<'_>) -> Vec<String> {
+        let is_job = call.resource.group == "batch" && call.resource.plural == "jobs";
+        if !is_job || self.policy.is_some() || self.orphan_dependents.is_some() {
+            return Vec::new();
+        }
+        vec![
+            "child pods are preserved by default when jobs are deleted; set \
+             propagationPolicy=Background to remove them or set propagationPolicy=Orphan to \
+             suppress this warning"
+                .to_owned(),
+        ]
+    }
+
     fn is_dry_run(&self) -> bool {
         !self.dry_run.is_empty()
     }
@@ -117,6 +131,7 @@ pub(crate) fn delete(call: &Call<'_>) -> Result<Reply, ApiError> {
         };
         let warnings = admission::check(call, write)?;
         if let Some(reply) = try_delete(call, &options, &stored)? {
+            let warnings = [warnings, options.warnings(call)].concat();
             return Ok(reply.with_warnings(warnings));
         }
     }

@@ -31,5 +31,6 @@ pub(crate) fn delete_collection(call: &Call<'_>) -> Result<Reply, ApiError> {
     } else {
         render::partial_list(&meta, &objects)
     };
-    Ok(Reply::json(200, body).after(revision))
+    let reply = Reply::json(200, body).after(revision);
+    Ok(reply.with_warnings(options.warnings(call)))
 }

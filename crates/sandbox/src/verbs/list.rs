@@ -8,6 +8,7 @@ use base64::engine::general_purpose::{GeneralPurpose, NO_PAD};
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use yaml::{Map, Value};
 
+use crate::auth::attributes::named_by_selector;
 use crate::core::Call;
 use crate::negotiate::{Media, STREAMED, Shape};
 use crate::render::{self, ListMeta};
@@ -57,7 +58,9 @@ pub(crate) fn select(call: &Call<'_>) -> Result<(ListMeta, Vec<Arc<Stored>>), Ap
         objects.retain(|stored| key(stored).as_str() >= page.start.as_str());
     }
     let everything = selector.is_everything();
-    let keys: Vec<String> = if limit > 0 {
+    // Who asks for one name gets no more.
+    let pinned = !named_by_selector(query.get("fieldSelector")).is_empty();
+    let keys: Vec<String> = if limit > 0 && !pinned {
         objects.iter().map(|stored| key(stored)).collect()
     } else {
         Vec::new()

@@ -7,7 +7,7 @@ use yaml::Value;
 use crate::core::Call;
 use crate::reply::Reply;
 use crate::status_error::{ApiError, Details};
-use crate::{codec, convert, decode, render, typing};
+use crate::{codec, convert, decode, protobuf, render, typing};
 
 use super::create::Writer;
 use super::options::Options;
@@ -59,6 +59,7 @@ pub(crate) fn patch(call: &Call<'_>, part: Part) -> Result<Reply, ApiError> {
     let reply = update::change_object(call, part, &Writer::update(call), |old| {
         let mut before = convert::from_storage(&call.resource, old.clone());
         render::type_meta(&mut before, &call.resource);
+        let looked_into = protobuf::looked_into(&patch, &before);
         let mut after = change(call, kind, &patch, before)?;
         check_result(call, &after)?;
         let map = after.map_at_mut(&[]);
@@ -71,7 +72,7 @@ pub(crate) fn patch(call: &Call<'_>, part: Part) -> Result<Reply, ApiError> {
             &mut warnings.borrow_mut(),
             match kind {
                 Kind::Strategic => typing::Source::Strategic(&patch),
-                Kind::Json | Kind::Merge | Kind::Apply => typing::Source::Patch,
+                Kind::Json | Kind::Merge | Kind::Apply => typing::Source::Patch(&looked_into),
             },
         )?;
         Ok(convert::to_storage(&call.resource, after))

@@ -21,12 +21,27 @@ pub(crate) fn answer(call: &Call<'_>, verb: &str) -> Result<Reply, ApiError> {
         )),
         "update" => {
             let Decoded { value, .. } = decode::any(call)?;
+            check_type(&value)?;
             update::check_identity(call, &value)?;
             write(call, |_| Ok(value.clone()))
         }
         "patch" => write(call, |scale| super::patch::on_value(call, scale)),
         _ => Err(ApiError::method_not_allowed()),
     }
+}
+
+/// A body may leave out its type, but not name another one.
+fn check_type(value: &Value) -> Result<(), ApiError> {
+    let said = |key| value.get(key).and_then(Value::as_str).unwrap_or_default();
+    let (api_version, kind) = (said("apiVersion"), said("kind"));
+    if kind.is_empty() || (kind == "Scale" && matches!(api_version, "" | "autoscaling/v1")) {
+        return Ok(());
+    }
+    let version = api_version.rsplit('/').next().unwrap_or_default();
+    Err(ApiError::bad_request(format!(
+        "{kind} in version \"{version}\" cannot be handled as a Scale: converting \
+         ({version}.{kind}) to (autoscaling.Scale): unknown conversion"
+    )))
 }
 
 /// Where a resource keeps what a Scale shows.

@@ -6,11 +6,14 @@
     reason = "a test fails where it unwraps, and says what it skips"
 )]
 
+mod auth;
+mod budget;
 mod client;
 mod crash;
 mod custom;
 mod helm;
 mod kubectl;
+mod limits;
 mod objects;
 mod patches;
 mod programs;
