@@ -1,5 +1,6 @@
 //! The command line: every verb and flag, defined once for parser, help and completion.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -107,18 +108,47 @@ pub(crate) struct InstallArguments {
 /// How the sandbox runs.
 #[derive(Args)]
 pub(crate) struct SandboxArguments {
+    /// Where to listen; port 0 takes a free one
+    #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:6443")]
+    pub(crate) listen: SocketAddr,
     /// Keep objects in this folder [default: in memory only]
     #[arg(long, value_name = "DIR")]
     pub(crate) data_dir: Option<PathBuf>,
-    /// The port on loopback; 0 takes a free one
-    #[arg(long, default_value_t = 6443)]
-    pub(crate) port: u16,
-    /// Where to write the kubeconfig
+    /// Where to write the kubeconfig when the API is ready
     #[arg(long, value_name = "FILE", default_value = "sandbox.kubeconfig")]
     pub(crate) kubeconfig_out: PathBuf,
-    /// Nodes that take pods; 0 turns the simulated controllers off
-    #[arg(long, default_value_t = 2)]
+    /// The administrator's bearer token [default: a random one]
+    #[arg(
+        long,
+        value_name = "T",
+        env = "TIPHYS_SANDBOX_TOKEN",
+        hide_env_values = true
+    )]
+    pub(crate) token: Option<String>,
+    /// Whether simulated controllers give objects a life; off is a bare API server
+    #[arg(long, value_name = "SWITCH", default_value = "on")]
+    pub(crate) controllers: Switch,
+    /// Nodes that take pods
+    #[arg(long, value_name = "N", default_value_t = 2)]
     pub(crate) nodes: u32,
+    /// Whether roles decide what users may do
+    #[arg(long, value_name = "SWITCH", default_value = "off")]
+    pub(crate) rbac: Switch,
+    /// Serve without TLS; kubectl then sends no token, other clients can
+    #[arg(long)]
+    pub(crate) plaintext: bool,
+    /// Append a line of JSON for each request to this file
+    #[arg(long, value_name = "FILE")]
+    pub(crate) audit_log: Option<PathBuf>,
+}
+
+/// On or off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Switch {
+    /// On
+    On,
+    /// Off
+    Off,
 }
 
 /// The verbs of `app`.

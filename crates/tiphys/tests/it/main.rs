@@ -10,4 +10,5 @@ mod app;
 mod cli;
 mod harness;
 mod real_cluster;
+mod sandbox;
 mod up;
