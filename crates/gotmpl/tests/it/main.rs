@@ -4,7 +4,8 @@
     clippy::unwrap_used,
     clippy::panic,
     clippy::print_stderr,
-    reason = "a test that fails says what it saw, and one that skips says so"
+    clippy::disallowed_methods,
+    reason = "a test reads recordings, says what it saw when it fails, and that it skips"
 )]
 
 mod recorded;
