@@ -325,7 +325,17 @@ fn round_up(value: &mut Value) {
     }
 }
 
+/// Whole numbers from here on that are no integers were written with an exponent.
+const EXPONENT: f64 = 1000.0;
+
+/// A number is read as it was written, so one with an exponent keeps that form.
 fn quantity(value: &mut Value) -> Result<(), String> {
+    if let Value::Float(number) = value
+        && number.abs() >= EXPONENT
+        && number.fract() == 0.0
+    {
+        *value = format!("{number:e}").into();
+    }
     match Quantity::from_value(value) {
         Ok(quantity) => {
             *value = quantity.to_string().into();

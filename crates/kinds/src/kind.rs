@@ -47,6 +47,16 @@ impl<'a> Kind<'a> {
         )
     }
 
+    /// The group that messages about a wrong object name. Events of both groups are one type in
+    /// the real server, which it calls by its first group.
+    #[must_use]
+    pub fn told_group(&self) -> &'a str {
+        match self.place() {
+            ("events.k8s.io", _) => "",
+            _ => self.group,
+        }
+    }
+
     /// Group and plural, to match on; a custom resource has no place of its own here.
     pub(crate) fn place(&self) -> (&'a str, &'a str) {
         if self.custom {

@@ -1,5 +1,7 @@
 //! What a client may set on an object of each kind, and what the server sets instead.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 use yaml::{Map, Value, json};
 
@@ -91,17 +93,7 @@ impl Kind<'_> {
         match part {
             Part::Main if self.has_status => restore(new.map_at_mut(&[]), Some(old), "status"),
             Part::Main | Part::Other => {}
-            Part::Status => {
-                // The deployment controller numbers revisions through the status (recorded).
-                let annotations = (self.place() == ("apps", "deployments"))
-                    .then(|| new.at(&["metadata", "annotations"]).cloned())
-                    .flatten();
-                keep_all_but_status(new, old);
-                if let Some(annotations) = annotations {
-                    new.map_at_mut(&["metadata"])
-                        .insert("annotations", annotations);
-                }
-            }
+            Part::Status => self.keep_all_but_status(new, old),
         }
         if part == Part::Main {
             match self.place() {
@@ -113,6 +105,44 @@ impl Kind<'_> {
                 _ => {}
             }
         }
+    }
+
+    /// A write of the status changes the metadata too, except where the kind is one of those that
+    /// came later.
+    fn keep_all_but_status(&self, new: &mut Value, old: &Value) {
+        let mut kept = old.clone();
+        restore(kept.map_at_mut(&[]), Some(new), "status");
+        if self.status_keeps_metadata() {
+            restore(
+                kept.map_at_mut(&["metadata"]),
+                new.get("metadata"),
+                "managedFields",
+            );
+        } else {
+            restore(kept.map_at_mut(&[]), Some(new), "metadata");
+            let own = match self.place() {
+                ("apps", "deployments") => Some("labels"),
+                // Old kubelets would break what garbage collection needs.
+                ("", "pods") => Some("ownerReferences"),
+                _ => None,
+            };
+            if let Some(own) = own {
+                restore(kept.map_at_mut(&["metadata"]), old.get("metadata"), own);
+            }
+        }
+        *new = kept;
+    }
+
+    /// Whether a write of the status leaves the metadata alone (asked of the real server).
+    fn status_keeps_metadata(&self) -> bool {
+        self.custom
+            || matches!(
+                self.place(),
+                ("admissionregistration.k8s.io" | "apiregistration.k8s.io", _)
+                    | ("flowcontrol.apiserver.k8s.io" | "resource.k8s.io", _)
+                    | ("networking.k8s.io", "servicecidrs")
+                    | ("storage.k8s.io", "volumeattachments")
+            )
     }
 
     /// Counts the generation of a change that is ready to be stored.
@@ -328,6 +358,7 @@ fn service_update(new: &mut Value, old: &Value) {
     let mut gone: Vec<&str> = Vec::new();
     if has_address(&was) && !has_address(&now) {
         gone.extend(["clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy"]);
+        gone.push("internalTrafficPolicy");
     }
     let outside = spec
         .get("externalIPs")
@@ -352,7 +383,25 @@ fn service_update(new: &mut Value, old: &Value) {
             spec.remove(key);
         }
     }
+    if on_nodes(&was)
+        && !on_nodes(&now)
+        && node_ports(spec.get("ports")) == node_ports(before.get("ports"))
+    {
+        let ports = spec.get_mut("ports").and_then(Value::as_list_mut);
+        for port in ports.into_iter().flatten() {
+            port.map_at_mut(&[]).remove("nodePort");
+        }
+    }
     first_address(spec);
+}
+
+/// The ports of nodes that the ports of a Service have.
+fn node_ports(ports: Option<&Value>) -> BTreeSet<i64> {
+    let ports = ports.and_then(Value::as_list).unwrap_or_default();
+    let numbers = ports
+        .iter()
+        .filter_map(|port| port.get("nodePort")?.as_i64());
+    numbers.collect()
 }
 
 fn add_finalizer(value: &mut Value, name: &str) {
@@ -392,15 +441,4 @@ fn template_generation(new: &mut Value, old: &Value) {
     let now = before.saturating_add(i64::from(changed));
     new.map_at_mut(&["metadata", "annotations"])
         .insert(TEMPLATE_GENERATION, now.to_string());
-}
-
-fn keep_all_but_status(new: &mut Value, old: &Value) {
-    let mut kept = old.clone();
-    restore(kept.map_at_mut(&[]), Some(new), "status");
-    restore(
-        kept.map_at_mut(&["metadata"]),
-        new.get("metadata"),
-        "managedFields",
-    );
-    *new = kept;
 }

@@ -225,7 +225,7 @@ impl Call<'_> {
     /// What a message about a wrong object of this resource names: its kind.
     pub(crate) fn about_kind<'n>(&'n self, name: &'n str) -> About<'n> {
         About {
-            group: &self.resource.group,
+            group: self.resource.handle().told_group(),
             kind: &self.resource.kind,
             name,
         }

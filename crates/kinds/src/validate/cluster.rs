@@ -25,6 +25,23 @@ pub(super) fn namespace(object: &Field<'_, '_>) {
     }
 }
 
+/// A namespace is active until it is being deleted.
+pub(super) fn namespace_status(object: &Field<'_, '_>) {
+    let deleted = object.get("metadata.deletionTimestamp").is_set();
+    let (phase, when) = if deleted {
+        ("Terminating", "is not empty")
+    } else {
+        ("Active", "is empty")
+    };
+    let status = object.get("status");
+    let found = status.get("phase");
+    if found.text() != phase {
+        let why = format!("may only be '{phase}' if `deletionTimestamp` {when}");
+        let shown = found.text().into();
+        found.renamed("Phase").invalid_as(&shown, &why);
+    }
+}
+
 pub(super) fn node(object: &Field<'_, '_>) {
     let (spec, status) = (object.get("spec"), object.get("status"));
     let ranges = spec.get("podCIDRs");

@@ -45,9 +45,10 @@ pub(super) fn config_map(object: &Field<'_, '_>) {
             value.invalid_as(&key.into(), "duplicate of key present in binaryData");
         }
     }
-    let size = keys(&data) + keys(&binary);
+    let size = keys(&data) + keys(&binary) / 4 * 3;
     if size > SIZE {
-        object.too_long(SIZE);
+        // The server tells it at a path without a name.
+        object.under("[]").too_long(SIZE);
     }
     frozen(object, &["data", "binaryData"]);
 }

@@ -10,6 +10,10 @@ use crate::{FieldError, Kind, ip, names};
 const ANNOTATIONS: usize = 256 * 1024;
 /// Finalizers without a domain that are known.
 const STANDARD: [&str; 3] = ["kubernetes", "orphan", "foregroundDeletion"];
+/// Finalizers that say opposite things about dependents.
+const OPPOSITES: [&str; 2] = ["orphan", "foregroundDeletion"];
+/// The kind that owns nothing: events are gone before what they tell of.
+const BANNED: &str = "v1, Kind=Event";
 
 pub(super) fn check(kind: Kind<'_>, object: &Field<'_, '_>) {
     let metadata = object.get("metadata");
@@ -97,6 +101,11 @@ fn owners(owners: &Field<'_, '_>) {
                 place.invalid_as(&"".into(), "must not be empty");
             }
         }
+        let told = format!("{version}, Kind={}", owner.get("kind").text());
+        if told == BANNED {
+            let why = format!("/{told} is disallowed from being an owner");
+            owners.tell(|path| FieldError::invalid_printed(path, &printed_owner(&owner), &why));
+        }
         if owner.get("controller").is_true() {
             let (kind, name) = (owner.get("kind").text(), owner.get("name").text());
             controllers.push(format!("{kind}/{name}"));
@@ -111,8 +120,8 @@ fn owners(owners: &Field<'_, '_>) {
     }
 }
 
-/// Owners with their members in the order of the server's type.
-fn printed(owners: &Field<'_, '_>) -> String {
+/// An owner with its members in the order of the server's type.
+fn printed_owner(owner: &Field<'_, '_>) -> String {
     const MEMBERS: [&str; 6] = [
         "apiVersion",
         "kind",
@@ -121,13 +130,15 @@ fn printed(owners: &Field<'_, '_>) -> String {
         "controller",
         "blockOwnerDeletion",
     ];
-    let owners = owners.items().map(|owner| {
-        let members = MEMBERS.iter().filter_map(|name| {
-            let text = yaml::json::to_string(owner.get(name).value()?);
-            Some(format!("\"{name}\":{text}"))
-        });
-        format!("{{{}}}", members.collect::<Vec<_>>().join(","))
+    let members = MEMBERS.iter().filter_map(|name| {
+        let text = yaml::json::to_string(owner.get(name).value()?);
+        Some(format!("\"{name}\":{text}"))
     });
+    format!("{{{}}}", members.collect::<Vec<_>>().join(","))
+}
+
+fn printed(owners: &Field<'_, '_>) -> String {
+    let owners = owners.items().map(|owner| printed_owner(&owner));
     format!("[{}]", owners.collect::<Vec<_>>().join(","))
 }
 
@@ -136,6 +147,15 @@ fn finalizers(kind: Kind<'_>, finalizers: &Field<'_, '_>) {
         for problem in names::qualified_name_problems(name) {
             finalizers.invalid_as(&name.into(), &problem);
         }
+    }
+    let has = |name: &&str| {
+        finalizers
+            .items()
+            .any(|finalizer| finalizer.text() == *name)
+    };
+    if OPPOSITES.iter().all(has) {
+        let [one, other] = OPPOSITES;
+        finalizers.invalid(&format!("finalizer {one} and {other} cannot be both set"));
     }
     if kind.custom {
         // Only built-in kinds refuse bare names; for others they are discouraged.
@@ -151,7 +171,7 @@ fn finalizers(kind: Kind<'_>, finalizers: &Field<'_, '_>) {
 }
 
 fn immutable(metadata: &Field<'_, '_>) {
-    for key in ["deletionTimestamp", "deletionGracePeriodSeconds"] {
+    for key in ["uid", "deletionTimestamp", "deletionGracePeriodSeconds"] {
         // Said twice: by the generic check and by that of the kind.
         metadata.get(key).immutable();
         metadata.get(key).immutable();

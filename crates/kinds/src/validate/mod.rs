@@ -31,6 +31,7 @@ mod rbac;
 mod scheduling;
 mod selector;
 mod service;
+mod status;
 mod storage;
 mod warnings;
 mod workload;
@@ -118,9 +119,9 @@ const RULES: &[Rules] = &[
     rules("", "endpoints", endpoints::endpoints),
     rules("", "events", events::core_event),
     rules("", "limitranges", quota::limit_range),
-    rules("", "namespaces", cluster::namespace),
+    rules("", "namespaces", cluster::namespace).status(cluster::namespace_status),
     rules("", "nodes", cluster::node),
-    rules("", "persistentvolumeclaims", claim::claim),
+    rules("", "persistentvolumeclaims", claim::claim).status(status::claim),
     rules("", "persistentvolumes", claim::persistent_volume),
     rules("", "pods", pod::pod),
     rules("", "podtemplates", workload::pod_template),
@@ -128,15 +129,16 @@ const RULES: &[Rules] = &[
         "",
         "replicationcontrollers",
         workload::replication_controller,
-    ),
-    rules("", "resourcequotas", quota::resource_quota),
+    )
+    .status(status::replica_set),
+    rules("", "resourcequotas", quota::resource_quota).status(quota::resource_quota_status),
     rules("", "secrets", config::secret),
-    rules("", "services", service::service),
+    rules("", "services", service::service).status(service::status),
     rules("apps", "controllerrevisions", workload::controller_revision),
-    rules("apps", "daemonsets", workload::daemon_set),
-    rules("apps", "deployments", workload::deployment),
-    rules("apps", "replicasets", workload::replica_set),
-    rules("apps", "statefulsets", workload::stateful_set),
+    rules("apps", "daemonsets", workload::daemon_set).status(status::daemon_set),
+    rules("apps", "deployments", workload::deployment).status(status::deployment),
+    rules("apps", "replicasets", workload::replica_set).status(status::replica_set),
+    rules("apps", "statefulsets", workload::stateful_set).status(status::stateful_set),
     rules(
         AUTOSCALING,
         "horizontalpodautoscalers",

@@ -37,9 +37,7 @@ pub(super) fn resource_quota(object: &Field<'_, '_>) {
     limits(&hard);
     scopes(&spec.get("scopes"), &hard);
     selector(&spec.get("scopeSelector"), &hard);
-    for part in ["hard", "used"] {
-        limits(&object.get("status").get(part));
-    }
+    resource_quota_status(object);
     let scopes = spec.get("scopes");
     let before = scopes.old().and_then(Value::as_list).unwrap_or_default();
     let now = scopes.list();
@@ -47,6 +45,13 @@ pub(super) fn resource_quota(object: &Field<'_, '_>) {
         && before.iter().all(|scope| now.contains(scope));
     if object.is_update() && !same {
         scopes.invalid("field is immutable");
+    }
+}
+
+/// The status of a `ResourceQuota`.
+pub(super) fn resource_quota_status(object: &Field<'_, '_>) {
+    for part in ["hard", "used"] {
+        limits(&object.get("status").get(part));
     }
 }
 

@@ -52,6 +52,20 @@ pub(super) fn service(object: &Field<'_, '_>) {
     traffic(&spec, kind.text());
 }
 
+/// The status of a Service: only balancers have addresses there.
+pub(super) fn status(object: &Field<'_, '_>) {
+    let (spec, status) = (object.get("spec"), object.get("status"));
+    let points = status.get("loadBalancer.ingress");
+    if points.is_empty() {
+        return;
+    }
+    if spec.get("type").text() != "LoadBalancer" {
+        points.forbidden("may only be used when `spec.type` is 'LoadBalancer'");
+        return;
+    }
+    super::network::ingress_status(object);
+}
+
 fn is_headless(spec: Option<&Value>) -> bool {
     let addresses = spec.and_then(|spec| spec.get("clusterIPs")?.as_list());
     matches!(addresses, Some([one]) if one.as_str() == Some("None"))

@@ -51,7 +51,7 @@ impl<'a> Context<'a> {
     /// What a message about a wrong object names.
     pub(crate) fn about_kind<'n>(&'n self, name: &'n str) -> About<'n> {
         About {
-            group: &self.resource.group,
+            group: self.resource.handle().told_group(),
             kind: &self.resource.kind,
             name,
         }
@@ -131,7 +131,10 @@ pub(crate) fn prepare_update(
             certificates::date(context, new, old);
         }
     }
-    kind.count_generation(part, new, old);
+    // A scheduler's decision is no change of what was asked for.
+    if context.subresource != Some("binding") {
+        kind.count_generation(part, new, old);
+    }
     Ok(())
 }
 

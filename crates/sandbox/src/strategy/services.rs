@@ -141,7 +141,9 @@ pub(super) fn allocate(
     if let Some(old) = old.and_then(|old| old.get("spec")).and_then(Value::as_map) {
         keep(old, spec);
     }
-    single_stack(context, value)?;
+    if !headless_families(value.map_at_mut(&["spec"])) {
+        single_stack(context, value)?;
+    }
     let spec = value.map_at_mut(&["spec"]);
     let own: Vec<u32> = old.map(addresses).unwrap_or_default();
     let given = spec
@@ -172,6 +174,30 @@ pub(super) fn allocate(
     spec.entry_or_insert("ipFamilies", vec!["IPv4"].into());
     spec.entry_or_insert("ipFamilyPolicy", "SingleStack".into());
     allocate_ports(context, value, old, &kind)
+}
+
+/// A Service without an address and a selector is for whoever writes its endpoints, so it may be of
+/// families that the cluster does not have. Gives whether it is such a one.
+fn headless_families(spec: &mut Map) -> bool {
+    let bare = |selector: &Value| selector.as_map().is_none_or(Map::is_empty);
+    let headless = spec.get("clusterIP").and_then(Value::as_str) == Some("None");
+    if !headless || !spec.get("selector").is_none_or(bare) {
+        return false;
+    }
+    let families = spec.entry_or_insert("ipFamilies", vec!["IPv4"].into());
+    let other = match families.as_list() {
+        Some([one]) if one.as_str() == Some("IPv6") => Some("IPv4"),
+        Some([_]) => Some("IPv6"),
+        _ => None,
+    };
+    let policy = spec.entry_or_insert("ipFamilyPolicy", "RequireDualStack".into());
+    if policy.as_str() != Some("SingleStack")
+        && let Some(other) = other
+        && let Some(families) = spec.get_mut("ipFamilies").and_then(Value::as_list_mut)
+    {
+        families.push(other.into());
+    }
+    true
 }
 
 /// There are addresses of one family only.

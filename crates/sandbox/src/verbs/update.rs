@@ -177,7 +177,9 @@ fn check_preconditions(
     stored: &Stored,
 ) -> Result<bool, ApiError> {
     let uid = meta::uid(new);
-    if !uid.is_empty() && uid != meta::uid(old) {
+    // A patch states no precondition: it changes what cannot be changed.
+    let states = call.request.method == http::Method::PUT;
+    if states && !uid.is_empty() && uid != meta::uid(old) {
         let why = format!(
             "Precondition failed: UID in precondition: {uid}, UID in object meta: {}",
             meta::uid(old)
@@ -206,12 +208,13 @@ fn keep_system_fields(old: &Value, new: &mut Value) {
         return;
     };
     let to = meta::of(new);
-    for key in ["uid", "creationTimestamp", "resourceVersion", "generation"] {
+    for key in ["creationTimestamp", "resourceVersion", "generation"] {
         meta::copy(from, to, key);
     }
     for key in [
         "namespace",
         "name",
+        "uid",
         "deletionTimestamp",
         "deletionGracePeriodSeconds",
     ] {
