@@ -176,9 +176,21 @@ fn metadata_form(
         if !is_known {
             unknown.push(format!("{path}.{name}"));
         }
-        is_known && !(name == "creationTimestamp" && member.is_null())
+        is_known && !is_left_out(member)
     });
     Ok(())
+}
+
+/// Whether real metadata does not write a member of this value: all that it has may be left out.
+fn is_left_out(member: &Value) -> bool {
+    match member {
+        Value::Null => true,
+        Value::String(text) => text.is_empty(),
+        Value::Int(number) => *number == 0,
+        Value::List(items) => items.is_empty(),
+        Value::Map(members) => members.is_empty(),
+        Value::Bool(_) | Value::Uint(_) | Value::Float(_) => false,
+    }
 }
 
 /// Where a member is of another type, what it is and what it should be, in words of Go.

@@ -61,7 +61,7 @@ pub(crate) fn patch(call: &Call<'_>, part: Part) -> Result<Reply, ApiError> {
         render::type_meta(&mut before, &call.resource);
         let looked_into = protobuf::looked_into(&patch, &before);
         let mut after = change(call, kind, &patch, before)?;
-        check_result(call, &after)?;
+        decode::check_type(call, &after)?;
         let map = after.map_at_mut(&[]);
         map.remove("apiVersion");
         map.remove("kind");
@@ -75,6 +75,7 @@ pub(crate) fn patch(call: &Call<'_>, part: Part) -> Result<Reply, ApiError> {
                 Kind::Json | Kind::Merge | Kind::Apply => typing::Source::Patch(&looked_into),
             },
         )?;
+        check_result(call, &after)?;
         Ok(convert::to_storage(&call.resource, after))
     })
     .unwrap_or_else(Reply::from);
@@ -136,7 +137,7 @@ fn refusal(error: &PatchError) -> ApiError {
     }
 }
 
-/// A patch cannot turn an object into another one.
+/// A patch cannot give an object another name.
 fn check_result(call: &Call<'_>, after: &Value) -> Result<(), ApiError> {
     let name = crate::meta::name(after);
     if name.is_empty() {
@@ -145,6 +146,5 @@ fn check_result(call: &Call<'_>, after: &Value) -> Result<(), ApiError> {
             call.name()
         )));
     }
-    decode::check_type(call, after)?;
     update::check_identity(call, after)
 }

@@ -37,12 +37,14 @@ pub(crate) fn put(call: &Call<'_>, part: Part) -> Result<Reply, ApiError> {
         meta::of(&mut value).remove("resourceVersion");
         return super::create::insert(call, value, &Writer::update(call));
     }
-    if exists.is_some() && call.resource.handle().updates_need_version() {
-        names_version(call, &value)?;
-    }
     let writer = Writer::update(call);
     let change = |_: &Value| Ok(value.clone());
-    let reply = change_object(call, part, &writer, change).unwrap_or_else(Reply::from);
+    let replaced = if exists.is_some() && call.resource.handle().updates_need_version() {
+        names_version(call, &value).and_then(|()| change_object(call, part, &writer, change))
+    } else {
+        change_object(call, part, &writer, change)
+    };
+    let reply = replaced.unwrap_or_else(Reply::from);
     Ok(reply.with_warnings(warnings))
 }
 
