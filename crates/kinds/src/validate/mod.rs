@@ -33,6 +33,7 @@ mod selector;
 mod service;
 mod status;
 mod storage;
+mod tls;
 mod warnings;
 mod workload;
 
