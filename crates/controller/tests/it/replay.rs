@@ -29,8 +29,11 @@ use self::journal::Journal;
 use self::repository::Repository;
 use crate::World;
 
-/// How many scenarios of the corpus agree at least. It may only rise.
-const FLOOR: usize = 180;
+/// The gate replays every eighth scenario, which takes a minute; `cargo xtask replay argocd-sync` and
+/// the corpus' folder replay all.
+const SAMPLE: usize = 8;
+/// How many of those agree at least. It may only rise.
+const FLOOR: usize = 25;
 
 /// What needs renderers that are not there yet.
 const BEYOND: [&str; 8] = [
@@ -79,6 +82,10 @@ fn recordings_of_argo_cd_come_out_the_same() {
     let n_all = texts.len();
     texts.retain(|text| !BEYOND.iter().any(|it| text.contains(it)));
     let n_beyond = n_all - texts.len();
+    let is_gate = is_corpus && only.is_empty();
+    if is_gate {
+        texts = texts.into_iter().step_by(SAMPLE).collect();
+    }
     let scenarios: Vec<Value> = texts
         .iter()
         .map(|text| text.replace(FATES.0, FATES.1))
@@ -99,7 +106,7 @@ fn recordings_of_argo_cd_come_out_the_same() {
     let n_failed = results.len() - n_passed;
     println!("not replayed, as they need renderers that are not there yet: {n_beyond}");
     println!("{n_passed} passed, {n_failed} failed");
-    if is_corpus && only.is_empty() {
+    if is_gate {
         assert!(n_passed >= FLOOR, "{n_passed} agree, where {FLOOR} did");
     } else {
         assert!(n_failed == 0, "{n_failed} scenarios differ");
