@@ -6,27 +6,12 @@ use crate::value::Value;
 
 const INCOMPARABLE: &str = "invalid type for comparison";
 
-/// Kinds that compare with each other.
-#[derive(PartialEq)]
-enum Basic {
-    Bool,
-    Int,
-    Uint,
-    Float,
-    Complex,
-    Text,
-}
-
-fn basic(value: &Value) -> Option<Basic> {
-    match value {
-        Value::Bool(_) => Some(Basic::Bool),
-        Value::Integer(_, width) if width.is_signed() => Some(Basic::Int),
-        Value::Integer(..) => Some(Basic::Uint),
-        Value::Float(_) => Some(Basic::Float),
-        Value::Complex(..) => Some(Basic::Complex),
-        Value::Text(_) => Some(Basic::Text),
-        Value::Nil | Value::List(_) | Value::Map(_) | Value::Function(_) => None,
-    }
+/// Whether a value is of a basic type: only these have an order.
+fn is_basic(value: &Value) -> bool {
+    !matches!(
+        value,
+        Value::Nil | Value::List(_) | Value::Map(_) | Value::Function(_)
+    )
 }
 
 fn incompatible(first: &Value, second: &Value) -> String {
@@ -63,26 +48,17 @@ fn equal_two(first: &Value, second: &Value) -> Result<bool, String> {
             return Ok(first == second && more == other);
         }
         (Value::Nil, Value::Nil) => return Ok(true),
+        (Value::Nil, _) | (_, Value::Nil) => return Ok(false),
         _ => {}
     }
-    if basic(first) != basic(second) {
-        return match (first, second) {
-            (Value::Nil, _) | (_, Value::Nil) => Ok(false),
-            _ => Err(incompatible(first, second)),
-        };
+    if first.type_name() != second.type_name() {
+        return Err(incompatible(first, second));
     }
-    // Lists, maps and functions, or one of them and nil, which no list or map of ours is.
-    match (first, second) {
-        (Value::Nil, _) | (_, Value::Nil) => Ok(false),
-        _ if first.type_name() != second.type_name() => Err(incompatible(first, second)),
-        _ => {
-            let shown = crate::printf::sprintf("%s", std::slice::from_ref(second));
-            Err(format!(
-                "non-comparable type {shown}: {}",
-                second.type_name()
-            ))
-        }
-    }
+    let shown = crate::printf::sprintf("%s", std::slice::from_ref(second));
+    Err(format!(
+        "non-comparable type {shown}: {}",
+        second.type_name()
+    ))
 }
 
 /// The order of two values.
@@ -90,8 +66,7 @@ fn equal_two(first: &Value, second: &Value) -> Result<bool, String> {
 /// # Errors
 /// Go's texts for types that have none.
 pub(crate) fn order(first: &Value, second: &Value) -> Result<Option<Ordering>, String> {
-    let kinds = (basic(first), basic(second));
-    if kinds.0.is_none() || kinds.1.is_none() {
+    if !is_basic(first) || !is_basic(second) {
         return Err(INCOMPARABLE.to_owned());
     }
     match (first, second) {

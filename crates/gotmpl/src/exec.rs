@@ -250,7 +250,7 @@ impl<'t> State<'t> {
     fn range(&mut self, dot: &Slot, branch: &'t Branch) -> Result<Flow> {
         let n_variables = self.variables.len();
         let value = self.pipe(dot, &branch.pipe)?.into_value();
-        let flow = match &value {
+        let has_run = match &value {
             Value::List(list) => {
                 let element = list.element();
                 let items = list.items().iter().enumerate().map(|(number, item)| {
@@ -276,30 +276,30 @@ impl<'t> State<'t> {
                     .map(|number| (Slot::Absent, Slot::Plain(Value::Integer(number, *width))));
                 self.iterate(branch, items)?
             }
-            Value::Nil => None,
+            Value::Nil => false,
             other => {
                 let shown = print::sprint(std::slice::from_ref(other));
                 return self.fail(format!("range can't iterate over {shown}"));
             }
         };
-        let flow = match (flow, &branch.otherwise) {
-            (None, Some(otherwise)) => self.nodes(dot, otherwise)?,
+        let flow = match &branch.otherwise {
+            Some(otherwise) if !has_run => self.nodes(dot, otherwise)?,
             _ => Flow::On,
         };
         self.variables.truncate(n_variables);
         Ok(flow)
     }
 
-    /// Runs the body for each element; `None` when there was none.
+    /// Runs the body for each element; gives whether there was one.
     fn iterate(
         &mut self,
         branch: &'t Branch,
         items: impl Iterator<Item = (Slot, Slot)>,
-    ) -> Result<Option<()>> {
+    ) -> Result<bool> {
         let n_variables = self.variables.len();
-        let mut any = None;
+        let mut has_run = false;
         for (index, item) in items {
-            any = Some(());
+            has_run = true;
             self.step()?;
             self.bind(&branch.pipe, index, &item);
             let flow = self.nodes(&item, &branch.body)?;
@@ -308,7 +308,7 @@ impl<'t> State<'t> {
                 break;
             }
         }
-        Ok(any)
+        Ok(has_run)
     }
 
     /// Gives the variables of a range their values for one round: with one it is the element, with
@@ -559,11 +559,7 @@ impl<'t> State<'t> {
         )?;
         let values = self.evaluate(dot, function, arguments)?;
         self.step()?;
-        let mut scope = Scope {
-            templates: self.templates,
-            allowance: self.allowance,
-        };
-        match function.call(&mut scope, values) {
+        match function.call(&mut self.scope(), values) {
             Ok(value) => Ok(match function.result() {
                 Type::Any | Type::Reflect => Slot::Boxed(value),
                 _ => Slot::plain(value),
@@ -572,6 +568,14 @@ impl<'t> State<'t> {
                 self.place = caller;
                 self.fail(format!("error calling {name}: {problem}"))
             }
+        }
+    }
+
+    /// What a function may use of this execution.
+    fn scope(&mut self) -> Scope<'_> {
+        Scope {
+            templates: self.templates,
+            allowance: self.allowance,
         }
     }
 
@@ -603,17 +607,13 @@ impl<'t> State<'t> {
         function: &Function,
         arguments: Arguments<'t, '_>,
     ) -> Result<Vec<Slot>> {
-        let type_of = |number: usize| {
-            let fixed = function.parameters().get(number).copied();
-            fixed.or(function.rest()).unwrap_or(Type::Any)
-        };
         let mut values = Vec::new();
         let nodes = arguments.given();
         for (number, node) in nodes.iter().enumerate() {
-            values.push(self.argument(dot, Some(type_of(number)), node)?);
+            values.push(self.argument(dot, Some(function.wanted(number)), node)?);
         }
         if let Some(last) = arguments.last {
-            values.push(self.validate(last.clone(), Some(type_of(nodes.len())))?);
+            values.push(self.validate(last.clone(), Some(function.wanted(nodes.len())))?);
         }
         Ok(values)
     }
@@ -698,16 +698,11 @@ impl<'t> State<'t> {
             _ => {}
         }
         for (number, value) in given.iter().enumerate() {
-            let fixed = function.parameters().get(number).copied();
-            let wanted = fixed.or(function.rest()).unwrap_or(Type::Any);
-            prepare(value, wanted).map_err(|problem| format!("arg {number}: {problem}"))?;
+            prepare(value, function.wanted(number))
+                .map_err(|problem| format!("arg {number}: {problem}"))?;
         }
-        let mut scope = Scope {
-            templates: self.templates,
-            allowance: self.allowance,
-        };
         let given = given.iter().cloned().map(Slot::plain).collect();
-        function.call(&mut scope, given).map(Slot::Boxed)
+        function.call(&mut self.scope(), given).map(Slot::Boxed)
     }
 
     /// The value of an argument, of the type that a parameter wants.

@@ -146,6 +146,12 @@ impl Function {
         self.rest
     }
 
+    /// What it takes at a place; behind the last one nothing is wanted.
+    pub(crate) fn wanted(&self, place: usize) -> Type {
+        let fixed = self.parameters.get(place).copied();
+        fixed.or(self.rest).unwrap_or(Type::Any)
+    }
+
     pub(crate) fn result(&self) -> Type {
         self.result
     }

@@ -71,15 +71,6 @@ impl Width {
     pub fn is_signed(self) -> bool {
         !matches!(self, Width::Uint8 | Width::Uint64)
     }
-
-    /// The bits that it has.
-    pub(crate) fn n_bits(self) -> u32 {
-        match self {
-            Width::Uint8 => 8,
-            Width::Int32 => 32,
-            Width::Int | Width::Int64 | Width::Uint64 => 64,
-        }
-    }
 }
 
 /// The declared type of the elements of a list or map.

@@ -12,24 +12,38 @@ const NO_OPERATOR: &str = "not a valid selector operator";
 pub(crate) fn check(selector: &Field<'_, '_>) {
     labels(&selector.get("matchLabels"));
     for expression in selector.get("matchExpressions").items() {
-        let (operator, values) = (expression.get("operator"), expression.get("values"));
-        match operator.text() {
-            "In" | "NotIn" if values.is_empty() => {
-                values.required("must be specified when `operator` is 'In' or 'NotIn'");
-            }
-            "Exists" | "DoesNotExist" if !values.is_empty() => {
-                values.forbidden(
-                    "may not be specified when `operator` is 'Exists' or 'DoesNotExist'",
-                );
-            }
-            "In" | "NotIn" | "Exists" | "DoesNotExist" => {}
-            _ => operator.invalid(NO_OPERATOR),
-        }
-        expression
-            .get("key")
-            .problems(names::qualified_name_problems);
-        label_values(&values);
+        requirement(&expression, |_, _| false);
+        label_values(&expression.get("values"));
     }
+}
+
+/// One requirement of a key. `is_other` judges the values of operators that only some selectors have,
+/// and tells whether the operator is one of them.
+fn requirement(expression: &Field<'_, '_>, is_other: impl Fn(&str, &Field<'_, '_>) -> bool) {
+    let (operator, values) = (expression.get("operator"), expression.get("values"));
+    match operator.text() {
+        "In" | "NotIn" if values.is_empty() => {
+            values.required("must be specified when `operator` is 'In' or 'NotIn'");
+        }
+        "Exists" | "DoesNotExist" if !values.is_empty() => {
+            values.forbidden("may not be specified when `operator` is 'Exists' or 'DoesNotExist'");
+        }
+        "In" | "NotIn" | "Exists" | "DoesNotExist" => {}
+        other if is_other(other, &values) => {}
+        _ => operator.invalid(NO_OPERATOR),
+    }
+    expression
+        .get("key")
+        .problems(names::qualified_name_problems);
+}
+
+/// Nodes are also selected by the order of a number.
+fn is_order(operator: &str, values: &Field<'_, '_>) -> bool {
+    let is_order = matches!(operator, "Gt" | "Lt");
+    if is_order && values.list().len() != 1 {
+        values.required("must be specified single value when `operator` is 'Lt' or 'Gt'");
+    }
+    is_order
 }
 
 fn label_values(values: &Field<'_, '_>) {
@@ -104,27 +118,9 @@ pub(crate) fn nodes(selector: &Field<'_, '_>) {
 /// One term of a selector of nodes; preferences do not look at the values.
 pub(super) fn term(term: &Field<'_, '_>, strict: bool) {
     for expression in term.get("matchExpressions").items() {
-        let (operator, values) = (expression.get("operator"), expression.get("values"));
-        match operator.text() {
-            "In" | "NotIn" if values.is_empty() => {
-                values.required("must be specified when `operator` is 'In' or 'NotIn'");
-            }
-            "Exists" | "DoesNotExist" if !values.is_empty() => {
-                values.forbidden(
-                    "may not be specified when `operator` is 'Exists' or 'DoesNotExist'",
-                );
-            }
-            "Gt" | "Lt" if values.list().len() != 1 => {
-                values.required("must be specified single value when `operator` is 'Lt' or 'Gt'");
-            }
-            "In" | "NotIn" | "Exists" | "DoesNotExist" | "Gt" | "Lt" => {}
-            _ => operator.invalid(NO_OPERATOR),
-        }
-        expression
-            .get("key")
-            .problems(names::qualified_name_problems);
+        requirement(&expression, is_order);
         if strict {
-            label_values(&values);
+            label_values(&expression.get("values"));
         }
     }
     for requirement in term.get("matchFields").items() {
