@@ -1,6 +1,6 @@
 //! Kubernetes' protobuf form of built-in kinds: what client-go and kubectl send and ask for.
 //!
-//! The field numbers are data; [`decode`] and [`encode`] read and write the wire format by them.
+//! The field numbers are data; [`decode`] and [`encode()`] read and write the wire format by them.
 
 mod decode;
 mod encode;

@@ -3,7 +3,7 @@
 use std::io::BufRead;
 
 use anyhow::Result;
-use api::names;
+use api::{Application, names};
 use yaml::{Map, Value};
 
 use super::{Mistake, named};
@@ -28,10 +28,14 @@ pub(super) async fn run(arguments: &DeleteArguments) -> Result<u8> {
             terminal::line(&format!("The command to delete '{name}' was cancelled."));
             continue;
         }
-        set_finalizer(&apps, name, arguments.cascade.then_some(finalizer)).await?;
+        let app = apps.get(name).await?;
+        set_finalizer(&apps, &app, arguments.cascade.then_some(finalizer)).await?;
         apps.delete(name).await?;
         if arguments.wait {
-            apps.wait_for(name, None, |app| app.is_none()).await?;
+            // a parent that heals itself may have made it anew before the watch begins
+            let uid = &app.metadata.uid;
+            apps.wait_for(name, None, |now| now.is_none_or(|now| now.metadata.uid != *uid))
+                .await?;
         }
         terminal::line(&format!("application '{name}' deleted"));
     }
@@ -48,8 +52,7 @@ fn is_confirmed(name: &str) -> Result<bool> {
 }
 
 /// The finalizer of an Application says whether its objects go with it.
-async fn set_finalizer(apps: &Apps, name: &str, wanted: Option<&str>) -> Result<()> {
-    let app = apps.get(name).await?;
+async fn set_finalizer(apps: &Apps, app: &Application, wanted: Option<&str>) -> Result<()> {
     let ours = [
         names::RESOURCES_FINALIZER,
         names::RESOURCES_FINALIZER_FOREGROUND,
@@ -64,7 +67,7 @@ async fn set_finalizer(apps: &Apps, name: &str, wanted: Option<&str>) -> Result<
     if after != *before {
         let metadata = Map::from([("finalizers", Value::from(after))]);
         apps.patch(
-            name,
+            &app.metadata.name,
             &Value::Map(Map::from([("metadata", Value::Map(metadata))])),
         )
         .await?;
