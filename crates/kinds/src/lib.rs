@@ -1,7 +1,7 @@
 //! What the built-in kinds of Kubernetes mean: how an object is read and defaulted, what a client
 //! may set, what is valid, and what a table shows of it.
 //!
-//! Read [`Kind`] first: it is the handle of one kind, and its methods are the doors. [`decode`]
+//! Read [`Kind`] first: it is the handle of one kind, and its methods are the doors. [`decode()`]
 //! gives a tree the form that the real types give it. A new kind is one module below `validate`
 //! and one line in its table.
 //!

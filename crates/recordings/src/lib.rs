@@ -1,7 +1,7 @@
 //! What the real Argo CD controller was recorded to do (corpora/argocd-sync) beside what came out
 //! here. For tests only: nothing of the product uses it.
 //!
-//! Read [`application`] first. Everything here is a function of a recorded and a found value; the
+//! Read [`application()`] first. Everything here is a function of a recorded and a found value; the
 //! corpus' README says what must match. It must never know how the found value came about.
 
 mod application;

@@ -34,8 +34,10 @@ pub(super) async fn run(arguments: &DeleteArguments) -> Result<u8> {
         if arguments.wait {
             // a parent that heals itself may have made it anew before the watch begins
             let uid = &app.metadata.uid;
-            apps.wait_for(name, None, |now| now.is_none_or(|now| now.metadata.uid != *uid))
-                .await?;
+            apps.wait_for(name, None, |now| {
+                now.is_none_or(|now| now.metadata.uid != *uid)
+            })
+            .await?;
         }
         terminal::line(&format!("application '{name}' deleted"));
     }
