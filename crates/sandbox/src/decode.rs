@@ -175,39 +175,36 @@ pub(crate) fn check_type(call: &Call<'_>, value: &Value) -> Result<(), ApiError>
     {
         return Ok(());
     }
-    let version = api_version
-        .rsplit_once('/')
-        .map_or(api_version, |(_, version)| version);
-    let known = {
-        let group = api_version.rsplit_once('/').map_or("", |(group, _)| group);
-        call.core.registry().by_kind(group, version, kind).is_some()
+    let kind = if kind.is_empty() {
+        &resource.kind
+    } else {
+        kind
     };
-    Err(ApiError::bad_request(if known && api_version == want {
+    let (group, version) = api_version.rsplit_once('/').unwrap_or(("", api_version));
+    let known = call.core.registry().by_kind(group, version, kind).is_some();
+    let package = internal_package(&resource.group);
+    if known && kind == &*resource.kind && internal_package(group) == package {
+        // Another version of the same type.
+        return Err(ApiError::bad_request(format!(
+            "the API version in the data ({api_version}) does not match the expected API version \
+             ({want})"
+        )));
+    }
+    let why = if known {
         format!(
-            "{kind} in version \"{version}\" cannot be handled as a {}: converting ({}.{kind}) to \
-             ({}.{}): unknown conversion",
-            resource.kind,
-            version,
-            internal_package(&resource.group),
+            "converting ({version}.{kind}) to ({package}.{}): unknown conversion",
             resource.kind
         )
     } else {
         format!(
-            "{} in version \"{version}\" cannot be handled as a {}: no kind \"{}\" is registered \
-             for version \"{api_version}\" in scheme \"pkg/runtime/scheme.go:111\"",
-            if kind.is_empty() {
-                &resource.kind
-            } else {
-                kind
-            },
-            resource.kind,
-            if kind.is_empty() {
-                &resource.kind
-            } else {
-                kind
-            },
+            "no kind \"{kind}\" is registered for version \"{api_version}\" in scheme \
+             \"pkg/runtime/scheme.go:111\""
         )
-    }))
+    };
+    Err(ApiError::bad_request(format!(
+        "{kind} in version \"{version}\" cannot be handled as a {}: {why}",
+        resource.kind
+    )))
 }
 
 /// The package of the internal types of a group.

@@ -9,6 +9,7 @@ use sha2::{Digest, Sha256};
 use yaml::{Map, Value};
 
 use crate::codec;
+use crate::protobuf;
 use crate::registry::{Registry, Version};
 use crate::reply::Reply;
 use crate::request::ApiRequest;
@@ -16,10 +17,13 @@ use crate::request::ApiRequest;
 const V2: &[u8] = include_bytes!("../data/openapi-v2.json.zst");
 const V3: &[u8] = include_bytes!("../data/openapi-v3.tar.zst");
 
+const V2_PROTOBUF: &str = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf";
+
 /// The documents of the built-in groups.
 #[derive(Default)]
 pub(crate) struct Documents {
     v2: OnceLock<Bytes>,
+    v2_protobuf: OnceLock<Bytes>,
     v3: OnceLock<BTreeMap<String, Bytes>>,
 }
 
@@ -31,17 +35,33 @@ impl Documents {
             || accepts
                 .split(',')
                 .any(|clause| clause.contains("json") || clause.contains("*/*"));
-        if !json {
+        if json {
+            return Reply::json(200, self.v2_text().clone());
+        }
+        // Both spellings are in use: the registered one, and kubectl's.
+        let is_protobuf = |clause: &str| {
+            let kind = clause.split(';').next().unwrap_or_default().trim();
+            kind.replace('@', ".") == V2_PROTOBUF
+        };
+        if !accepts.split(',').any(is_protobuf) {
             return Reply::typed(406, "", Bytes::new());
         }
-        let document = self.v2.get_or_init(|| {
+        let document = self.v2_protobuf.get_or_init(|| {
+            let document = codec::parse_json(self.v2_text());
+            let encoded = document.ok().as_ref().and_then(protobuf::encode_swagger);
+            encoded.expect("the embedded document is whole").into()
+        });
+        Reply::typed(200, V2_PROTOBUF, document.clone())
+    }
+
+    fn v2_text(&self) -> &Bytes {
+        self.v2.get_or_init(|| {
             let mut text = Vec::new();
             unpack(V2)
                 .read_to_end(&mut text)
                 .expect("the embedded document is whole");
             text.into()
-        });
-        Reply::json(200, document.clone())
+        })
     }
 
     fn built_in(&self) -> &BTreeMap<String, Bytes> {

@@ -14,7 +14,7 @@ use crate::{FieldError, names};
 /// Errors in the order in which they are found.
 type Sink = RefCell<Vec<FieldError>>;
 
-const IMMUTABLE: &str = "field is immutable";
+pub(crate) const IMMUTABLE: &str = "field is immutable";
 const NEGATIVE: &str = "must be greater than or equal to 0";
 const PORT: &str = "must be between 1 and 65535, inclusive";
 

@@ -404,7 +404,7 @@ fn update(spec: &Field<'_, '_>) {
     {
         completions.invalid("can only be modified in tandem with spec.parallelism");
     }
-    spec.get("selector").immutable();
+    selector::immutable(&spec.get("selector"));
     template_update(spec);
     for name in [
         "completionMode",

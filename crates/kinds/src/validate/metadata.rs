@@ -4,7 +4,7 @@ use yaml::{Map, Value};
 
 use super::field::Field;
 use crate::field_error::quoted;
-use crate::{FieldError, Kind, ip, names};
+use crate::{FieldError, Kind, Part, ip, names};
 
 /// All annotations together may have this many bytes.
 const ANNOTATIONS: usize = 256 * 1024;
@@ -14,19 +14,50 @@ const STANDARD: [&str; 3] = ["kubernetes", "orphan", "foregroundDeletion"];
 const OPPOSITES: [&str; 2] = ["orphan", "foregroundDeletion"];
 /// The kind that owns nothing: events are gone before what they tell of.
 const BANNED: &str = "v1, Kind=Event";
+/// What no update changes.
+const IMMUTABLE: [&str; 3] = ["uid", "deletionTimestamp", "deletionGracePeriodSeconds"];
 
-pub(super) fn check(kind: Kind<'_>, object: &Field<'_, '_>) {
+/// The kinds whose updates are checked as a whole, like new objects; others look at what changed.
+const CHECKED_AGAIN: [(&str, &str); 9] = [
+    ("", "configmaps"),
+    ("", "limitranges"),
+    ("", "persistentvolumeclaims"),
+    ("", "persistentvolumes"),
+    ("", "pods"),
+    ("", "secrets"),
+    ("", "serviceaccounts"),
+    ("", "services"),
+    ("batch", "jobs"),
+];
+
+pub(super) fn check(kind: Kind<'_>, object: &Field<'_, '_>, part: Option<Part>) {
     let metadata = object.get("metadata");
+    if let Some(part) = part {
+        // The generic registry looks first, then the kind's own rules begin the same way.
+        state(&metadata);
+        change(&metadata);
+        change(&metadata);
+        if part != Part::Main || !CHECKED_AGAIN.contains(&kind.place()) {
+            return;
+        }
+    }
     let generated = metadata.get("generateName");
     generated.optional_name(|text| problems(kind, &without_last_dash(text)));
     name(kind, &metadata.get("name"));
+    state(&metadata);
+    own_finalizers(kind, &metadata.get("finalizers"));
+}
+
+/// What must hold for the metadata of any object.
+fn state(metadata: &Field<'_, '_>) {
+    contents(metadata);
+    finalizers(&metadata.get("finalizers"));
+}
+
+fn contents(metadata: &Field<'_, '_>) {
     labels(&metadata.get("labels"));
     annotations(&metadata.get("annotations"));
     owners(&metadata.get("ownerReferences"));
-    finalizers(kind, &metadata.get("finalizers"));
-    if object.is_update() {
-        immutable(&metadata);
-    }
 }
 
 fn name(kind: Kind<'_>, name: &Field<'_, '_>) {
@@ -142,26 +173,22 @@ fn printed(owners: &Field<'_, '_>) -> String {
     format!("[{}]", owners.collect::<Vec<_>>().join(","))
 }
 
-fn finalizers(kind: Kind<'_>, finalizers: &Field<'_, '_>) {
-    for name in finalizers.list().iter().filter_map(Value::as_str) {
+fn finalizers(finalizers: &Field<'_, '_>) {
+    let names = || finalizers.list().iter().filter_map(Value::as_str);
+    for name in names() {
         for problem in names::qualified_name_problems(name) {
             finalizers.invalid_as(&name.into(), &problem);
         }
     }
-    let has = |name: &&str| {
-        finalizers
-            .items()
-            .any(|finalizer| finalizer.text() == *name)
-    };
-    if OPPOSITES.iter().all(has) {
+    if OPPOSITES.iter().all(|name| names().any(|has| has == *name)) {
         let [one, other] = OPPOSITES;
         finalizers.invalid(&format!("finalizer {one} and {other} cannot be both set"));
     }
-    if kind.custom {
-        // Only built-in kinds refuse bare names; for others they are discouraged.
-        return;
-    }
-    for finalizer in finalizers.items() {
+}
+
+/// Only built-in kinds refuse bare names; for others they are discouraged.
+fn own_finalizers(kind: Kind<'_>, finalizers: &Field<'_, '_>) {
+    for finalizer in finalizers.items().filter(|_| !kind.custom) {
         let name = finalizer.text();
         if !name.contains('/') && !STANDARD.contains(&name) {
             finalizer
@@ -170,11 +197,18 @@ fn finalizers(kind: Kind<'_>, finalizers: &Field<'_, '_>) {
     }
 }
 
-fn immutable(metadata: &Field<'_, '_>) {
-    for key in ["uid", "deletionTimestamp", "deletionGracePeriodSeconds"] {
-        // Said twice: by the generic check and by that of the kind.
+/// What must hold for a change of metadata.
+fn change(metadata: &Field<'_, '_>) {
+    no_new_finalizers(metadata);
+    for key in IMMUTABLE {
         metadata.get(key).immutable();
-        metadata.get(key).immutable();
+    }
+    contents(metadata);
+}
+
+fn no_new_finalizers(metadata: &Field<'_, '_>) {
+    if metadata.get("deletionTimestamp").old().is_none() {
+        return;
     }
     let finalizers = metadata.get("finalizers");
     let had = finalizers
@@ -188,7 +222,7 @@ fn immutable(metadata: &Field<'_, '_>) {
         .filter_map(Value::as_str)
         .map(quoted)
         .collect();
-    if metadata.get("deletionTimestamp").old().is_some() && !added.is_empty() {
+    if !added.is_empty() {
         finalizers.forbidden(&format!(
             "no new finalizers can be added if the object is being deleted, found new finalizers \
              []string{{{}}}",

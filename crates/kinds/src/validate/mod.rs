@@ -191,7 +191,7 @@ impl Kind<'_> {
         let errors = RefCell::new(Vec::new());
         {
             let object = Field::root(value, old.map(|(_, old)| old), &errors);
-            metadata::check(*self, &object);
+            metadata::check(*self, &object, old.map(|(part, _)| part));
             let (group, plural) = self.place();
             let own = RULES
                 .iter()

@@ -2,9 +2,9 @@
 
 use yaml::{Map, Value};
 
-use super::field::Field;
+use super::field::{Field, IMMUTABLE};
 use super::metadata::labels;
-use crate::names;
+use crate::{FieldError, names};
 
 const NO_OPERATOR: &str = "not a valid selector operator";
 
@@ -44,6 +44,25 @@ fn is_order(operator: &str, values: &Field<'_, '_>) -> bool {
         values.required("must be specified single value when `operator` is 'Lt' or 'Gt'");
     }
     is_order
+}
+
+/// An update may not change a label selector.
+pub(crate) fn immutable(selector: &Field<'_, '_>) {
+    if !selector.changed() {
+        return;
+    }
+    // In the order of the server's type.
+    let members = ["matchLabels", "matchExpressions"]
+        .into_iter()
+        .filter_map(|name| {
+            let text = yaml::json::to_string(selector.get(name).value()?);
+            Some(format!("\"{name}\":{text}"))
+        });
+    let shown = match selector.value() {
+        Some(_) => format!("{{{}}}", members.collect::<Vec<_>>().join(",")),
+        None => "null".to_owned(),
+    };
+    selector.tell(|path| FieldError::invalid_printed(path, &shown, IMMUTABLE));
 }
 
 fn label_values(values: &Field<'_, '_>) {

@@ -75,7 +75,7 @@ pub(super) fn deployment(object: &Field<'_, '_>) {
     {
         deadline.invalid("must be greater than minReadySeconds");
     }
-    spec.get("selector").immutable();
+    selector::immutable(&spec.get("selector"));
 }
 
 /// A strategy of an unknown type, as the server's internal type prints it.
@@ -112,7 +112,7 @@ pub(super) fn replica_set(object: &Field<'_, '_>) {
     spec.get("replicas").not_negative();
     spec.get("minReadySeconds").not_negative();
     replicated(&spec);
-    spec.get("selector").immutable();
+    selector::immutable(&spec.get("selector"));
 }
 
 pub(super) fn replication_controller(object: &Field<'_, '_>) {

@@ -50,12 +50,12 @@ fn low_byte(number: u64) -> u8 {
     number.to_le_bytes()[0] & 0x7f
 }
 
-fn push_number(out: &mut Vec<u8>, field: u64, number: i64) {
+pub(super) fn push_number(out: &mut Vec<u8>, field: u64, number: i64) {
     push_varint(out, field << 3);
     push_varint(out, u64::from_le_bytes(number.to_le_bytes()));
 }
 
-fn push_bytes(out: &mut Vec<u8>, field: u64, bytes: &[u8]) {
+pub(super) fn push_bytes(out: &mut Vec<u8>, field: u64, bytes: &[u8]) {
     push_varint(out, field << 3 | 2);
     push_varint(out, bytes.len() as u64);
     out.extend_from_slice(bytes);

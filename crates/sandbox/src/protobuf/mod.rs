@@ -5,10 +5,12 @@
 mod decode;
 mod encode;
 mod order;
+mod swagger;
 
 pub(crate) use decode::parse;
 pub(crate) use encode::{encode, frame};
 pub(crate) use order::{go_text, looked_into};
+pub(crate) use swagger::encode_swagger;
 
 use std::collections::HashMap;
 use std::sync::OnceLock;
