@@ -88,16 +88,15 @@ impl Writer<'_> {
             Some((Form::One, name)) => members(name),
             _ => Vec::new(),
         };
-        // The type stands before everything else.
-        let head = ["kind", "apiVersion"].map(|key| (key, Form::One, "string"));
-        let known = head.into_iter().chain(members.iter().copied());
+        // The type of an object stands before everything else; messages leave it to the envelope.
+        let is_member = |key: &str| members.iter().any(|(known, ..)| *known == key);
+        let head = ["kind", "apiVersion"]
+            .into_iter()
+            .filter(|key| !is_member(key));
+        let known = head.chain(members.iter().map(|(key, ..)| *key));
         let mut order: Vec<&str> = Vec::new();
         if !self.sorted.contains(pointer) {
-            order.extend(
-                known
-                    .map(|(key, ..)| key)
-                    .filter(|key| map.contains_key(key)),
-            );
+            order.extend(known.filter(|key| map.contains_key(key)));
         }
         let rest: Vec<&str> = map
             .keys()
