@@ -173,7 +173,10 @@ fn converted(why: &str) -> String {
         format!("cannot restore map from {found}")
     } else if wanted.contains('.') {
         format!("cannot restore struct from: {found}")
-    } else {
+    } else if found == "int64" {
         format!("cannot convert {found} to {wanted}")
+    } else {
+        // Go has no conversion at all between these.
+        format!("unrecognized type: {wanted}")
     }
 }
