@@ -57,8 +57,8 @@ impl<'a> Kind<'a> {
         }
     }
 
-    /// Group and plural, to match on; a custom resource has no place of its own here.
-    pub(crate) fn place(&self) -> (&'a str, &'a str) {
+    /// Group and plural, to match on; both are empty for a custom resource, of which nothing is known here.
+    pub fn place(&self) -> (&'a str, &'a str) {
         if self.custom {
             ("", "")
         } else {

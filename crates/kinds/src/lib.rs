@@ -1,5 +1,5 @@
 //! What the built-in kinds of Kubernetes mean: how an object is read and defaulted, what a client
-//! may set, what is valid, and what a table shows of it.
+//! may set and what is valid.
 //!
 //! Read [`Kind`] first: it is the handle of one kind, and its methods are the doors. [`decode()`]
 //! gives a tree the form that the real types give it. A new kind is one module below `validate`
@@ -8,7 +8,6 @@
 //! The judge is a real kube-apiserver: its recordings and, where they are silent, its code. This
 //! crate must never know a request, a store or a cluster: what it needs is an argument.
 
-mod cells;
 mod convert;
 mod decode;
 mod defaults;
@@ -20,7 +19,6 @@ mod selector;
 mod strategy;
 mod validate;
 
-pub use cells::{age_of, since};
 pub use decode::decode;
 pub use field_error::{FieldError, quoted};
 pub use kind::{Kind, Part};

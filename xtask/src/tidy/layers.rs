@@ -66,6 +66,11 @@ const CRATES: &[Crate] = &[
         may_use: &["yaml", "manifest"],
     },
     Crate {
+        name: "columns",
+        layer: 2,
+        may_use: &["yaml", "kinds"],
+    },
+    Crate {
         name: "structural",
         layer: 2,
         may_use: &["yaml", "manifest", "kinds", "cel"],
@@ -93,7 +98,15 @@ const CRATES: &[Crate] = &[
     Crate {
         name: "sandbox",
         layer: 3,
-        may_use: &["yaml", "manifest", "kinds", "cel", "structural", "life"],
+        may_use: &[
+            "yaml",
+            "manifest",
+            "kinds",
+            "cel",
+            "columns",
+            "structural",
+            "life",
+        ],
     },
     Crate {
         name: "controller",

@@ -1,6 +1,6 @@
 //! Objects as rows: what `kubectl get` prints.
 //!
-//! What stands in the rows of built-in kinds says `kinds`; `path` reads it for custom ones.
+//! What stands in the rows of built-in kinds says `columns`; `path` reads it for custom ones.
 
 mod path;
 
@@ -87,7 +87,7 @@ pub(crate) fn event(resource: &Resource, rows: Rows, stored: &Arc<Stored>) -> Ve
 }
 
 fn build(resource: &Resource, rows: Rows, meta: &ListMeta, objects: &[Arc<Stored>]) -> Vec<u8> {
-    let columns = columns(resource);
+    let columns = defined(resource);
     let list: Vec<Value> = objects
         .iter()
         .map(|stored| row(resource, rows, stored))
@@ -110,7 +110,7 @@ fn row(resource: &Resource, rows: Rows, stored: &Stored) -> Value {
     let kept = stored.value();
     let cells = match &resource.custom {
         Some(custom) => path::cells(&custom.columns, &kept, rows.now),
-        None => resource.handle().cells(&kept, rows.now),
+        None => columns::cells(&resource.handle(), &kept, rows.now),
     };
     let object = match rows.include {
         Include::None => Value::Null,
@@ -120,8 +120,8 @@ fn row(resource: &Resource, rows: Rows, stored: &Stored) -> Value {
     Value::Map(Map::from([("cells", cells.into()), ("object", object)]))
 }
 
-fn columns(resource: &Resource) -> Vec<Value> {
-    let known = resource.handle().columns();
+fn defined(resource: &Resource) -> Vec<Value> {
+    let known = columns::definitions(&resource.handle());
     let Some(custom) = &resource.custom else {
         return known.to_vec();
     };

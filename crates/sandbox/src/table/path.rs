@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use yaml::{Map, Value};
 
-use kinds::age_of;
+use columns::age_of;
 
 fn text<'a>(value: &'a Value, key: &str) -> &'a str {
     value.get(key).and_then(Value::as_str).unwrap_or_default()
@@ -70,7 +70,7 @@ fn cell(kind: &str, value: &Value, now: Timestamp) -> Value {
         ("integer", Value::Float(number)) => Value::Int(number.trunc() as i64),
         ("number", Value::Int(_) | Value::Float(_)) => value.clone(),
         ("date", Value::String(time)) => match time.parse::<Timestamp>() {
-            Ok(time) => kinds::since(time, now).into(),
+            Ok(time) => columns::since(time, now).into(),
             Err(_) => "<invalid>".into(),
         },
         ("string", Value::String(_)) => value.clone(),

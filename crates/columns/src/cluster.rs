@@ -2,10 +2,11 @@
 
 use yaml::{Map, Value};
 
-use super::{NONE, Of, UNSET, human, join};
+use crate::age::human;
+use crate::of::{NONE, Of, UNSET, join};
 
 /// The cells behind the name of a kind of this module.
-pub(super) fn cells(place: (&str, &str), of: &Of<'_>, age: Value) -> Option<Vec<Value>> {
+pub(crate) fn cells(place: (&str, &str), of: &Of<'_>, age: Value) -> Option<Vec<Value>> {
     let n_items = |path: &str| count(of.list(path).len());
     Some(match place {
         ("admissionregistration.k8s.io", plural) => admission(plural, of, age)?,
@@ -253,4 +254,30 @@ fn claim_state(of: &Of<'_>) -> String {
         states.push("pending");
     }
     states.join(",")
+}
+
+pub(crate) fn binding(of: &Of<'_>, age: Value) -> Vec<Value> {
+    let role = format!("{}/{}", of.text("roleRef.kind"), of.text("roleRef.name"));
+    let subjects = |kind: &str| -> Value {
+        let names: Vec<String> = of
+            .list("subjects")
+            .iter()
+            .map(Of)
+            .filter(|subject| subject.text("kind") == kind)
+            .map(|subject| match kind {
+                "ServiceAccount" => {
+                    format!("{}/{}", subject.text("namespace"), subject.text("name"))
+                }
+                _ => subject.text("name").to_owned(),
+            })
+            .collect();
+        names.join(", ").into()
+    };
+    vec![
+        role.into(),
+        age,
+        subjects("User"),
+        subjects("Group"),
+        subjects("ServiceAccount"),
+    ]
 }

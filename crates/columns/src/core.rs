@@ -1,0 +1,288 @@
+//! Cells of pods, nodes, services and what else is in the core group or tells of it.
+
+use jiff::Timestamp;
+use yaml::{Map, Value};
+
+use crate::age::time_since;
+use crate::of::{NONE, Of, UNKNOWN, labels};
+
+pub(crate) fn pod(of: &Of<'_>, age: Value, now: Timestamp) -> Vec<Value> {
+    let statuses = of.list("status.containerStatuses");
+    let total = of.list("spec.containers").len();
+    let ready = statuses
+        .iter()
+        .filter(|status| Of(status).at("ready").and_then(Value::as_bool) == Some(true))
+        .count();
+    let restarts: i64 = statuses
+        .iter()
+        .map(|status| Of(status).number("restartCount"))
+        .sum();
+    let last = statuses
+        .iter()
+        .map(|status| Of(status).text("lastState.terminated.finishedAt"))
+        .filter(|time| !time.is_empty())
+        .max();
+    let restarts = match last {
+        Some(time) if restarts > 0 => format!("{restarts} ({} ago)", time_since(time, now)),
+        _ => restarts.to_string(),
+    };
+    vec![
+        format!("{ready}/{total}").into(),
+        pod_status(of).into(),
+        restarts.into(),
+        age,
+        of.or("status.podIP", NONE).into(),
+        of.or("spec.nodeName", NONE).into(),
+        of.or("status.nominatedNodeName", NONE).into(),
+        NONE.into(),
+    ]
+}
+
+fn pod_status(of: &Of<'_>) -> String {
+    let mut reason = of.or("status.reason", of.text("status.phase")).to_owned();
+    for condition in of.list("status.conditions") {
+        let condition = Of(condition);
+        if condition.text("type") == "PodScheduled" && condition.text("reason") == "SchedulingGated"
+        {
+            "SchedulingGated".clone_into(&mut reason);
+        }
+    }
+    let waiting = init_status(of);
+    if let Some(status) = &waiting {
+        reason.clone_from(status);
+    } else {
+        let mut running = false;
+        for status in of.list("status.containerStatuses").iter().rev() {
+            let status = Of(status);
+            let terminated = status.at("state.terminated");
+            if !status.text("state.waiting.reason").is_empty() {
+                status.text("state.waiting.reason").clone_into(&mut reason);
+            } else if !status.text("state.terminated.reason").is_empty() {
+                status
+                    .text("state.terminated.reason")
+                    .clone_into(&mut reason);
+            } else if terminated.is_some() {
+                reason = format!("ExitCode:{}", status.number("state.terminated.exitCode"));
+            } else if status.at("ready").and_then(Value::as_bool) == Some(true) {
+                running = true;
+            }
+        }
+        if reason == "Completed" && running {
+            "Running".clone_into(&mut reason);
+        }
+    }
+    if !of.text("metadata.deletionTimestamp").is_empty()
+        && !matches!(of.text("status.phase"), "Succeeded" | "Failed")
+    {
+        "Terminating".clone_into(&mut reason);
+    }
+    reason
+}
+
+/// The status of the first init container that is not done.
+fn init_status(of: &Of<'_>) -> Option<String> {
+    let total = of.list("spec.initContainers").len();
+    for (index, status) in of.list("status.initContainerStatuses").iter().enumerate() {
+        let status = Of(status);
+        let started = status.at("started").and_then(Value::as_bool) == Some(true);
+        if let Some(terminated) = status.at("state.terminated") {
+            let terminated = Of(terminated);
+            if terminated.number("exitCode") == 0 {
+                continue;
+            }
+            let reason = terminated.text("reason");
+            return Some(if reason.is_empty() {
+                format!("Init:ExitCode:{}", terminated.number("exitCode"))
+            } else {
+                format!("Init:{reason}")
+            });
+        }
+        if started {
+            continue;
+        }
+        let waiting = status.text("state.waiting.reason");
+        return Some(if waiting.is_empty() || waiting == "PodInitializing" {
+            format!("Init:{index}/{total}")
+        } else {
+            format!("Init:{waiting}")
+        });
+    }
+    None
+}
+
+pub(crate) fn node(of: &Of<'_>, age: Value) -> Vec<Value> {
+    let ready = of
+        .list("status.conditions")
+        .iter()
+        .map(Of)
+        .find(|condition| condition.text("type") == "Ready");
+    let mut status = match ready.map(|condition| condition.text("status")) {
+        Some("True") => "Ready".to_owned(),
+        Some(_) => "NotReady".to_owned(),
+        None => "Unknown".to_owned(),
+    };
+    if of.at("spec.unschedulable").and_then(Value::as_bool) == Some(true) {
+        status.push_str(",SchedulingDisabled");
+    }
+    let address = |kind: &str| {
+        of.list("status.addresses")
+            .iter()
+            .map(Of)
+            .find(|address| address.text("type") == kind)
+            .map_or(NONE, |address| address.text("address"))
+    };
+    let labels = of.at("metadata.labels").and_then(Value::as_map);
+    let roles: Vec<&str> = labels
+        .into_iter()
+        .flat_map(Map::iter)
+        .filter_map(|(key, _)| key.strip_prefix("node-role.kubernetes.io/"))
+        .collect();
+    let roles = if roles.is_empty() {
+        NONE.to_owned()
+    } else {
+        roles.join(",")
+    };
+    vec![
+        status.into(),
+        roles.into(),
+        age,
+        of.text("status.nodeInfo.kubeletVersion").into(),
+        address("InternalIP").into(),
+        address("ExternalIP").into(),
+        of.or("status.nodeInfo.osImage", UNKNOWN).into(),
+        of.or("status.nodeInfo.kernelVersion", UNKNOWN).into(),
+        of.or("status.nodeInfo.containerRuntimeVersion", UNKNOWN)
+            .into(),
+    ]
+}
+
+pub(crate) fn service(of: &Of<'_>, age: Value) -> Vec<Value> {
+    let kind = of.text("spec.type");
+    let external: Vec<&str> = of
+        .list("spec.externalIPs")
+        .iter()
+        .filter_map(Value::as_str)
+        .collect();
+    let outside = match kind {
+        "ExternalName" => of.text("spec.externalName").to_owned(),
+        "LoadBalancer" => {
+            let mut all: Vec<&str> = of
+                .list("status.loadBalancer.ingress")
+                .iter()
+                .map(|point| Of(point).or("ip", Of(point).text("hostname")))
+                .collect();
+            all.extend(&external);
+            if all.is_empty() {
+                "<pending>".to_owned()
+            } else {
+                all.join(",")
+            }
+        }
+        _ if external.is_empty() => NONE.to_owned(),
+        _ => external.join(","),
+    };
+    let ports: Vec<String> = of
+        .list("spec.ports")
+        .iter()
+        .map(Of)
+        .map(|port| {
+            let node = port.number("nodePort");
+            let (number, protocol) = (port.number("port"), port.text("protocol"));
+            if node > 0 {
+                format!("{number}:{node}/{protocol}")
+            } else {
+                format!("{number}/{protocol}")
+            }
+        })
+        .collect();
+    let ports = if ports.is_empty() {
+        NONE.to_owned()
+    } else {
+        ports.join(",")
+    };
+    vec![
+        kind.into(),
+        of.or("spec.clusterIP", NONE).into(),
+        outside.into(),
+        ports.into(),
+        age,
+        labels(of.at("spec.selector")).into(),
+    ]
+}
+
+pub(crate) fn event(of: &Of<'_>, now: Timestamp) -> Vec<Value> {
+    let about = if of.at("involvedObject").is_some() {
+        "involvedObject"
+    } else {
+        "regarding"
+    };
+    let field = |key: &str| of.text(&format!("{about}.{key}"));
+    let object = match field("name") {
+        "" => field("kind").to_lowercase(),
+        name => format!("{}/{name}", field("kind").to_lowercase()),
+    };
+    let first_of = |keys: &[&str]| {
+        keys.iter()
+            .map(|key| of.text(key))
+            .find(|text| !text.is_empty())
+            .unwrap_or_default()
+    };
+    let first = first_of(&["firstTimestamp", "deprecatedFirstTimestamp", "eventTime"]);
+    let last = first_of(&[
+        "series.lastObservedTime",
+        "lastTimestamp",
+        "deprecatedLastTimestamp",
+        "eventTime",
+    ]);
+    let count = ["series.count", "count", "deprecatedCount"]
+        .iter()
+        .map(|key| of.number(key))
+        .find(|count| *count > 0)
+        .unwrap_or(1);
+    let component = first_of(&[
+        "source.component",
+        "deprecatedSource.component",
+        "reportingComponent",
+        "reportingController",
+    ]);
+    let host = first_of(&["source.host", "deprecatedSource.host", "reportingInstance"]);
+    let source = if host.is_empty() {
+        component.to_owned()
+    } else {
+        format!("{component}, {host}")
+    };
+    vec![
+        time_since(last, now).into(),
+        of.text("type").into(),
+        of.text("reason").into(),
+        object.into(),
+        field("fieldPath").into(),
+        source.into(),
+        of.or("message", of.text("note")).trim().into(),
+        time_since(first, now).into(),
+        count.into(),
+        of.text("metadata.name").into(),
+    ]
+}
+
+pub(crate) fn quota(of: &Of<'_>, age: Value) -> Vec<Value> {
+    let (mut requests, mut limits) = (Vec::new(), Vec::new());
+    let hard = of.at("status.hard").and_then(Value::as_map);
+    for (name, quantity) in hard.into_iter().flat_map(Map::iter) {
+        let used = of
+            .at("status.used")
+            .and_then(|used| used.get(name))
+            .and_then(Value::as_str);
+        let text = format!(
+            "{name}: {}/{}",
+            used.unwrap_or("0"),
+            quantity.as_str().unwrap_or_default()
+        );
+        if name.starts_with("limits") {
+            limits.push(text);
+        } else {
+            requests.push(text);
+        }
+    }
+    vec![requests.join(", ").into(), limits.join(", ").into(), age]
+}
