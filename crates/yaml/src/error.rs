@@ -42,6 +42,16 @@ pub enum Cause {
     /// The text breaks the grammar of YAML or JSON.
     #[error("{0}")]
     Syntax(String),
+    /// The text ends inside brackets.
+    #[error("unclosed bracket '{open}'")]
+    Unclosed {
+        /// The innermost bracket that was opened.
+        open: char,
+        /// The last line of the text.
+        last_line: u32,
+        /// Whether a node would have to come next, rather than a comma or the other bracket.
+        awaits_node: bool,
+    },
     /// One of this crate's limits is exceeded.
     #[error("{what} exceeds the limit of {limit}")]
     Limit {

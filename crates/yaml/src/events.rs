@@ -123,16 +123,28 @@ impl<'a> Events<'a> {
                 Some(Ok(found)) => found,
                 Some(Err(error)) => {
                     let position = self.position(*error.marker());
-                    let message = match error.kind() {
-                        granit::ErrorKind::UnknownAnchor => self.unknown_anchor(&error),
-                        _ => error.info(),
-                    };
-                    return Err(Error::new(position, Cause::Syntax(message)));
+                    return Err(Error::new(position, self.cause(&error)));
                 }
             };
             if let Some(event) = self.convert(event, &span) {
                 return Ok(Some((event, self.span(&span))));
             }
+        }
+    }
+
+    fn cause(&self, error: &granit::ScanError) -> Cause {
+        match error.kind() {
+            granit::ErrorKind::UnknownAnchor => Cause::Syntax(self.unknown_anchor(error)),
+            granit::ErrorKind::UnclosedFlowCollection { open } => {
+                let start = error.marker().byte_offset().unwrap_or(0);
+                let n_lines = u32::try_from(self.text.lines().count()).unwrap_or(u32::MAX);
+                Cause::Unclosed {
+                    open: *open,
+                    last_line: self.lines_before.saturating_add(n_lines),
+                    awaits_node: awaits_node(self.text.get(start..).unwrap_or_default()),
+                }
+            }
+            _ => Cause::Syntax(error.info()),
         }
     }
 
@@ -213,6 +225,34 @@ impl<'a> Events<'a> {
             column: count(marker.col()).saturating_add(1),
         }
     }
+}
+
+/// Whether a text that begins with a bracket stops right behind a bracket, a comma, or the mark of a
+/// key or a value; blanks and comments do not count. The parser library found nothing else wrong in it.
+fn awaits_node(text: &str) -> bool {
+    const MARKS: [char; 5] = ['[', '{', ',', ':', '?'];
+    let (mut before, mut last) = ('\n', '[');
+    let mut chars = text.chars();
+    while let Some(next) = chars.next() {
+        match next {
+            '#' if before.is_whitespace() => {
+                chars.by_ref().find(|next| *next == '\n');
+            }
+            '"' | '\'' if MARKS.contains(&last) => {
+                let mut escaped = false;
+                chars.by_ref().find(|inner| {
+                    let ends = *inner == next && !escaped;
+                    escaped = next == '"' && *inner == '\\' && !escaped;
+                    ends
+                });
+                last = next;
+            }
+            _ if !next.is_whitespace() => last = next,
+            _ => {}
+        }
+        before = next;
+    }
+    MARKS.contains(&last)
 }
 
 fn tag_of(tag: &granit::Tag) -> Tag {

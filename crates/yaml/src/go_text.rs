@@ -17,7 +17,7 @@ enum Line {
 }
 
 /// Beginnings of this crate's messages, and what go-yaml says. The first that fits counts.
-const WORDS: [(&str, &str, Line); 22] = [
+const WORDS: [(&str, &str, Line); 20] = [
     (
         "invalid trailing content",
         "did not find expected key",
@@ -94,16 +94,6 @@ const WORDS: [(&str, &str, Line); 22] = [
         Line::Parser,
     ),
     (
-        "unclosed bracket '['",
-        "did not find expected ',' or ']'",
-        Line::Scanner,
-    ),
-    (
-        "unclosed bracket '{'",
-        "did not find expected ',' or '}'",
-        Line::Scanner,
-    ),
-    (
         "unexpected character",
         "found character that cannot start any token",
         Line::Scanner,
@@ -138,6 +128,18 @@ impl Error {
     pub fn go_text(&self) -> String {
         match &self.cause {
             Cause::Syntax(text) => self.syntax(text),
+            Cause::Unclosed {
+                open,
+                last_line,
+                awaits_node,
+            } => {
+                let words = match open {
+                    _ if *awaits_node => "did not find expected node content",
+                    '[' => "did not find expected ',' or ']'",
+                    _ => "did not find expected ',' or '}'",
+                };
+                format!("yaml: line {last_line}: {words}")
+            }
             Cause::NotJson(_)
             | Cause::BadSeparator(_)
             | Cause::UnsupportedKey("null" | "uint64") => self.cause.to_string(),

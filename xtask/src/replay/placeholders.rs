@@ -19,6 +19,8 @@ const SERVICE_ADDRESSES: &str = "10.96.";
 /// Length of the random end of a generated name.
 const RANDOM_LENGTH: usize = 5;
 const UID_LENGTH: usize = 36;
+/// Members that only a server sets: a request that has one repeats what the server said.
+const SERVER_TIMES: &[&str] = &["creationTimestamp", "deletionTimestamp", "time"];
 /// Anything shorter is no service account token.
 const MIN_TOKEN_LENGTH: usize = 100;
 
@@ -52,6 +54,8 @@ pub(crate) struct Bindings {
     by_placeholder: HashMap<String, Json>,
     counts: HashMap<&'static str, usize>,
     anywhere: Vec<(String, String)>,
+    /// The last time that was seen in each member of [`SERVER_TIMES`].
+    server_times: HashMap<&'static str, String>,
     literal_texts: HashSet<String>,
     literal_numbers: HashSet<i64>,
 }
@@ -64,6 +68,7 @@ struct Patterns {
     uid: Regex,
     time: Regex,
     placeholder: Regex,
+    member_time: Regex,
     repeat: Regex,
     access: Regex,
     address: Regex,
@@ -88,6 +93,7 @@ impl Patterns {
             placeholder: Regex::new(
                 r"<(uid|rv|listrv|time|microtime|name|ip|nodeport|rand|token|continue|hash)(?::([0-9]+))?(?:([+-])([0-9]+)s)?>",
             )?,
+            member_time: Regex::new(r#"("(\w+)"\s*:\s*)"<time>""#)?,
             repeat: Regex::new(r"\{\{repeat:(.):([0-9]+)\}\}")?,
             access: Regex::new(r"kube-api-access-([a-z0-9]{5})")?,
             address: Regex::new(r"([0-9]{1,3}\.){3}[0-9]{1,3}")?,
@@ -116,6 +122,7 @@ impl Bindings {
             by_placeholder: HashMap::new(),
             counts: HashMap::new(),
             anywhere: Vec::new(),
+            server_times: HashMap::new(),
             literal_texts: HashSet::new(),
             literal_numbers: HashSet::new(),
         }
@@ -180,7 +187,14 @@ impl Bindings {
         {
             out = out.replace(&format!("\"{placeholder}\""), &plain(value));
         }
-        self.resolve_text(&out)
+        let repeated = |found: &Captures<'_>| {
+            let time = self.server_times.get(&found[2]);
+            time.map_or_else(
+                || found[0].to_owned(),
+                |time| format!("{}\"{time}\"", &found[1]),
+            )
+        };
+        self.resolve_text(&self.patterns.member_time.replace_all(&out, repeated))
     }
 
     /// Fills the placeholders of a text of a request.
@@ -288,6 +302,11 @@ impl Bindings {
     }
 
     fn collect_object(&mut self, map: &Map<String, Json>) {
+        for key in SERVER_TIMES {
+            if let Some(time) = map.get(*key).and_then(Json::as_str) {
+                self.server_times.insert(key, time.to_owned());
+            }
+        }
         if let Some(metadata) = map.get("metadata").and_then(Json::as_object) {
             let text = |key: &str| metadata.get(key).and_then(Json::as_str).unwrap_or_default();
             let (start, name) = (text("generateName"), text("name"));
@@ -670,6 +689,22 @@ mod tests {
         let want = json!({"columnDefinitions": [{"name": "Name"}, {"name": "Age"}],
             "rows": [{"cells": ["5s", "<age>"], "object": "<time>"}], "old": "2001-01-01T00:00:00Z"});
         check(&[table], &[want]);
+    }
+
+    #[test]
+    fn a_request_repeats_the_times_that_a_server_sets() {
+        let mut bindings = Bindings::new();
+        bindings.normalize(&json!({"metadata": {"deletionTimestamp": "2001-01-01T00:00:00Z"}}));
+        let resolved = bindings.resolve_json(r#"{"deletionTimestamp": "<time>", "renewTime": ""}"#);
+        assert_eq!(
+            resolved,
+            r#"{"deletionTimestamp": "2001-01-01T00:00:00Z", "renewTime": ""}"#
+        );
+        assert!(
+            !bindings
+                .resolve_json(r#"{"renewTime": "<time>"}"#)
+                .contains("2001")
+        );
     }
 
     #[test]

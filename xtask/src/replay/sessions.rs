@@ -109,7 +109,11 @@ pub(super) fn replay(folder: &Path, arguments: &Arguments, target: &Target) -> R
             differences: found,
         })
     };
-    in_parallel(&sessions, run)
+    // A command that waits for a stated time says so in other words when the machine is busy.
+    let (timed, others): (Vec<_>, Vec<_>) = sessions.into_iter().partition(Session::is_timed);
+    let mut cases = in_parallel(&others, &run)?;
+    cases.extend(timed.iter().map(run).collect::<Result<Vec<_>>>()?);
+    Ok(cases)
 }
 
 /// Whether kubectl is there; says so when it is not.
@@ -134,6 +138,12 @@ struct Place {
 }
 
 impl Session {
+    /// Whether a command has a time limit of its own.
+    fn is_timed(&self) -> bool {
+        let mut words = self.commands.iter().flat_map(|command| &command.argv);
+        words.any(|word| word.starts_with("--timeout"))
+    }
+
     fn run(&self, target: &Target, place: &Place, found: &mut Vec<String>) -> Result<()> {
         let client = target.client()?;
         Runner::new(&client).setup(&self.setup)?;
