@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use yaml::Value;
 
 use super::field::Field;
-use super::{amounts, tls};
+use super::{amounts, pod, tls};
 use crate::{Kind, Part, ip, names};
 
 impl Kind<'_> {
@@ -59,12 +59,20 @@ impl Kind<'_> {
             return Vec::new();
         }
         let mut found = Vec::new();
+        if path.is_empty() {
+            found.extend(pod::warnings::confinements(object));
+        }
         if !object.is_update() {
             found.extend(self.host_name(object));
         }
         let spec = object.get("spec");
         if self.plural == "jobs" {
             found.extend(many_indexes(&spec));
+        }
+        if path.is_empty() {
+            found.extend(pod::warnings::template(object));
+        } else {
+            found.extend(pod::warnings::template(&object.get(path)));
         }
         if self.plural == "statefulsets" {
             for claim in spec.get("volumeClaimTemplates").items() {
@@ -149,25 +157,39 @@ const NODE_LABELS: [(&str, &str); 8] = [
 ];
 
 /// Why a label of nodes should not be used.
-fn label_of_nodes(name: &str) -> Option<&'static str> {
+pub(super) fn label_of_nodes(name: &str) -> Option<&'static str> {
     let known = NODE_LABELS.iter().find(|(label, _)| *label == name);
     known.map(|(_, why)| *why)
 }
 
 /// The warnings about the terms of a selector of nodes.
-fn node_terms(terms: &Field<'_, '_>, found: &mut Vec<String>) {
+pub(super) fn node_terms(terms: &Field<'_, '_>, found: &mut Vec<String>) {
     for term in terms.items() {
-        for requirement in term.get("matchExpressions").items() {
-            let key = requirement.get("key");
-            if let Some(why) = label_of_nodes(key.text()) {
-                found.push(format!("{}: {} is {why}", key.path(), key.text()));
+        node_term(&term, false, found);
+    }
+}
+
+/// The warnings about one term; where `values` says so, about what it compares with, too.
+pub(super) fn node_term(term: &Field<'_, '_>, values: bool, found: &mut Vec<String>) {
+    for requirement in term.get("matchExpressions").items() {
+        let key = requirement.get("key");
+        if let Some(why) = label_of_nodes(key.text()) {
+            found.push(format!("{}: {} is {why}", key.path(), key.text()));
+        }
+        for value in requirement.get("values").items().filter(|_| values) {
+            for problem in names::label_value_problems(value.text()) {
+                found.push(format!(
+                    "{}: {} is invalid, {problem}",
+                    value.path(),
+                    value.text()
+                ));
             }
         }
     }
 }
 
 /// Bytes come whole.
-fn fraction(place: &Field<'_, '_>, found: &mut Vec<String>) {
+pub(super) fn fraction(place: &Field<'_, '_>, found: &mut Vec<String>) {
     let milli = amounts::quantity(place).and_then(|amount| amount.scaled(-3));
     if milli.is_some_and(|milli| milli % 1000 != 0) {
         let (path, text) = (place.path(), place.text());
@@ -178,7 +200,7 @@ fn fraction(place: &Field<'_, '_>, found: &mut Vec<String>) {
 }
 
 /// The warnings about the spec of a claim.
-fn claim_spec(spec: &Field<'_, '_>, found: &mut Vec<String>) {
+pub(super) fn claim_spec(spec: &Field<'_, '_>, found: &mut Vec<String>) {
     for part in ["resources.requests", "resources.limits"] {
         fraction(&spec.get(part).key("storage"), found);
     }
@@ -492,6 +514,67 @@ mod tests {
                 "spec.loadBalancerIP: non-standard IP address \"001.2.3.4\" will be considered \
                  invalid in a future Kubernetes release: use \"1.2.3.4\"",
                 "spec.externalName is ignored when spec.type is not \"ExternalName\"",
+            ],
+        );
+    }
+
+    #[test]
+    fn the_template_of_a_deployment_is_warned_of_under_its_path() {
+        let ports = "overlapping port definition with spec.template.spec.containers[0].ports";
+        check(
+            "apps",
+            "deployments",
+            r#"{"metadata":{"name":"k.w"},"spec":{"template":{"spec":{
+            "nodeSelector":{"beta.kubernetes.io/os":"a"},"imagePullSecrets":[{"name":""}],
+            "containers":[{"name":"a","resources":{"limits":{"memory":"100m"}},
+            "env":[{"name":"X","value":"1"},{"name":"X","value":"2"},{"name":"X","value":"$(X)3"}],
+            "ports":[{"containerPort":80,"protocol":"TCP"},
+            {"containerPort":80,"protocol":"TCP","hostPort":80,"hostIP":"1.2.3.4"}]},
+            {"name":"c","ports":[{"containerPort":80,"protocol":"TCP","hostIP":"1.2.3.4"}]}]}}}}"#,
+            &[
+                "metadata.name: this is used in Pod names and hostnames, which can result in \
+                 surprising behavior; a DNS label is recommended: [must not contain dots]",
+                "spec.template.spec.nodeSelector[beta.kubernetes.io/os]: deprecated since v1.14; \
+                 use \"kubernetes.io/os\" instead",
+                "spec.template.spec.imagePullSecrets[0].name: invalid empty name \"\"",
+                "spec.template.spec.containers[0].resources.limits[memory]: fractional byte value \
+                 \"100m\" is invalid, must be an integer",
+                "spec.template.spec.containers[0].env[1]: hides previous definition of \"X\", \
+                 which may be dropped when using apply",
+                &format!("spec.template.spec.containers[0].ports[1]: {ports}[0]"),
+                "spec.template.spec.containers[1].ports[0]: hostIP set without hostPort: {Name: \
+                 HostPort:0 ContainerPort:80 Protocol:TCP HostIP:1.2.3.4}",
+                &format!("spec.template.spec.containers[1].ports[0]: {ports}[0]"),
+                &format!("spec.template.spec.containers[1].ports[0]: {ports}[1]"),
+            ],
+        );
+    }
+
+    #[test]
+    fn files_and_ports_that_hide_each_other_are_told_in_pairs() {
+        let twice = "duplicate port name \"http\" with spec.initContainers[0].ports[0], services and \
+                     probes that select ports by name will use spec.initContainers[0].ports[0]";
+        check(
+            "",
+            "pods",
+            r#"{"metadata":{"name":"a"},"spec":{"volumes":[
+            {"name":"v","projected":{"sources":[{"serviceAccountToken":{"path":"t"}},
+            {"configMap":{"name":"c","items":[{"path":"t/"},{"path":"t/x"},{"path":"tt"}]}},{},
+            {"downwardAPI":{"items":[{"path":"t/z"}]}}]}},
+            {"name":"w","secret":{"secretName":"s","items":[{"path":"x/y"},{"path":"x/y"},
+            {"path":"x"}]}}],
+            "initContainers":[{"ports":[{"name":"http","containerPort":1}]}],
+            "containers":[{"ports":[{"name":"http","containerPort":2}]}]}}"#,
+            &[
+                r#"volume "v" (Projected): overlapping paths: "t" (ConfigMap "c") with "t" (ServiceAccountToken)"#,
+                r#"volume "v" (Projected): overlapping paths: "t/x" (ConfigMap "c") with "t" (ServiceAccountToken)"#,
+                r#"volume "v" (Projected): overlapping paths: "t/x" (ConfigMap "c") with "t" (ConfigMap "c")"#,
+                r#"volume "v" (Projected) has no sources provided"#,
+                r#"volume "v" (Projected): overlapping paths: "t/z" (DownwardAPI) with "t" (ServiceAccountToken)"#,
+                r#"volume "v" (Projected): overlapping paths: "t/z" (DownwardAPI) with "t" (ConfigMap "c")"#,
+                r#"volume "w" (Secret "s"): overlapping paths: "x/y" with "x/y""#,
+                r#"volume "w" (Secret "s"): overlapping paths: "x" with "x/y""#,
+                &format!("spec.containers[0].ports[0]: {twice}"),
             ],
         );
     }

@@ -63,7 +63,7 @@ pub(super) fn all(pod: &Field<'_, '_>, shared: &Pod<'_>) {
 }
 
 /// Calls a function for every container of a pod.
-pub(super) fn visit(pod: &Field<'_, '_>, mut see: impl FnMut(&Field<'_, '_>)) {
+pub(super) fn visit<'v>(pod: &Field<'_, 'v>, mut see: impl FnMut(&Field<'_, 'v>)) {
     for key in ["initContainers", "containers", "ephemeralContainers"] {
         for container in pod.get(key).items() {
             see(&container);

@@ -3,10 +3,12 @@
 mod container;
 mod environment;
 mod handler;
+mod paths;
 pub(super) mod placement;
 mod security;
 mod update;
 pub(super) mod volume;
+pub(super) mod warnings;
 
 use yaml::Value;
 
