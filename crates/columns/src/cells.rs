@@ -65,6 +65,10 @@ pub fn cells(kind: &Kind<'_>, object: &Value, now: Timestamp) -> Vec<Value> {
         ("storage.k8s.io", "storageclasses") => storage::storage_class(&of, age),
         ("storage.k8s.io", "csidrivers") => storage::driver(&of, age),
         ("autoscaling", "horizontalpodautoscalers") => workloads::autoscaler(&of, age),
+        ("autoscaling", "scales") => {
+            let number = |path| Value::from(of.number(path));
+            vec![number("spec.replicas"), number("status.replicas"), age]
+        }
         ("", "podtemplates") => {
             let path = "template.spec.containers";
             vec![

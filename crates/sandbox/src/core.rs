@@ -158,6 +158,7 @@ impl Core {
         let is_collection = path.name.is_none();
         let kinds = match resource.custom {
             Some(_) => Kinds::Custom,
+            None if is_answered_only(&path) => Kinds::Answered,
             None => Kinds::BuiltIn,
         };
         let form = Form::accept(request.header("accept"), kinds).map_err(|refusal| {
@@ -185,6 +186,16 @@ impl Core {
         }
         Ok(reply)
     }
+}
+
+/// Whether a path is only posted to, and what is posted there is kept nowhere.
+fn is_answered_only(path: &ResourcePath) -> bool {
+    let is_posted = |name: &str| matches!(name, "token" | "eviction" | "binding");
+    path.subresource.as_deref().is_some_and(is_posted)
+        || matches!(
+            (path.group.as_str(), path.plural.as_str()),
+            ("authentication.k8s.io" | "authorization.k8s.io", _) | ("", "bindings")
+        )
 }
 
 /// What clients are told about a version that will go.
@@ -234,10 +245,5 @@ impl Call<'_> {
     /// Whether nothing is to be written.
     pub(crate) fn dry_run(&self) -> bool {
         self.request.query.all("dryRun").any(|value| value == "All")
-    }
-
-    /// Whether the answer holds whole objects.
-    pub(crate) fn wants_objects(&self) -> bool {
-        self.form.shape == Shape::Object
     }
 }

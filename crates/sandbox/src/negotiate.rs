@@ -31,6 +31,8 @@ pub(crate) enum Media {
 pub(crate) enum Kinds {
     BuiltIn,
     Custom,
+    /// What is made to be answered and never kept: no table shows it.
+    Answered,
 }
 
 /// What a client accepts.
@@ -38,6 +40,8 @@ pub(crate) enum Kinds {
 pub(crate) struct Form {
     pub(crate) media: Media,
     pub(crate) shape: Shape,
+    /// The `apiVersion` of tables and of metadata on its own.
+    pub(crate) meta_version: &'static str,
     /// Indented for people.
     pub(crate) pretty: bool,
 }
@@ -119,11 +123,18 @@ impl<'a> Clause<'a> {
         };
         let shape = self.shape(media)?;
         // Custom objects have no message, their metadata has.
-        let writable =
-            kinds == Kinds::BuiltIn || media != Media::Protobuf || shape != Shape::Object;
+        let writable = match kinds {
+            Kinds::BuiltIn => true,
+            Kinds::Custom => media != Media::Protobuf || shape != Shape::Object,
+            Kinds::Answered => shape != Shape::Table,
+        };
         Some(Form {
             media,
             shape,
+            meta_version: match self.get("v") {
+                Some("v1beta1") => "meta.k8s.io/v1beta1",
+                _ => "meta.k8s.io/v1",
+            },
             pretty: self.get("pretty") == Some("1"),
         })
         .filter(|_| streams && writable)
@@ -145,9 +156,11 @@ impl<'a> Clause<'a> {
 }
 
 impl Form {
-    const PLAIN: Form = Form {
+    /// Objects as JSON: what a client gets that asks for nothing.
+    pub(crate) const PLAIN: Form = Form {
         media: Media::Json,
         shape: Shape::Object,
+        meta_version: "meta.k8s.io/v1",
         pretty: false,
     };
 
@@ -229,6 +242,15 @@ mod tests {
             "*/*,application/vnd.kubernetes.protobuf",
             Ok((Media::Protobuf, Shape::Object)),
         );
+    }
+
+    #[test]
+    fn tables_have_the_version_that_is_asked_for_and_show_only_what_is_kept() {
+        let table = "application/json;as=Table;v=v1beta1;g=meta.k8s.io";
+        let form = |kinds| Form::accept(table, kinds);
+        let version = form(Kinds::BuiltIn).map(|form| form.meta_version);
+        assert_eq!(version, Ok("meta.k8s.io/v1beta1"));
+        assert_eq!(form(Kinds::Answered), Err(Refusal::Parameters));
     }
 
     #[test]

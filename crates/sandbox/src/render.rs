@@ -63,15 +63,15 @@ pub(crate) fn type_meta(value: &mut Value, resource: &Resource) {
 }
 
 /// The metadata of an object as a PartialObjectMetadata.
-pub(crate) fn partial(stored: &Stored) -> Value {
-    partial_of(&stored.value())
+pub(crate) fn partial(stored: &Stored, meta_version: &str) -> Value {
+    partial_of(&stored.value(), meta_version)
 }
 
 /// The metadata of a tree as a PartialObjectMetadata.
-pub(crate) fn partial_of(value: &Value) -> Value {
+pub(crate) fn partial_of(value: &Value, meta_version: &str) -> Value {
     let metadata = value.get("metadata").cloned().unwrap_or_default();
     Value::Map(Map::from([
-        ("apiVersion", "meta.k8s.io/v1".into()),
+        ("apiVersion", meta_version.into()),
         ("kind", "PartialObjectMetadata".into()),
         ("metadata", metadata),
     ]))
@@ -80,6 +80,7 @@ pub(crate) fn partial_of(value: &Value) -> Value {
 /// What stands in the `metadata` of a list.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct ListMeta {
+    /// 0 for what is not stored.
     pub(crate) revision: u64,
     pub(crate) continue_token: String,
     pub(crate) remaining: Option<u64>,
@@ -87,7 +88,10 @@ pub(crate) struct ListMeta {
 
 impl ListMeta {
     pub(crate) fn value(&self) -> Value {
-        let mut map = Map::from([("resourceVersion", self.revision.to_string().into())]);
+        let mut map = Map::new();
+        if self.revision > 0 {
+            map.insert("resourceVersion", self.revision.to_string());
+        }
         if !self.continue_token.is_empty() {
             map.insert("continue", self.continue_token.as_str());
         }
@@ -112,11 +116,15 @@ pub(crate) fn list(resource: &Resource, meta: &ListMeta, objects: &[Arc<Stored>]
 }
 
 /// The text of a PartialObjectMetadataList.
-pub(crate) fn partial_list(meta: &ListMeta, objects: &[Arc<Stored>]) -> Vec<u8> {
+pub(crate) fn partial_list(
+    meta_version: &str,
+    meta: &ListMeta,
+    objects: &[Arc<Stored>],
+) -> Vec<u8> {
     let mut out = Vec::new();
-    push_head(&mut out, "meta.k8s.io/v1", "PartialObjectMetadataList");
+    push_head(&mut out, meta_version, "PartialObjectMetadataList");
     push_list_tail(&mut out, (meta, None), objects, |out, stored| {
-        out.extend_from_slice(&crate::codec::to_vec(&partial(stored)));
+        out.extend_from_slice(&crate::codec::to_vec(&partial(stored, meta_version)));
     });
     out
 }

@@ -26,6 +26,7 @@ const BOOKMARK_PERIOD: Duration = Duration::from_secs(60);
 pub(crate) struct WatchPlan {
     pub(crate) resource: Arc<Resource>,
     pub(crate) shape: Shape,
+    pub(crate) meta_version: &'static str,
     pub(crate) media: Media,
     /// What the rows of a table carry.
     pub(crate) include: table::Include,
@@ -198,7 +199,10 @@ impl Watcher {
         match self.plan.shape {
             Shape::Object => render::push_object(&mut object, &self.plan.resource, stored),
             Shape::Partial | Shape::PartialList => {
-                object.extend_from_slice(&codec::to_vec(&render::partial(stored)));
+                object.extend_from_slice(&codec::to_vec(&render::partial(
+                    stored,
+                    self.plan.meta_version,
+                )));
             }
             Shape::Table => {
                 let columns = if self.rows_sent {
@@ -209,6 +213,7 @@ impl Watcher {
                 self.rows_sent = true;
                 let rows = table::Rows {
                     include: self.plan.include,
+                    meta_version: self.plan.meta_version,
                     columns,
                     now: jiff::Timestamp::now(),
                 };
@@ -232,10 +237,10 @@ impl Watcher {
                 self.plan.resource.kind.to_string(),
             ),
             Shape::Partial | Shape::PartialList => (
-                "meta.k8s.io/v1".to_owned(),
+                self.plan.meta_version.to_owned(),
                 "PartialObjectMetadata".to_owned(),
             ),
-            Shape::Table => ("meta.k8s.io/v1".to_owned(), "Table".to_owned()),
+            Shape::Table => (self.plan.meta_version.to_owned(), "Table".to_owned()),
         };
         let mut object = match self.plan.shape {
             Shape::Object => zero(&self.plan.resource),

@@ -204,16 +204,11 @@ fn prepare(client: &Client) -> Result<()> {
 /// Records runs on one server and replays them on another.
 ///
 /// # Errors
-/// When one of them cannot be reached, or an answer differs.
+/// When one of them cannot be reached.
 #[cfg(test)]
-pub(super) fn compare(real: &Client, arguments: &Arguments, seeds: &[u64]) -> Result<()> {
+pub(super) fn compare(real: &Client, arguments: &Arguments, seeds: &[u64]) -> Result<Vec<Case>> {
     let runs = recorded(real, seeds)?;
     let lines: Vec<&str> = runs.iter().map(String::as_str).collect();
     let target = Target::new(arguments, Options::in_memory())?;
-    let cases = replay_runs(&target.client()?, &lines, arguments)?;
-    let differing: Vec<String> = super::failed(&cases)
-        .map(|case| format!("{}: {}", case.name, case.differences.join("\n    ")))
-        .collect();
-    anyhow::ensure!(differing.is_empty(), "{}", differing.join("\n"));
-    Ok(())
+    replay_runs(&target.client()?, &lines, arguments)
 }

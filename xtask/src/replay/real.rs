@@ -24,9 +24,16 @@ pub(super) struct Server {
     _state: TempDir,
 }
 
+/// Whether a real kube-controller-manager runs beside the server.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Controllers {
+    None,
+    Running,
+}
+
 impl Server {
     /// Starts one; where it is not installed, says so and gives none.
-    pub(super) fn start() -> Option<Self> {
+    pub(super) fn start(controllers: Controllers) -> Option<Self> {
         let shared = std::env::var_os("TIPHYS_SHARED")
             .map_or_else(|| workspace::root().join("../shared"), PathBuf::from);
         let script = shared.join("tools/kubernetes-up");
@@ -42,7 +49,11 @@ impl Server {
         }
         let state = TempDir::new().expect("a temporary folder");
         let port = free_port();
-        let mut process = Command::new(script)
+        let mut command = Command::new(script);
+        if controllers == Controllers::Running {
+            command.env("CONTROLLERS", "1");
+        }
+        let mut process = command
             .arg(state.path())
             .arg(port.to_string())
             .env("KUBERNETES_BIN", as_recorded(&programs, state.path()))
@@ -95,7 +106,9 @@ fn free_port() -> u16 {
 fn as_recorded(programs: &Path, state: &Path) -> PathBuf {
     let folder = state.join("programs");
     fs::create_dir_all(&folder).expect("a folder in a temporary one");
-    symlink(programs.join("etcd"), folder.join("etcd")).expect("a new link");
+    for name in ["etcd", "kube-controller-manager"] {
+        symlink(programs.join(name), folder.join(name)).expect("a new link");
+    }
     let wrapper = folder.join("kube-apiserver");
     let text = format!(
         "#!/bin/sh\nexec '{}' --anonymous-auth=false \"$@\"\n",

@@ -111,7 +111,7 @@ pub(super) fn replay(folder: &Path, arguments: &Arguments, target: &Target) -> R
     };
     // A command that waits for a stated time says so in other words when the machine is busy.
     let (timed, others): (Vec<_>, Vec<_>) = sessions.into_iter().partition(Session::is_timed);
-    let mut cases = in_parallel(&others, &run)?;
+    let mut cases = in_parallel(&others, run)?;
     cases.extend(timed.iter().map(run).collect::<Result<Vec<_>>>()?);
     Ok(cases)
 }

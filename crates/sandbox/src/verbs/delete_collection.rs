@@ -1,7 +1,6 @@
 //! DELETE of all objects that a selector matches.
 
 use crate::core::Call;
-use crate::render;
 use crate::reply::Reply;
 use crate::status_error::ApiError;
 
@@ -26,11 +25,7 @@ pub(crate) fn delete_collection(call: &Call<'_>) -> Result<Reply, ApiError> {
                     .get(&call.resource.collection, &stored.namespace, &stored.name);
         }
     }
-    let body = if call.wants_objects() {
-        render::list(&call.resource, &meta, &objects)
-    } else {
-        render::partial_list(&meta, &objects)
-    };
+    let body = list::text(call, &meta, &objects)?;
     let reply = Reply::json(200, body).after(revision);
     Ok(reply.with_warnings(options.warnings(call)))
 }

@@ -30,18 +30,29 @@ const DEFAULT_WATCH: Duration = Duration::from_secs(1800);
 /// Answers with a list.
 pub(crate) fn list(call: &Call<'_>) -> Result<Reply, ApiError> {
     let (meta, objects) = select(call)?;
-    let body = match call.form.shape {
-        Shape::Object => render::list(&call.resource, &meta, &objects),
-        Shape::PartialList => render::partial_list(&meta, &objects),
+    Ok(Reply::json(200, text(call, &meta, &objects)?))
+}
+
+/// The text of a list in the shape that the client wants.
+///
+/// # Errors
+/// 406 when that is the shape of one object.
+pub(crate) fn text(
+    call: &Call<'_>,
+    meta: &ListMeta,
+    objects: &[Arc<Stored>],
+) -> Result<Vec<u8>, ApiError> {
+    Ok(match call.form.shape {
+        Shape::Object => render::list(&call.resource, meta, objects),
+        Shape::PartialList => render::partial_list(call.form.meta_version, meta, objects),
         Shape::Partial => {
             let list = format!("{}List", go_type(&call.resource));
             return Err(not_acceptable(&format!(
                 "you requested PartialObjectMetadata, but the requested object is a list ({list})"
             )));
         }
-        Shape::Table => table::table(call, &meta, &objects),
-    };
-    Ok(Reply::json(200, body))
+        Shape::Table => table::table(call, meta, objects),
+    })
 }
 
 /// The objects that a request selects, one page of them.
@@ -336,6 +347,7 @@ pub(crate) fn watch(call: &Call<'_>) -> Result<Reply, ApiError> {
     Ok(Reply::watch(WatchPlan {
         resource: Arc::clone(&call.resource),
         shape: call.form.shape,
+        meta_version: call.form.meta_version,
         media: call.form.media,
         include: table::Include::of(call.request),
         selector,

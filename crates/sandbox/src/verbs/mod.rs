@@ -17,6 +17,7 @@ pub(crate) mod update;
 use std::sync::Arc;
 
 use http::Method;
+use kinds::Kind;
 use yaml::Value;
 
 use crate::core::Call;
@@ -102,7 +103,7 @@ pub(crate) fn object_reply(call: &Call<'_>, status: u16, stored: &Arc<Stored>) -
     let json = match call.form.shape {
         Shape::PartialList => return no_list(call),
         Shape::Object => render::object(&call.resource, stored),
-        Shape::Partial => codec::to_vec(&render::partial(stored)),
+        Shape::Partial => codec::to_vec(&render::partial(stored, call.form.meta_version)),
         Shape::Table => {
             let meta = render::ListMeta {
                 revision: stored.revision,
@@ -116,12 +117,24 @@ pub(crate) fn object_reply(call: &Call<'_>, status: u16, stored: &Arc<Stored>) -
 
 /// An object that is not stored, in the shape that the client wants: the result of a dry run.
 pub(crate) fn value_reply(call: &Call<'_>, status: u16, value: Value) -> Reply {
-    let mut value = crate::convert::from_storage(&call.resource, value);
-    render::type_meta(&mut value, &call.resource);
+    let mut served = crate::convert::from_storage(&call.resource, value.clone());
+    render::type_meta(&mut served, &call.resource);
+    shaped_reply(call, status, &call.resource.handle(), (&value, &served))
+}
+
+/// An object as it is kept and as it is served, in the shape that the client wants. Its kind is not
+/// that of the path where a subresource has one of its own.
+pub(crate) fn shaped_reply(
+    call: &Call<'_>,
+    status: u16,
+    kind: &Kind<'_>,
+    (kept, served): (&Value, &Value),
+) -> Reply {
     match call.form.shape {
         Shape::PartialList => no_list(call),
-        Shape::Partial => Reply::value(status, &render::partial_of(&value)),
-        Shape::Object | Shape::Table => Reply::value(status, &value),
+        Shape::Partial => Reply::value(status, &render::partial_of(served, call.form.meta_version)),
+        Shape::Object => Reply::value(status, served),
+        Shape::Table => Reply::json(status, table::single(call, kind, kept, served)),
     }
 }
 

@@ -69,7 +69,8 @@ fn review(
     value.map_at_mut(&[]).insert("status", status);
     value.map_at_mut(&["metadata"]);
     render::type_meta(&mut value, &call.resource);
-    Ok(Reply::value(201, &value).with_warnings(warnings))
+    let kind = call.resource.handle();
+    Ok(super::shaped_reply(call, 201, &kind, (&value, &value)).with_warnings(warnings))
 }
 
 fn invalid(error: FieldError) -> ApiError {

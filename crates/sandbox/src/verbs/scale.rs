@@ -1,11 +1,16 @@
 //! The `scale` subresource: replicas of a workload, whatever its kind.
 
+use std::sync::Arc;
+
+use kinds::Kind;
 use yaml::{Map, Value};
 
+use crate::codec;
 use crate::core::Call;
 use crate::decode::{self, Decoded};
 use crate::meta;
-use crate::reply::Reply;
+use crate::negotiate::Form;
+use crate::reply::{Content, Reply};
 use crate::status_error::{About, ApiError};
 
 use super::create::Writer;
@@ -15,10 +20,7 @@ use super::update::{self, Part};
 /// Reads or changes the number of replicas.
 pub(crate) fn answer(call: &Call<'_>, verb: &str) -> Result<Reply, ApiError> {
     match verb {
-        "get" => Ok(Reply::value(
-            200,
-            &scale_of(call, &read::find(call)?.value())?,
-        )),
+        "get" => reply(call, &read::find(call)?.value()),
         "update" => {
             let Decoded { value, .. } = decode::any(call)?;
             check_type(&value)?;
@@ -28,6 +30,23 @@ pub(crate) fn answer(call: &Call<'_>, verb: &str) -> Result<Reply, ApiError> {
         "patch" => write(call, |scale| super::patch::on_value(call, scale)),
         _ => Err(ApiError::method_not_allowed()),
     }
+}
+
+/// Answers with the Scale of an object. A table of custom resources has their columns here too.
+fn reply(call: &Call<'_>, object: &Value) -> Result<Reply, ApiError> {
+    let kind = match &call.resource.custom {
+        Some(_) => call.resource.handle(),
+        None => Kind {
+            group: "autoscaling",
+            version: "v1",
+            kind: "Scale",
+            plural: "scales",
+            custom: false,
+            has_status: true,
+        },
+    };
+    let scale = scale_of(call, object)?;
+    Ok(super::shaped_reply(call, 200, &kind, (&scale, &scale)))
 }
 
 /// A body may leave out its type, but not name another one.
@@ -125,7 +144,12 @@ fn write(
     change: impl Fn(&Value) -> Result<Value, ApiError>,
 ) -> Result<Reply, ApiError> {
     let paths = paths(call);
-    let reply = update::change_object(call, Part::Other, &Writer::update(call), |old| {
+    let whole = Call {
+        resource: Arc::clone(&call.resource),
+        form: Form::PLAIN,
+        ..*call
+    };
+    let reply = update::change_object(&whole, Part::Other, &Writer::update(call), |old| {
         let before = scale_of(call, old)?;
         let after = change(&before)?;
         let replicas = after
@@ -154,6 +178,10 @@ fn write(
         meta::of(&mut new).insert("resourceVersion", version);
         Ok(new)
     })?;
-    let scale = scale_of(call, &read::find(call)?.value())?;
-    Ok(Reply::value(200, &scale).after(reply.revision))
+    let Content::Json(object) = &reply.content else {
+        return Err(ApiError::internal("an object is JSON"));
+    };
+    let object = codec::parse(object).map_err(|error| ApiError::internal(&error.to_string()))?;
+    let scale = self::reply(call, &object)?;
+    Ok(scale.with_warnings(reply.warnings).after(reply.revision))
 }

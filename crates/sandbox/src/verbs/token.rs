@@ -72,7 +72,8 @@ pub(crate) fn create(call: &Call<'_>) -> Result<Reply, ApiError> {
     ]);
     value.map_at_mut(&[]).insert("status", status);
     render::type_meta(&mut value, &inner.resource);
-    Ok(Reply::value(201, &value).with_warnings(warnings))
+    let kind = inner.resource.handle();
+    Ok(super::shaped_reply(call, 201, &kind, (&value, &value)).with_warnings(warnings))
 }
 
 fn about(name: &str) -> About<'_> {
