@@ -158,7 +158,7 @@ impl Core {
         let is_collection = path.name.is_none();
         let kinds = match resource.custom {
             Some(_) => Kinds::Custom,
-            None if is_answered_only(&path) => Kinds::Answered,
+            None if is_answered_only(path) => Kinds::Answered,
             None => Kinds::BuiltIn,
         };
         let form = Form::accept(request.header("accept"), kinds).map_err(|refusal| {

@@ -86,15 +86,13 @@ fn track(
     let new = typed(std::mem::take(value));
     let tracked = fields::track(old.as_ref(), new, &schema(context), &writer);
     *value = convert::to_storage(context.resource, untyped(tracked));
-    if context.subresource == Some(SCALE) {
-        without_times_of_scale(value);
-    }
+    without_times_of_scale(value);
 }
 
 const SCALE: &str = "scale";
 
 /// What was written through a Scale has no time: a Scale has no place for it.
-fn without_times_of_scale(value: &mut Value) {
+pub(crate) fn without_times_of_scale(value: &mut Value) {
     let entries = value.map_at_mut(&["metadata"]).get_mut("managedFields");
     for entry in entries.and_then(Value::as_list_mut).into_iter().flatten() {
         if entry.get("subresource").and_then(Value::as_str) == Some(SCALE) {

@@ -17,7 +17,13 @@ use super::update::{self, Part};
 /// Applies the configuration of the body; makes the object when it is not there.
 pub(crate) fn apply(call: &Call<'_>, part: Part) -> Result<Reply, ApiError> {
     Options::Apply.check(call)?;
-    let config = configuration(call)?;
+    let resource = &call.resource;
+    let config = configuration(call, &resource.api_version(), &resource.kind)?;
+    apply_config(call, part, &config)
+}
+
+/// Applies a configuration of the whole object.
+pub(crate) fn apply_config(call: &Call<'_>, part: Part, config: &Value) -> Result<Reply, ApiError> {
     let warnings = std::cell::RefCell::new(Vec::new());
     let exists = call
         .core
@@ -25,7 +31,7 @@ pub(crate) fn apply(call: &Call<'_>, part: Part) -> Result<Reply, ApiError> {
         .get(&call.resource.collection, call.namespace(), call.name())
         .is_some();
     if !exists && part == Part::Main {
-        let value = merged(call, part, &config, None, &mut warnings.borrow_mut())?;
+        let value = merged(call, part, config, None, &mut warnings.borrow_mut())?;
         let reply = create::insert(call, value, &Writer::Apply)?;
         return Ok(reply.with_warnings(warnings.into_inner()));
     }
@@ -33,14 +39,18 @@ pub(crate) fn apply(call: &Call<'_>, part: Part) -> Result<Reply, ApiError> {
         let mut live = convert::from_storage(&call.resource, old.clone());
         render::type_meta(&mut live, &call.resource);
         warnings.borrow_mut().clear();
-        let value = merged(call, part, &config, Some(&live), &mut warnings.borrow_mut())?;
+        let value = merged(call, part, config, Some(&live), &mut warnings.borrow_mut())?;
         Ok(convert::to_storage(&call.resource, value))
     })?;
     Ok(reply.with_warnings(warnings.into_inner()))
 }
 
-/// The body, checked to be about the object of the path.
-fn configuration(call: &Call<'_>) -> Result<Value, ApiError> {
+/// The body, checked to be of a type and about the object of the path.
+pub(crate) fn configuration(
+    call: &Call<'_>,
+    type_version: &str,
+    type_kind: &str,
+) -> Result<Value, ApiError> {
     let text = String::from_utf8_lossy(&call.request.body);
     let mut config = yaml::parse_str(&text).map_err(|error| {
         ApiError::bad_request(format!(
@@ -61,7 +71,7 @@ fn configuration(call: &Call<'_>) -> Result<Value, ApiError> {
     }
     let said = |key: &str| config.get(key).and_then(Value::as_str).unwrap_or_default();
     let (api_version, kind) = (said("apiVersion"), said("kind"));
-    if api_version != call.resource.api_version() || *kind != *call.resource.kind {
+    if api_version != type_version || kind != type_kind {
         let slash = if api_version.contains('/') { "" } else { "/" };
         return Err(ApiError::bad_request(format!(
             "invalid object type: {slash}{api_version}, Kind={kind}"
@@ -114,6 +124,7 @@ fn merged(
     )
     .map_err(|error| refusal(&error))?;
     let mut value = applied.object;
+    ownership::without_times_of_scale(&mut value);
     let map = value.map_at_mut(&[]);
     map.remove("apiVersion");
     map.remove("kind");

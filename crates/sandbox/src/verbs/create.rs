@@ -110,7 +110,7 @@ pub(crate) fn insert(call: &Call<'_>, value: Value, writer: &Writer) -> Result<R
         }
         budget::admit(call, &candidate)?;
         if call.dry_run() {
-            return Ok(value_reply(call, 201, candidate).with_warnings(warnings));
+            return Ok(value_reply(call, 201, &candidate).with_warnings(warnings));
         }
         let put = call
             .core

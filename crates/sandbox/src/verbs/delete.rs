@@ -165,7 +165,7 @@ pub(crate) fn try_delete(
             return Ok(Some(object_reply(call, 200, stored)));
         }
         if options.is_dry_run() {
-            return Ok(Some(value_reply(call, 200, new)));
+            return Ok(Some(value_reply(call, 200, &new)));
         }
         let expect = Expect::Revision(stored.revision);
         let put = call.core.store.put(&call.resource.collection, expect, new);
@@ -175,14 +175,14 @@ pub(crate) fn try_delete(
         }));
     }
     if options.is_dry_run() {
-        return Ok(Some(gone_reply(call, &old, new)));
+        return Ok(Some(gone_reply(call, &old, &new)));
     }
     let Ok(gone) = call.core.store.remove(&call.resource.collection, stored) else {
         return Ok(None);
     };
     strategy::after_write(&context, None);
     meta::of(&mut new).insert("resourceVersion", gone.revision.to_string());
-    Ok(Some(gone_reply(call, &old, new).after(gone.revision)))
+    Ok(Some(gone_reply(call, &old, &new).after(gone.revision)))
 }
 
 /// A definition first tells that it goes; its objects go before it does.
@@ -194,7 +194,7 @@ fn mark_definition(
 ) -> Result<Option<Reply>, ApiError> {
     crate::crd::mark(&mut new, call.now);
     if options.is_dry_run() {
-        return Ok(Some(value_reply(call, 200, new)));
+        return Ok(Some(value_reply(call, 200, &new)));
     }
     let expect = Expect::Revision(stored.revision);
     let put = call.core.store.put(&call.resource.collection, expect, new);
@@ -298,7 +298,7 @@ fn mark(call: &Call<'_>, new: &mut Value, grace: i64) {
 }
 
 /// Most kinds answer with a Status that names what went, some with the object.
-fn gone_reply(call: &Call<'_>, old: &Value, new: Value) -> Reply {
+fn gone_reply(call: &Call<'_>, old: &Value, new: &Value) -> Reply {
     if strategy::returns_deleted(&call.resource) {
         return value_reply(call, 200, new);
     }

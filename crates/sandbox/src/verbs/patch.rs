@@ -28,7 +28,7 @@ const CUSTOM_TYPES: [&str; 3] = [
     "application/apply-patch+yaml",
 ];
 
-fn kind(call: &Call<'_>) -> Result<Kind, ApiError> {
+pub(crate) fn kind(call: &Call<'_>) -> Result<Kind, ApiError> {
     let header = call.request.header("content-type");
     let media = header.split(';').next().unwrap_or_default().trim();
     match media {

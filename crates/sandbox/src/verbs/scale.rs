@@ -13,9 +13,13 @@ use crate::negotiate::Form;
 use crate::reply::{Content, Reply};
 use crate::status_error::{About, ApiError};
 
+use super::apply;
 use super::create::Writer;
+use super::patch;
 use super::read;
 use super::update::{self, Part};
+
+const SCALE_VERSION: &str = "autoscaling/v1";
 
 /// Reads or changes the number of replicas.
 pub(crate) fn answer(call: &Call<'_>, verb: &str) -> Result<Reply, ApiError> {
@@ -27,7 +31,8 @@ pub(crate) fn answer(call: &Call<'_>, verb: &str) -> Result<Reply, ApiError> {
             update::check_identity(call, &value)?;
             write(call, |_| Ok(value.clone()))
         }
-        "patch" => write(call, |scale| super::patch::on_value(call, scale)),
+        "patch" if patch::kind(call)? == patch::Kind::Apply => apply(call),
+        "patch" => write(call, |scale| patch::on_value(call, scale)),
         _ => Err(ApiError::method_not_allowed()),
     }
 }
@@ -131,7 +136,7 @@ fn scale_of(call: &Call<'_>, object: &Value) -> Result<Value, ApiError> {
         status.insert("selector", selector);
     }
     Ok(Value::Map(Map::from([
-        ("apiVersion", "autoscaling/v1".into()),
+        ("apiVersion", SCALE_VERSION.into()),
         ("kind", "Scale".into()),
         ("metadata", metadata.into()),
         ("spec", spec.into()),
@@ -144,12 +149,7 @@ fn write(
     change: impl Fn(&Value) -> Result<Value, ApiError>,
 ) -> Result<Reply, ApiError> {
     let paths = paths(call);
-    let whole = Call {
-        resource: Arc::clone(&call.resource),
-        form: Form::PLAIN,
-        ..*call
-    };
-    let reply = update::change_object(&whole, Part::Other, &Writer::update(call), |old| {
+    let reply = update::change_object(&whole(call), Part::Other, &Writer::update(call), |old| {
         let before = scale_of(call, old)?;
         let after = change(&before)?;
         let replicas = after
@@ -171,17 +171,51 @@ fn write(
         }
         let version = meta::text(&after, "resourceVersion").to_owned();
         let mut new = old.clone();
-        if let Some((last, parents)) = paths.replicas.split_last() {
-            let parents: Vec<&str> = parents.iter().map(String::as_str).collect();
-            new.map_at_mut(&parents).insert(last.as_str(), replicas);
-        }
+        insert_at(&mut new, &paths.replicas, replicas.into());
         meta::of(&mut new).insert("resourceVersion", version);
         Ok(new)
     })?;
+    written(call, reply)
+}
+
+/// Applies the replicas of a Scale to its object: fields are owned there.
+fn apply(call: &Call<'_>) -> Result<Reply, ApiError> {
+    let config = apply::configuration(call, SCALE_VERSION, "Scale")?;
+    let metadata = config.get("metadata").cloned().unwrap_or_default();
+    let mut object = Value::Map(Map::from([
+        ("apiVersion", call.resource.api_version().into()),
+        ("kind", call.resource.kind.clone().into()),
+        ("metadata", metadata),
+    ]));
+    if let Some(replicas) = config.at(&["spec", "replicas"]) {
+        insert_at(&mut object, &paths(call).replicas, replicas.clone());
+    }
+    let reply = apply::apply_config(&whole(call), Part::Other, &object)?;
+    written(call, reply)
+}
+
+/// The same call, answered with the object as JSON.
+fn whole<'a>(call: &Call<'a>) -> Call<'a> {
+    Call {
+        resource: Arc::clone(&call.resource),
+        form: Form::PLAIN,
+        ..*call
+    }
+}
+
+/// Answers with the Scale of the object that was written.
+fn written(call: &Call<'_>, reply: Reply) -> Result<Reply, ApiError> {
     let Content::Json(object) = &reply.content else {
         return Err(ApiError::internal("an object is JSON"));
     };
-    let object = codec::parse(object).map_err(|error| ApiError::internal(&error.to_string()))?;
+    let object = codec::parse(object).map_err(|error| ApiError::internal(&error))?;
     let scale = self::reply(call, &object)?;
     Ok(scale.with_warnings(reply.warnings).after(reply.revision))
+}
+
+fn insert_at(object: &mut Value, path: &[String], value: Value) {
+    if let Some((last, parents)) = path.split_last() {
+        let parents: Vec<&str> = parents.iter().map(String::as_str).collect();
+        object.map_at_mut(&parents).insert(last.as_str(), value);
+    }
 }

@@ -139,14 +139,14 @@ fn try_change(
         ));
     }
     if call.dry_run() {
-        return Ok(Some(value_reply(call, 200, new).with_warnings(warnings)));
+        return Ok(Some(value_reply(call, 200, &new).with_warnings(warnings)));
     }
     if may_go(&new) && strategy::may_vanish(&call.resource, &new) {
         let Ok(gone) = call.core.store.remove(&call.resource.collection, stored) else {
             return Ok(None);
         };
         strategy::after_write(&context, None);
-        return Ok(Some(value_reply(call, 200, new).after(gone.revision)));
+        return Ok(Some(value_reply(call, 200, &new).after(gone.revision)));
     }
     let expect = Expect::Revision(stored.revision);
     match call.core.store.put(&call.resource.collection, expect, new) {
