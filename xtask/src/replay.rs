@@ -193,7 +193,8 @@ mod tests {
         "c-resourcequota-invalid-hard",
         "errors come in the order of a Go map, which is random",
     )];
-    /// The name of the live runs in `rates.txt`.
+    /// The recorded runs asked of the real server again, and runs asked of both, in `rates.txt`.
+    const REPEATED: &str = "edits-real";
     const LIVE: &str = "edits-live";
     /// Runs beside those of the recorded sample, which the real server answers live.
     const LIVE_SEEDS: std::ops::Range<u64> = 1_000_000..1_000_100;
@@ -232,9 +233,13 @@ mod tests {
 
     fn check(arguments: &Arguments) {
         let cases = replay(arguments).expect("the corpus can be replayed");
-        say(&rates::lines(&arguments.corpus, &cases));
-        if let Err(low) = rates::check(&arguments.corpus, &cases) {
-            let names: Vec<&str> = failed(&cases).map(|case| case.name.as_str()).collect();
+        check_rates(&arguments.corpus, &cases);
+    }
+
+    fn check_rates(corpus: &str, cases: &[Case]) {
+        say(&rates::lines(corpus, cases));
+        if let Err(low) = rates::check(corpus, cases) {
+            let names: Vec<&str> = failed(cases).map(|case| case.name.as_str()).collect();
             panic!("{low}\nthese differ: {}", names.join(" "));
         }
     }
@@ -289,14 +294,14 @@ mod tests {
         if let Some(arguments) = corpus("kubernetes-api") {
             check_repeated(&on_real(arguments));
         }
-        check_repeated(&on_real(replay_of("edits", edits_folder())));
+        let cases = replay(&on_real(replay_of("edits", edits_folder())));
+        check_rates(REPEATED, &cases.expect("the runs can be replayed"));
         // What was not recorded is asked of both: the sandbox answers as often as the sample says.
         let client = client::Client::new(&bare.url(), Some(real::TOKEN)).expect("TLS");
         let seeds: Vec<u64> = LIVE_SEEDS.collect();
         let sandbox = replay_of(LIVE, PathBuf::new());
         let cases = edits::compare(&client, &sandbox, &seeds).expect("both can be asked");
-        say(&rates::lines(LIVE, &cases));
-        rates::check(LIVE, &cases).expect("as often as before");
+        check_rates(LIVE, &cases);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! [`prepare_create`] and [`prepare_update`] are the doors; what needs only the object is in `kinds`.
 
 mod certificates;
+mod expressions;
 mod pods;
 pub(crate) mod services;
 
@@ -147,6 +148,10 @@ pub(crate) fn validate(
     let mut errors = context.resource.handle().validate(value, old);
     if let Some(custom) = &context.resource.custom {
         errors.extend(crate::custom::validate(context, custom, value, old));
+    }
+    if let ("admissionregistration.k8s.io", plural) = context.place() {
+        let (functions, old) = (&context.core.rules, old.map(|(_, old)| old));
+        errors.extend(expressions::problems(plural, functions, value, old));
     }
     if is_definition(context.resource) && old.is_none_or(|(part, _)| part != Part::Status) {
         let rules = &context.core.rules;
