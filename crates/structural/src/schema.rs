@@ -1,6 +1,7 @@
 //! A schema of a definition, read from its data.
 
 use std::collections::BTreeMap;
+use std::sync::OnceLock;
 
 use regex::Regex;
 use yaml::{Map, Str, Value};
@@ -41,8 +42,8 @@ pub struct Schema {
     pub at_least: [Option<i64>; 3],
     /// `maxLength`, `maxItems`, `maxProperties`
     pub at_most: [Option<i64>; 3],
-    /// `pattern` and what it is compiled to; `None` when it cannot be.
-    pub(crate) pattern: Option<(Str, Derived<Option<Regex>>)>,
+    /// `pattern`
+    pub(crate) pattern: Option<Pattern>,
     /// `required`
     pub required: Vec<Str>,
     /// `properties`
@@ -82,6 +83,37 @@ pub(crate) struct Derived<T>(pub(crate) T);
 impl<T> PartialEq for Derived<T> {
     fn eq(&self, _other: &Self) -> bool {
         true
+    }
+}
+
+/// A pattern of texts. Most schemas are read without any text to match, so it is compiled when it
+/// is asked for.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Pattern {
+    text: Str,
+    compiled: Derived<OnceLock<Result<Regex, String>>>,
+}
+
+impl Pattern {
+    fn new(text: Str) -> Self {
+        Pattern {
+            text,
+            compiled: Derived::default(),
+        }
+    }
+
+    /// As it is written.
+    pub(crate) fn text(&self) -> &Str {
+        &self.text
+    }
+
+    /// Compiled, or what is wrong with it.
+    pub(crate) fn compiled(&self) -> Result<&Regex, &str> {
+        let compiled = self
+            .compiled
+            .0
+            .get_or_init(|| cel::regexp::compile(&self.text));
+        compiled.as_ref().map_err(String::as_str)
     }
 }
 
@@ -163,33 +195,6 @@ impl Schema {
             Additional::Unsaid | Additional::Any(_) => None,
         })
     }
-
-    /// All schemas below this one, with how paths name them.
-    pub(crate) fn parts(&self) -> Vec<(String, &Schema)> {
-        let mut parts = Vec::new();
-        if let Additional::Schema(schema) = &self.additional {
-            parts.push((".additionalProperties".to_owned(), schema.as_ref()));
-        }
-        for (name, schema) in &self.properties {
-            parts.push((format!(".properties[{name}]"), schema));
-        }
-        if let Some(schema) = &self.not {
-            parts.push((".not".to_owned(), schema.as_ref()));
-        }
-        for (name, schemas) in [
-            ("allOf", &self.all_of),
-            ("oneOf", &self.one_of),
-            ("anyOf", &self.any_of),
-        ] {
-            for (index, schema) in schemas.iter().enumerate() {
-                parts.push((format!(".{name}[{index}]"), schema));
-            }
-        }
-        if let Some(schema) = &self.items {
-            parts.push((".items".to_owned(), schema.as_ref()));
-        }
-        parts
-    }
 }
 
 fn parse(value: &Value, depth: usize) -> Schema {
@@ -221,10 +226,7 @@ fn parse(value: &Value, depth: usize) -> Schema {
         multiple_of: map.get("multipleOf").and_then(Value::as_f64),
         at_least: ["minLength", "minItems", "minProperties"].map(count),
         at_most: ["maxLength", "maxItems", "maxProperties"].map(count),
-        pattern: (!pattern.is_empty()).then(|| {
-            let compiled = cel::regexp::compile(&pattern).ok();
-            (pattern, Derived(compiled))
-        }),
+        pattern: (!pattern.is_empty()).then(|| Pattern::new(pattern)),
         required: texts(map, "required"),
         properties: members(map, depth),
         items: boxed("items").map(Box::new),

@@ -226,13 +226,10 @@ impl Schema {
         } else if let Some(least) = self.at_least[LENGTH].filter(|least| length < *least) {
             let detail = format!("{name} in body should be at least {least} chars long");
             verdict.invalid(path, value, &detail);
-        } else if let Some((pattern, compiled)) = &self.pattern
-            && !compiled
-                .0
-                .as_ref()
-                .is_some_and(|regex| regex.is_match(text))
+        } else if let Some(pattern) = &self.pattern
+            && !pattern.compiled().is_ok_and(|regex| regex.is_match(text))
         {
-            let detail = format!("{name} in body should match '{pattern}'");
+            let detail = format!("{name} in body should match '{}'", pattern.text());
             verdict.invalid(path, value, &detail);
         }
         if let Some(format) = &self.check.0

@@ -47,6 +47,11 @@ pub fn parse_str(text: &str) -> Result<Value, Error> {
 /// The first thing wrong with the document.
 pub fn parse_str_in(text: &str, mode: Mode) -> Result<Value, Error> {
     check_text(text)?;
+    if mode == Mode::GoYaml2
+        && let Some(value) = plain_json(text)
+    {
+        return Ok(value);
+    }
     let source = simple::Source {
         text,
         lines_before: 0,
@@ -54,6 +59,40 @@ pub fn parse_str_in(text: &str, mode: Mode) -> Result<Value, Error> {
     };
     let document = Decoder::new(mode).first_document(source)?;
     Ok(document.map(|(value, _)| value).unwrap_or_default())
+}
+
+/// A key is looked for in so many bytes (go-yaml's own limit for keys without a question mark).
+const MAX_KEY: usize = 1024;
+
+/// The value of a text that both languages read alike, by the quicker reader: JSON on one line,
+/// with no escape that YAML has not, no number that is not whole, and no key too long for YAML.
+fn plain_json(text: &str) -> Option<Value> {
+    const BREAKS: [char; 6] = ['\n', '\r', '\t', '\u{85}', '\u{2028}', '\u{2029}'];
+    if !text.starts_with('{') || text.contains(BREAKS) {
+        return None;
+    }
+    let mut escapes = text.as_bytes().iter();
+    while let Some(byte) = escapes.next() {
+        if *byte == b'\\'
+            && !escapes
+                .next()
+                .is_some_and(|next| b"\"\\nrtbf".contains(next))
+        {
+            return None;
+        }
+    }
+    json::parse_str(text).ok().filter(is_alike)
+}
+
+fn is_alike(value: &Value) -> bool {
+    match value {
+        Value::Float(_) => false,
+        Value::List(items) => items.iter().all(is_alike),
+        Value::Map(map) => map
+            .iter()
+            .all(|(key, value)| key.len() < MAX_KEY && is_alike(value)),
+        _ => true,
+    }
 }
 
 /// The documents of a text one by one.

@@ -3,19 +3,20 @@
 use cel::Environment;
 use kinds::FieldError;
 
+use super::place::At;
 use crate::rules::Rules;
 use crate::schema::Schema;
 
 /// What is wrong with the defaults of a whole schema.
-pub(super) fn problems(schema: &Schema, at: &str, environment: &Environment) -> Vec<FieldError> {
+pub(super) fn problems(schema: &Schema, at: At<'_>, environment: &Environment) -> Vec<FieldError> {
     let mut errors = Vec::new();
-    node(schema, at, true, environment, &mut errors);
+    node(schema, &at, true, environment, &mut errors);
     errors
 }
 
 fn node(
     schema: &Schema,
-    at: &str,
+    at: &At<'_>,
     is_resource: bool,
     environment: &Environment,
     errors: &mut Vec<FieldError>,
@@ -24,22 +25,32 @@ fn node(
         one(
             schema,
             default,
-            &format!("{at}.default"),
+            &at.member("default").to_string(),
             environment,
             errors,
         );
     }
     if let Some(items) = &schema.items {
-        let at = format!("{at}.items");
-        node(items, &at, items.embedded, environment, errors);
+        node(
+            items,
+            &at.member("items"),
+            items.embedded,
+            environment,
+            errors,
+        );
     }
     for (name, property) in &schema.properties {
         // The type and metadata of objects have no defaults of their own, which is said elsewhere.
         if is_resource && crate::prune::META.contains(&name.as_str()) {
             continue;
         }
-        let at = format!("{at}.properties[{name}]");
-        node(property, &at, property.embedded, environment, errors);
+        node(
+            property,
+            &at.property(name),
+            property.embedded,
+            environment,
+            errors,
+        );
     }
 }
 

@@ -8,12 +8,14 @@ mod defaults;
 mod go;
 mod openapi;
 pub(crate) mod path;
+mod place;
 mod structure;
 
 use cel::Environment;
 use kinds::{FieldError, names};
 use yaml::{Map, Value};
 
+use crate::formats::Format;
 use crate::schema::Schema;
 
 /// The groups of Kubernetes itself need this annotation.
@@ -56,42 +58,84 @@ pub fn problems(new: &Value, old: Option<&Value>, environment: &Environment) -> 
 #[must_use]
 pub fn unknown_formats(definition: &Value) -> Vec<String> {
     let inner = Inner::of(definition);
-    let versions = inner
-        .versions
-        .iter()
-        .filter_map(|version| version.get("schema"));
+    let versions = inner.versions.iter().filter_map(|it| it.get("schema"));
     let mut found = Vec::new();
-    for schema in inner.schema.iter().chain(versions) {
+    for schema in inner.schema.into_iter().chain(versions) {
         if let Some(schema) = schema.get("openAPIV3Schema") {
-            gather_formats(&Schema::parse(schema), &mut found);
+            gather_formats(schema, &mut found);
         }
     }
     found
 }
 
-fn gather_formats(schema: &Schema, found: &mut Vec<String>) {
-    if schema.ty == "string" && !schema.format.is_empty() && schema.check.0.is_none() {
-        found.push(schema.format.to_string());
+fn gather_formats(schema: &Value, found: &mut Vec<String>) {
+    let Some(map) = schema.as_map() else { return };
+    let said = |key: &str| map.get(key).and_then(Value::as_str).unwrap_or_default();
+    let format = said("format");
+    if said("type") == "string" && !format.is_empty() && Format::named(format).is_none() {
+        found.push(format.to_owned());
     }
-    for (_, part) in schema.parts() {
+    for part in parts(map) {
         gather_formats(part, found);
     }
 }
 
-/// The inner form: what all versions share, and the versions without it.
-pub(crate) struct Inner {
-    versions: Vec<Value>,
-    schema: Option<Value>,
-    subresources: Option<Value>,
-    columns: Option<Value>,
-    selectable: Option<Value>,
+/// All schemas right below one, in the order in which the real server visits them.
+fn parts(schema: &Map) -> impl Iterator<Item = &Value> {
+    let of = |key: &str| schema.get(key);
+    let properties = of("properties").and_then(Value::as_map);
+    let lists = ["allOf", "oneOf", "anyOf"].map(|key| of(key).and_then(Value::as_list));
+    of("additionalProperties")
+        .into_iter()
+        .chain(properties.into_iter().flat_map(Map::values))
+        .chain(of("not"))
+        .chain(lists.into_iter().flatten().flatten())
+        .chain(of("items"))
 }
 
-impl Inner {
-    fn of(definition: &Value) -> Self {
-        let versions = list(definition, &["spec", "versions"]).to_vec();
+/// The inner form: what all versions share, and the versions without it.
+pub(crate) struct Inner<'a> {
+    versions: Vec<Version<'a>>,
+    schema: Option<&'a Value>,
+    subresources: Option<&'a Value>,
+    columns: Option<&'a Value>,
+    selectable: Option<&'a Value>,
+}
+
+/// A version without what all share.
+struct Version<'a> {
+    whole: &'a Value,
+    shared: Vec<&'static str>,
+}
+
+impl<'a> Version<'a> {
+    fn get(&self, key: &str) -> Option<&'a Value> {
+        self.whole.get(key).filter(|_| !self.shared.contains(&key))
+    }
+
+    fn name(&self) -> &'a str {
+        text(self.whole, &["name"])
+    }
+
+    /// As it would be written.
+    fn value(&self) -> Value {
+        let mut value = self.whole.clone();
+        if let Some(map) = value.as_map_mut() {
+            map.retain(|key, _| !self.shared.iter().any(|shared| *shared == key));
+        }
+        value
+    }
+}
+
+impl<'a> Inner<'a> {
+    fn of(definition: &'a Value) -> Self {
+        let versions = list(definition, &["spec", "versions"]).iter();
+        let versions = versions.map(|whole| Version {
+            whole,
+            shared: Vec::new(),
+        });
         let mut inner = Inner {
-            versions,
+            versions: versions.collect(),
             schema: None,
             subresources: None,
             columns: None,
@@ -105,19 +149,14 @@ impl Inner {
     }
 
     /// Takes a member out of all versions when it is the same in all.
-    fn lift(&mut self, key: &str) -> Option<Value> {
+    fn lift(&mut self, key: &'static str) -> Option<&'a Value> {
         let (first, rest) = self.versions.split_first()?;
-        let shared = first.get(key).cloned();
-        if rest
-            .iter()
-            .any(|version| version.get(key) != shared.as_ref())
-        {
+        let shared = first.whole.get(key);
+        if rest.iter().any(|version| version.whole.get(key) != shared) {
             return None;
         }
         for version in &mut self.versions {
-            if let Some(version) = version.as_map_mut() {
-                version.remove(key);
-            }
+            version.shared.push(key);
         }
         shared.filter(|shared| !shared.is_null())
     }
@@ -127,8 +166,7 @@ impl Inner {
         let has = |subresources: Option<&Value>| {
             subresources.is_some_and(|all| all.get("status").is_some_and(|it| !it.is_null()))
         };
-        has(self.subresources.as_ref())
-            || self.versions.iter().any(|it| has(it.get("subresources")))
+        has(self.subresources) || self.versions.iter().any(|it| has(it.get("subresources")))
     }
 }
 
@@ -138,6 +176,10 @@ fn text<'a>(value: &'a Value, path: &[&str]) -> &'a str {
 
 fn list<'a>(value: &'a Value, path: &[&str]) -> &'a [Value] {
     value.at(path).and_then(Value::as_list).unwrap_or_default()
+}
+
+fn items(list: Option<&Value>) -> &[Value] {
+    list.and_then(Value::as_list).unwrap_or_default()
 }
 
 fn flag(value: &Value, path: &[&str]) -> bool {
@@ -168,19 +210,18 @@ fn name(definition: &Value, errors: &mut Vec<FieldError>) {
 
 fn spec(
     definition: &Value,
-    inner: &Inner,
+    inner: &Inner<'_>,
     environment: &Environment,
     errors: &mut Vec<FieldError>,
 ) {
     group_and_scope(definition, errors);
-    if inner
-        .schema
-        .as_ref()
-        .and_then(|it| it.get("openAPIV3Schema"))
-        .is_none()
-    {
+    if (inner.schema.and_then(|it| it.get("openAPIV3Schema"))).is_none() {
         for (index, version) in inner.versions.iter().enumerate() {
-            if version.at(&["schema", "openAPIV3Schema"]).is_none() {
+            if (version
+                .get("schema")
+                .and_then(|it| it.get("openAPIV3Schema")))
+            .is_none()
+            {
                 let field = format!("spec.versions[{index}].schema.openAPIV3Schema");
                 errors.push(FieldError::required(field, ""));
             }
@@ -188,20 +229,15 @@ fn spec(
     }
     for (index, version) in inner.versions.iter().enumerate() {
         let at = format!("spec.versions[{index}]");
-        let name = version.get("name").cloned().unwrap_or_else(|| "".into());
-        dns_1035(
-            name.as_str().unwrap_or_default(),
-            &format!("{at}.name"),
-            errors,
-        );
-        let subresources = version.get("subresources").or(inner.subresources.as_ref());
+        dns_1035(version.name(), &format!("{at}.name"), errors);
+        let subresources = version.get("subresources").or(inner.subresources);
         let has_status = subresources.is_some_and(|it| it.get("status").is_some());
-        deprecation(version, &at, errors);
+        deprecation(version.whole, &at, errors);
         let parts = Parts {
             schema: version.get("schema"),
             subresources: version.get("subresources"),
-            columns: list(version, &["additionalPrinterColumns"]),
-            selectable: list(version, &["selectableFields"]),
+            columns: items(version.get("additionalPrinterColumns")),
+            selectable: items(version.get("selectableFields")),
         };
         parts.check(&at, has_status, environment, errors);
     }
@@ -211,18 +247,10 @@ fn spec(
         names_at(names, "spec.names", errors);
     }
     let shared = Parts {
-        schema: inner.schema.as_ref(),
-        subresources: inner.subresources.as_ref(),
-        columns: inner
-            .columns
-            .as_ref()
-            .and_then(Value::as_list)
-            .unwrap_or_default(),
-        selectable: inner
-            .selectable
-            .as_ref()
-            .and_then(Value::as_list)
-            .unwrap_or_default(),
+        schema: inner.schema,
+        subresources: inner.subresources,
+        columns: items(inner.columns),
+        selectable: items(inner.selectable),
     };
     shared.check("spec", inner.has_status(), environment, errors);
     conversion::check(definition, errors);
@@ -348,19 +376,18 @@ fn deprecation(version: &Value, at: &str, errors: &mut Vec<FieldError>) {
 }
 
 /// Rules on the versions as a whole.
-fn version_rules(inner: &Inner, errors: &mut Vec<FieldError>) {
-    let names: Vec<&str> = inner
-        .versions
-        .iter()
-        .map(|it| text(it, &["name"]))
-        .collect();
+fn version_rules(inner: &Inner<'_>, errors: &mut Vec<FieldError>) {
+    let names: Vec<&str> = inner.versions.iter().map(Version::name).collect();
     let mut seen: Vec<&str> = Vec::new();
     let repeats = names.iter().any(|name| {
         let known = seen.contains(name);
         seen.push(name);
         known
     });
-    let shown = || go::versions(&inner.versions);
+    let shown = || {
+        let versions: Vec<Value> = inner.versions.iter().map(Version::value).collect();
+        go::versions(&versions)
+    };
     if repeats {
         let why = "must contain unique version names";
         errors.push(printed("spec.versions", &shown(), why));
@@ -368,7 +395,7 @@ fn version_rules(inner: &Inner, errors: &mut Vec<FieldError>) {
     let stored = inner
         .versions
         .iter()
-        .filter(|it| flag(it, &["storage"]))
+        .filter(|it| flag(it.whole, &["storage"]))
         .count();
     if stored != 1 {
         let why = "must have exactly one version marked as storage version";

@@ -4,6 +4,7 @@ use cel::Environment;
 use kinds::FieldError;
 use yaml::Value;
 
+use super::place::At;
 use super::{defaults, go, path, printed, structure};
 use crate::rules;
 use crate::schema::{Additional, Rule, Schema};
@@ -53,22 +54,23 @@ pub(super) struct Context<'a> {
 /// What is wrong with the schema of a version, or with the one that all share; `at` leads to what
 /// holds it.
 pub(super) fn check(context: &Context<'_>, at: &str, errors: &mut Vec<FieldError>) {
-    let at = format!("{at}.openAPIV3Schema");
+    let written = format!("{at}.openAPIV3Schema");
     if context.has_status {
-        root_members(context.openapi, &at, errors);
+        root_members(context.openapi, &written, errors);
     }
+    let at = At::start(&written);
     if context.schema.nullable {
         errors.push(FieldError::forbidden(
-            format!("{at}.nullable"),
+            at.member("nullable"),
             "nullable cannot be true at the root",
         ));
     }
     let before = errors.len();
     let unsupported = unsupported(context.openapi);
     if unsupported.is_none() {
-        errors.extend(structure::problems(context.schema, &at));
+        errors.extend(structure::problems(context.schema, at));
         if errors.len() == before {
-            errors.extend(defaults::problems(context.schema, &at, context.environment));
+            errors.extend(defaults::problems(context.schema, at, context.environment));
         }
     }
     let takes_rules = unsupported.is_none() && errors.len() == before;
@@ -86,7 +88,7 @@ pub(super) fn check(context: &Context<'_>, at: &str, errors: &mut Vec<FieldError
     errors.append(&mut found.schema);
     errors.append(&mut found.rules);
     if let Some(why) = unsupported.filter(|_| is_clean) {
-        errors.push(FieldError::invalid(place.at, &"".into(), &why));
+        errors.push(FieldError::invalid(at, &"".into(), &why));
     }
 }
 
@@ -160,31 +162,45 @@ struct Found {
 }
 
 /// Where a schema stands, and what it may say there.
-#[derive(Clone)]
-struct Place {
-    at: String,
+#[derive(Clone, Copy)]
+struct Place<'a> {
+    at: At<'a>,
     is_root: bool,
     /// Inside the type or metadata of an object.
     in_meta: bool,
     /// Why no default may be set.
-    forbids_default: Option<String>,
+    forbids_default: Option<NoDefault<'a>>,
     /// The list whose items cannot be followed from one state to the next.
-    forbids_old: Option<String>,
+    forbids_old: Option<At<'a>>,
     /// Whether rules are looked at.
     takes_rules: bool,
 }
 
-impl Place {
-    fn below(&self, step: &str) -> Place {
+#[derive(Clone, Copy)]
+enum NoDefault<'a> {
+    /// It is a member of whole objects, which has a meaning of its own.
+    TopLevel(&'a str),
+    /// It is part of metadata that has any member.
+    Metadata,
+}
+
+impl<'a> Place<'a> {
+    fn below(self, at: At<'a>) -> Place<'a> {
         Place {
-            at: format!("{}{step}", self.at),
+            at,
             is_root: false,
-            ..self.clone()
+            ..self
         }
     }
 }
 
-fn node(openapi: &Value, schema: &Schema, place: &Place, context: &Context<'_>, found: &mut Found) {
+fn node(
+    openapi: &Value,
+    schema: &Schema,
+    place: &Place<'_>,
+    context: &Context<'_>,
+    found: &mut Found,
+) {
     let before = found.schema.len();
     standard(openapi, schema, place, &mut found.schema);
     let has_properties = !schema.properties.is_empty();
@@ -194,14 +210,14 @@ fn node(openapi: &Value, schema: &Schema, place: &Place, context: &Context<'_>, 
     );
     if has_properties && excludes {
         found.schema.push(FieldError::forbidden(
-            format!("{}.additionalProperties", place.at),
+            place.at.member("additionalProperties"),
             "additionalProperties and properties are mutual exclusive",
         ));
     }
     parts(openapi, schema, place, context, found);
     lists_and_maps(schema, place, &mut found.schema);
     for (index, rule) in schema.rules.iter().enumerate() {
-        let at = format!("{}.x-kubernetes-validations[{index}]", place.at);
+        let at = place.at.item("x-kubernetes-validations", index);
         rule_texts(rule, schema, &at, &mut found.schema);
     }
     if found.schema.len() == before && place.takes_rules {
@@ -210,7 +226,7 @@ fn node(openapi: &Value, schema: &Schema, place: &Place, context: &Context<'_>, 
 }
 
 /// What no schema may use.
-fn standard(openapi: &Value, schema: &Schema, place: &Place, errors: &mut Vec<FieldError>) {
+fn standard(openapi: &Value, schema: &Schema, place: &Place<'_>, errors: &mut Vec<FieldError>) {
     let at = &place.at;
     if !schema.ty.is_empty() && !TYPES.contains(&schema.ty.as_str()) {
         let ty = schema.ty.clone().into();
@@ -221,9 +237,16 @@ fn standard(openapi: &Value, schema: &Schema, place: &Place, errors: &mut Vec<Fi
             errors.push(FieldError::forbidden(format!("{at}.{name}"), why));
         }
     };
-    if let Some(reason) = &place.forbids_default {
-        let why = format!("must not be set {reason}");
-        forbid(schema.default.is_some(), "default", &why);
+    match place.forbids_default.filter(|_| schema.default.is_some()) {
+        Some(NoDefault::TopLevel(name)) => {
+            let why = format!("must not be set in top-level {name}");
+            forbid(true, "default", &why);
+        }
+        Some(NoDefault::Metadata) => {
+            let why = "must not be set inside additionalProperties applying to object metadata";
+            forbid(true, "default", why);
+        }
+        None => {}
     }
     let has = |key: &str| openapi.get(key).is_some_and(|value| !value.is_null());
     for name in [
@@ -234,7 +257,9 @@ fn standard(openapi: &Value, schema: &Schema, place: &Place, errors: &mut Vec<Fi
         "dependencies",
         "$ref",
     ] {
-        forbid(has(name), name, &format!("{name} is not supported"));
+        if has(name) {
+            forbid(true, name, &format!("{name} is not supported"));
+        }
     }
     forbid(
         schema.ty == "null",
@@ -263,7 +288,7 @@ fn standard(openapi: &Value, schema: &Schema, place: &Place, errors: &mut Vec<Fi
 fn parts(
     openapi: &Value,
     schema: &Schema,
-    place: &Place,
+    place: &Place<'_>,
     context: &Context<'_>,
     found: &mut Found,
 ) {
@@ -274,10 +299,9 @@ fn parts(
         items.and_then(|items| items.get(index)).unwrap_or(&null)
     };
     if let Additional::Schema(inner) = &schema.additional {
-        let mut below = place.below(".additionalProperties");
+        let mut below = place.below(place.at.member("additionalProperties"));
         if place.in_meta {
-            let why = "inside additionalProperties applying to object metadata";
-            below.forbids_default = Some(why.to_owned());
+            below.forbids_default = Some(NoDefault::Metadata);
         }
         node(
             member("additionalProperties"),
@@ -288,23 +312,29 @@ fn parts(
         );
     }
     for (name, inner) in &schema.properties {
-        let mut below = place.below(&format!(".properties[{name}]"));
+        let mut below = place.below(place.at.property(name));
         let is_meta = crate::prune::META.contains(&name.as_str());
         if is_meta && (place.is_root || schema.embedded) {
             below.in_meta = true;
             if place.is_root {
-                below.forbids_default = Some(format!("in top-level {name}"));
+                below.forbids_default = Some(NoDefault::TopLevel(name));
             }
         }
         let property = member("properties").get(name).unwrap_or(&null);
         node(property, inner, &below, context, found);
     }
-    let logical = |step: &str| Place {
+    let logical = |at| Place {
         takes_rules: false,
-        ..place.below(step)
+        ..place.below(at)
     };
     if let Some(inner) = &schema.not {
-        node(member("not"), inner, &logical(".not"), context, found);
+        node(
+            member("not"),
+            inner,
+            &logical(place.at.member("not")),
+            context,
+            found,
+        );
     }
     for (key, schemas) in [
         ("allOf", &schema.all_of),
@@ -312,27 +342,27 @@ fn parts(
         ("anyOf", &schema.any_of),
     ] {
         for (index, inner) in schemas.iter().enumerate() {
-            let below = logical(&format!(".{key}[{index}]"));
+            let below = logical(place.at.item(key, index));
             node(item(key, index), inner, &below, context, found);
         }
     }
     if let Some(inner) = &schema.items {
-        let mut below = place.below(".items");
+        let mut below = place.below(place.at.member("items"));
         if schema.list_type != "map" && below.forbids_old.is_none() {
-            below.forbids_old = Some(place.at.clone());
+            below.forbids_old = Some(place.at);
         }
         node(member("items"), inner, &below, context, found);
     }
     if openapi.get("x-kubernetes-preserve-unknown-fields") == Some(&Value::Bool(false)) {
         found.schema.push(FieldError::invalid(
-            format!("{}.x-kubernetes-preserve-unknown-fields", place.at),
+            place.at.member("x-kubernetes-preserve-unknown-fields"),
             &false.into(),
             "must be true or undefined",
         ));
     }
 }
 
-fn lists_and_maps(schema: &Schema, place: &Place, errors: &mut Vec<FieldError>) {
+fn lists_and_maps(schema: &Schema, place: &Place<'_>, errors: &mut Vec<FieldError>) {
     let at = &place.at;
     of_type(
         schema,
@@ -344,7 +374,7 @@ fn lists_and_maps(schema: &Schema, place: &Place, errors: &mut Vec<FieldError>) 
     known(
         &schema.map_type,
         &["atomic", "granular"],
-        &format!("{at}.x-kubernetes-map-type"),
+        at.member("x-kubernetes-map-type"),
         errors,
     );
     of_type(
@@ -360,7 +390,7 @@ fn lists_and_maps(schema: &Schema, place: &Place, errors: &mut Vec<FieldError>) 
     known(
         &schema.list_type,
         &["atomic", "set", "map"],
-        &format!("{at}.x-kubernetes-list-type"),
+        at.member("x-kubernetes-list-type"),
         errors,
     );
     if !schema.list_keys.is_empty() && schema.list_type != "map" {
@@ -387,7 +417,7 @@ fn of_type(
     schema: &Schema,
     set: &str,
     (ty, name): (&str, &str),
-    at: &str,
+    at: &At<'_>,
     errors: &mut Vec<FieldError>,
 ) {
     if set.is_empty() || schema.ty == ty {
@@ -402,14 +432,14 @@ fn of_type(
     });
 }
 
-fn known(value: &str, words: &[&str], field: &str, errors: &mut Vec<FieldError>) {
+fn known(value: &str, words: &[&str], field: At<'_>, errors: &mut Vec<FieldError>) {
     if !value.is_empty() && !words.contains(&value) {
         errors.push(FieldError::not_supported(field, &value.into(), words));
     }
 }
 
 /// Items of a set are compared as a whole.
-fn set_items(schema: &Schema, at: &str, errors: &mut Vec<FieldError>) {
+fn set_items(schema: &Schema, at: &At<'_>, errors: &mut Vec<FieldError>) {
     let Some(items) = &schema.items else { return };
     let why = "must be atomic as item of a list with x-kubernetes-list-type=set";
     let shown: Value = match items.list_type.as_str() {
@@ -428,11 +458,11 @@ fn set_items(schema: &Schema, at: &str, errors: &mut Vec<FieldError>) {
 }
 
 /// The keys of a list of objects.
-fn keys(schema: &Schema, at: &str, errors: &mut Vec<FieldError>) {
-    let field = format!("{at}.x-kubernetes-list-map-keys");
+fn keys(schema: &Schema, at: &At<'_>, errors: &mut Vec<FieldError>) {
+    let field = at.member("x-kubernetes-list-map-keys");
     if schema.list_keys.is_empty() {
         let why = "must not be empty if x-kubernetes-list-type is map";
-        errors.push(FieldError::required(field.clone(), why));
+        errors.push(FieldError::required(field, why));
     }
     let Some(items) = &schema.items else {
         errors.push(FieldError::required(
@@ -454,7 +484,7 @@ fn keys(schema: &Schema, at: &str, errors: &mut Vec<FieldError>) {
     for (index, key) in schema.list_keys.iter().enumerate() {
         match items.properties.get(key) {
             None => errors.push(FieldError::invalid(
-                field.clone(),
+                field,
                 &shown,
                 "entries must all be names of item properties",
             )),
@@ -469,13 +499,13 @@ fn keys(schema: &Schema, at: &str, errors: &mut Vec<FieldError>) {
         }
         if schema.list_keys[..index].contains(key) {
             let why = "must not contain duplicate entries";
-            errors.push(FieldError::invalid(field.clone(), &shown, why));
+            errors.push(FieldError::invalid(field, &shown, why));
         }
     }
 }
 
 /// Items that are told apart are never `null`, and have their keys.
-fn correlated(schema: &Schema, items: &Schema, at: &str, errors: &mut Vec<FieldError>) {
+fn correlated(schema: &Schema, items: &Schema, at: &At<'_>, errors: &mut Vec<FieldError>) {
     if items.nullable {
         let why = format!(
             "cannot be nullable when x-kubernetes-list-type is {}",
@@ -508,11 +538,11 @@ fn correlated(schema: &Schema, items: &Schema, at: &str, errors: &mut Vec<FieldE
 }
 
 /// The texts of a rule, before it is compiled.
-fn rule_texts(rule: &Rule, schema: &Schema, at: &str, errors: &mut Vec<FieldError>) {
+fn rule_texts(rule: &Rule, schema: &Schema, at: &At<'_>, errors: &mut Vec<FieldError>) {
     let has_newline = |text: &str| text.contains(['\n', '\r']);
     let (text, message) = (rule.rule.trim(), rule.message.trim());
     let said: Value = rule.message.clone().into();
-    let field = format!("{at}.message");
+    let field = at.member("message");
     if text.is_empty() {
         errors.push(FieldError::required(
             format!("{at}.rule"),
@@ -561,10 +591,13 @@ fn rule_texts(rule: &Rule, schema: &Schema, at: &str, errors: &mut Vec<FieldErro
 /// What the compiler says of the rules of a schema.
 fn compiled(
     schema: &Schema,
-    place: &Place,
+    place: &Place<'_>,
     environment: &Environment,
     errors: &mut Vec<FieldError>,
 ) {
+    if schema.rules.is_empty() {
+        return;
+    }
     let is_resource = place.is_root || schema.embedded;
     let Some(ty) = rules::declared(schema, is_resource) else {
         return;
@@ -573,7 +606,7 @@ fn compiled(
         .into_iter()
         .enumerate()
     {
-        let at = format!("{}.x-kubernetes-validations[{index}]", place.at);
+        let at = place.at.item("x-kubernetes-validations", index);
         let shown = || go::rule(&compiled.rule);
         if let Err(why) = &compiled.program {
             errors.push(printed(format!("{at}.rule"), &shown(), why));

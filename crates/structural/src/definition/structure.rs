@@ -2,6 +2,7 @@
 
 use kinds::FieldError;
 
+use super::place::At;
 use crate::schema::{Additional, Schema};
 
 /// Where in a schema a part stands.
@@ -13,53 +14,65 @@ enum Level {
 }
 
 /// What is not structural, sorted as the real server does.
-pub(super) fn problems(schema: &Schema, at: &str) -> Vec<FieldError> {
+pub(super) fn problems(schema: &Schema, at: At<'_>) -> Vec<FieldError> {
     let mut errors = Vec::new();
-    invariants(schema, Level::Root, at, &mut errors);
+    invariants(schema, Level::Root, &at, &mut errors);
     for (step, part) in logical(schema) {
-        completeness(part, schema, at, &format!("{at}{step}"), &mut errors);
+        completeness(part, schema, &at, &step.below(&at), &mut errors);
     }
     errors.sort_by_key(FieldError::text);
     errors
 }
 
-/// The parts of `not`, `allOf`, `anyOf` and `oneOf`, with their steps.
-fn logical(schema: &Schema) -> Vec<(String, &Schema)> {
-    let mut parts = Vec::new();
-    if let Some(not) = &schema.not {
-        parts.push((".not".to_owned(), not.as_ref()));
+/// Which of `not`, `allOf`, `anyOf` and `oneOf` a part stands in.
+#[derive(Clone, Copy)]
+enum Step {
+    Not,
+    Item(&'static str, usize),
+}
+
+impl Step {
+    fn below<'a>(self, at: &'a At<'a>) -> At<'a> {
+        match self {
+            Step::Not => at.member("not"),
+            Step::Item(name, index) => at.item(name, index),
+        }
     }
-    for (name, schemas) in [
+}
+
+/// The parts of `not`, `allOf`, `anyOf` and `oneOf`, with their steps.
+fn logical(schema: &Schema) -> impl Iterator<Item = (Step, &Schema)> {
+    let not = schema.not.as_deref().map(|part| (Step::Not, part));
+    let lists = [
         ("allOf", &schema.all_of),
         ("anyOf", &schema.any_of),
         ("oneOf", &schema.one_of),
-    ] {
-        for (index, part) in schemas.iter().enumerate() {
-            parts.push((format!(".{name}[{index}]"), part));
-        }
-    }
-    parts
+    ];
+    let items = lists.into_iter().flat_map(|(name, parts)| {
+        let parts = parts.iter().enumerate();
+        parts.map(move |(index, part)| (Step::Item(name, index), part))
+    });
+    not.into_iter().chain(items)
 }
 
-fn invariants(schema: &Schema, level: Level, at: &str, errors: &mut Vec<FieldError>) {
+fn invariants(schema: &Schema, level: Level, at: &At<'_>, errors: &mut Vec<FieldError>) {
     if schema.ty == "array" && schema.items.is_none() {
         errors.push(FieldError::required(
-            format!("{at}.items"),
+            at.member("items"),
             "must be specified",
         ));
     }
     if let Some(items) = &schema.items {
-        invariants(items, Level::Item, &format!("{at}.items"), errors);
+        invariants(items, Level::Item, &at.member("items"), errors);
     }
     for (name, property) in &schema.properties {
-        let at = format!("{at}.properties[{name}]");
-        invariants(property, Level::Field, &at, errors);
+        invariants(property, Level::Field, &at.property(name), errors);
     }
-    let additional = format!("{at}.additionalProperties");
+    let additional = at.member("additionalProperties");
     if !matches!(schema.additional, Additional::Unsaid) {
         if level == Level::Root {
             errors.push(FieldError::forbidden(
-                additional.clone(),
+                additional,
                 "must not be used at the root",
             ));
         }
@@ -94,7 +107,7 @@ fn invariants(schema: &Schema, level: Level, at: &str, errors: &mut Vec<FieldErr
     }
 }
 
-fn extensions(schema: &Schema, at: &str, errors: &mut Vec<FieldError>) {
+fn extensions(schema: &Schema, at: &At<'_>, errors: &mut Vec<FieldError>) {
     for (set, name) in [
         (schema.preserves, "x-kubernetes-preserve-unknown-fields"),
         (schema.embedded, "x-kubernetes-embedded-resource"),
@@ -109,8 +122,8 @@ fn extensions(schema: &Schema, at: &str, errors: &mut Vec<FieldError>) {
     }
 }
 
-fn types(schema: &Schema, level: Level, at: &str, errors: &mut Vec<FieldError>) {
-    let field = format!("{at}.type");
+fn types(schema: &Schema, level: Level, at: &At<'_>, errors: &mut Vec<FieldError>) {
+    let field = at.member("type");
     if schema.embedded && schema.ty != "object" {
         let why = "must be object if x-kubernetes-embedded-resource is true";
         errors.push(if schema.ty.is_empty() {
@@ -131,7 +144,7 @@ fn types(schema: &Schema, level: Level, at: &str, errors: &mut Vec<FieldError>) 
 }
 
 /// What may be said about the type and the metadata of an object.
-fn resource(schema: &Schema, level: Level, at: &str, errors: &mut Vec<FieldError>) {
+fn resource(schema: &Schema, level: Level, at: &At<'_>, errors: &mut Vec<FieldError>) {
     let is_resource = level == Level::Root || schema.embedded;
     for key in ["kind", "apiVersion"] {
         if let Some(property) = schema.properties.get(key)
@@ -148,7 +161,7 @@ fn resource(schema: &Schema, level: Level, at: &str, errors: &mut Vec<FieldError
     let Some(metadata) = schema.properties.get("metadata") else {
         return;
     };
-    let at = format!("{at}.properties[metadata]");
+    let at = at.property("metadata");
     if is_resource && metadata.ty != "object" {
         errors.push(FieldError::invalid(
             format!("{at}.type"),
@@ -207,43 +220,43 @@ fn is_int_or_string(parts: &[Schema]) -> bool {
     matches!(parts, [first, second] if only(first, "integer") && only(second, "string"))
 }
 
-fn values(schema: &Schema, at: &str, skips: Skips, errors: &mut Vec<FieldError>) {
+fn values(schema: &Schema, at: &At<'_>, skips: Skips, errors: &mut Vec<FieldError>) {
     if !skips.any_of {
         for (index, part) in schema.any_of.iter().enumerate() {
-            nested(part, &format!("{at}.anyOf[{index}]"), false, errors);
+            nested(part, &at.item("anyOf", index), false, errors);
         }
     }
     for (index, part) in schema.all_of.iter().enumerate() {
         let skips_any_of = skips.first_all_of && index == 0;
-        nested(part, &format!("{at}.allOf[{index}]"), skips_any_of, errors);
+        nested(part, &at.item("allOf", index), skips_any_of, errors);
     }
     for (index, part) in schema.one_of.iter().enumerate() {
-        nested(part, &format!("{at}.oneOf[{index}]"), false, errors);
+        nested(part, &at.item("oneOf", index), false, errors);
     }
     if let Some(not) = &schema.not {
-        nested(not, &format!("{at}.not"), false, errors);
+        nested(not, &at.member("not"), false, errors);
     }
-    if let Some((pattern, _)) = &schema.pattern
-        && let Err(why) = cel::regexp::compile(pattern)
+    if let Some(pattern) = &schema.pattern
+        && let Err(why) = pattern.compiled()
     {
         let why = format!("must be a valid regular expression, but isn't: {why}");
-        let field = format!("{at}.pattern");
-        errors.push(FieldError::invalid(field, &pattern.clone().into(), &why));
+        let shown = pattern.text().clone().into();
+        errors.push(FieldError::invalid(at.member("pattern"), &shown, &why));
     }
 }
 
 /// A part of `allOf` and its like: it may only restrict values.
-fn nested(schema: &Schema, at: &str, skips_any_of: bool, errors: &mut Vec<FieldError>) {
+fn nested(schema: &Schema, at: &At<'_>, skips_any_of: bool, errors: &mut Vec<FieldError>) {
     let skips = Skips {
         any_of: skips_any_of,
         first_all_of: false,
     };
     values(schema, at, skips, errors);
     if let Some(items) = &schema.items {
-        nested(items, &format!("{at}.items"), false, errors);
+        nested(items, &at.member("items"), false, errors);
     }
     for (name, property) in &schema.properties {
-        nested(property, &format!("{at}.properties[{name}]"), false, errors);
+        nested(property, &at.property(name), false, errors);
     }
     let mut forbid = |is_set: bool, name: &str, why: &str| {
         if is_set {
@@ -300,29 +313,28 @@ fn nested(schema: &Schema, at: &str, skips_any_of: bool, errors: &mut Vec<FieldE
 fn completeness(
     part: &Schema,
     schema: &Schema,
-    at: &str,
-    part_at: &str,
+    at: &At<'_>,
+    part_at: &At<'_>,
     errors: &mut Vec<FieldError>,
 ) {
     for (step, inner) in logical(part) {
-        completeness(inner, schema, at, &format!("{part_at}{step}"), errors);
+        completeness(inner, schema, at, &step.below(part_at), errors);
     }
-    let missing = |at: &str, part_at: &str| {
+    let missing = |at: At<'_>, part_at: At<'_>| {
         FieldError::required(at, &format!("because it is defined in {part_at}"))
     };
     if let Some(items) = &part.items {
-        let (at, part_at) = (format!("{at}.items"), format!("{part_at}.items"));
+        let (at, part_at) = (at.member("items"), part_at.member("items"));
         match &schema.items {
             Some(declared) => completeness(items, declared, &at, &part_at, errors),
-            None => errors.push(missing(&at, &part_at)),
+            None => errors.push(missing(at, part_at)),
         }
     }
     for (name, property) in &part.properties {
-        let step = format!(".properties[{name}]");
-        let (at, part_at) = (format!("{at}{step}"), format!("{part_at}{step}"));
+        let (at, part_at) = (at.property(name), part_at.property(name));
         match schema.properties.get(name) {
             Some(declared) => completeness(property, declared, &at, &part_at, errors),
-            None => errors.push(missing(&at, &part_at)),
+            None => errors.push(missing(at, part_at)),
         }
     }
 }

@@ -66,6 +66,14 @@ proptest! {
         prop_assert_eq!(yaml::parse_str_in(&text, Mode::GoYaml3), Ok(value), "{}", text);
     }
 
+    /// Only the strict mode always takes the reader of YAML; it reads what has no key twice alike.
+    #[test]
+    fn json_on_one_line_has_one_meaning(value in tree()) {
+        let text = json::to_string(&Value::Map(Map::from([("a", value)])));
+        let slow = yaml::parse_str_in(&text, Mode::GoYaml2Strict);
+        prop_assert_eq!(yaml::parse_str_in(&text, Mode::GoYaml2), slow, "{}", text);
+    }
+
     #[test]
     fn any_text_is_read_or_refused(text in "([a-c:\\-\\[\\]{},#&*!|>'\"%@ \n\t?~<0-9.]|\\PC){0,60}") {
         for mode in [Mode::GoYaml2, Mode::GoYaml2Strict, Mode::GoYaml3] {
