@@ -3,6 +3,7 @@
 //! Read [`Apps`] first. Its verbs are those of kubectl: get, list, patch, delete, watch. What an
 //! Application should do is the controller's; this asks for it and looks at the outcome.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -200,7 +201,10 @@ impl Apps {
         timeout: Option<Duration>,
         mut is_enough: impl FnMut(Option<&Application>) -> bool,
     ) -> Result<bool> {
-        let wait = self.watch(|apps| is_enough(apps.get(name).map(Arc::as_ref)));
+        let states = RefCell::default();
+        let wait = self.watch(&states, |apps, _| {
+            is_enough(apps.get(name).map(Arc::as_ref))
+        });
         match timeout {
             None => wait.await.map(|()| true),
             Some(timeout) => match tokio::time::timeout(timeout, wait).await {
@@ -210,46 +214,67 @@ impl Apps {
         }
     }
 
-    /// Shows every state of the namespace to `is_enough`, until it says so.
+    /// Keeps `states` true and shows each of them to `is_enough`, with what changed, until it says
+    /// so.
     ///
     /// # Errors
     /// When the cluster refuses to be watched; interruptions are bridged.
     pub(crate) async fn watch(
         &self,
-        mut is_enough: impl FnMut(&BTreeMap<String, Arc<Application>>) -> bool,
+        states: &RefCell<States>,
+        mut is_enough: impl FnMut(&States, Changed<'_>) -> bool,
     ) -> Result<()> {
         let mut watcher = Watcher::new(
             self.client.clone(),
             Arc::clone(&self.resource),
             &self.namespace,
         );
-        let mut apps = BTreeMap::new();
         loop {
-            match watcher.next().await {
+            let name = match watcher.next().await {
                 WatchEvent::Listed(objects) => {
                     let read = objects
                         .into_iter()
                         .filter_map(|it| read(it.into_value()).ok());
-                    apps = read
-                        .map(|app| (app.metadata.name.clone(), Arc::new(app)))
-                        .collect();
+                    states.replace(
+                        read.map(|app| (app.metadata.name.clone(), Arc::new(app)))
+                            .collect(),
+                    );
+                    None
                 }
                 WatchEvent::Applied(object) => {
+                    let name = object.name().to_owned();
                     if let Ok(app) = read(object.into_value()) {
-                        apps.insert(app.metadata.name.clone(), Arc::new(app));
+                        states.borrow_mut().insert(name.clone(), Arc::new(app));
                     }
+                    Some(name)
                 }
-                WatchEvent::Deleted(object) => drop(apps.remove(object.name())),
+                WatchEvent::Deleted(object) => {
+                    states.borrow_mut().remove(object.name());
+                    Some(object.name().to_owned())
+                }
                 WatchEvent::Failed(error) => match error.class() {
                     cluster::Class::Final => return Err(error.into()),
                     _ => continue,
                 },
-            }
-            if is_enough(&apps) {
+            };
+            let changed = name.as_deref().map_or(Changed::All, Changed::One);
+            if is_enough(&states.borrow(), changed) {
                 return Ok(());
             }
         }
     }
+}
+
+/// The Applications of a namespace by name, as of one moment.
+pub(crate) type States = BTreeMap<String, Arc<Application>>;
+
+/// What is new in [`States`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Changed<'a> {
+    /// Nothing is known of what was before.
+    All,
+    /// The Application of this name: it is new, another one, or gone.
+    One(&'a str),
 }
 
 /// An Application of its object.

@@ -2,6 +2,7 @@
 //!
 //! Read [`Checkout`], then [`Intent`]. It must never know a cluster.
 
+use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
@@ -10,16 +11,15 @@ use api::application::{Automated, Destination, SyncPolicy};
 use api::source::Directory;
 use api::{Application, ApplicationSpec, Metadata, Source, names};
 use controller::{Place, StandIn};
-use engine::render::Environment;
 use manifest::{Object, ObjectKey, Tree, TreePath};
 use source::{RepoUrl, Snapshot, Store, WorkTree};
 
 use crate::cli::UpArguments;
-use crate::discover::{Discovery, Found};
+use crate::discover::{self, Discovery, Found};
 use crate::origin::{Location, Origin};
 use crate::progress::{Known, Revisions};
-use crate::roots::{Ambiguous, key_of, roots};
-use crate::{home, local};
+use crate::roots::{Ambiguous, roots};
+use crate::{home, local, produced};
 
 /// The namespace of objects that name none, in an Application that `up` makes.
 const DEFAULT_NAMESPACE: &str = "default";
@@ -47,6 +47,10 @@ pub(crate) struct Checkout {
     origin: Origin,
     choice: Choice,
     maps: Vec<(RepoUrl, WorkTree)>,
+    /// What was found in each file.
+    files: RefCell<discover::Memory>,
+    /// What each Application renders.
+    renders: RefCell<produced::Memory>,
 }
 
 /// What the files ask for, as of one moment.
@@ -87,6 +91,8 @@ impl Checkout {
             origin,
             choice,
             maps,
+            files: RefCell::default(),
+            renders: RefCell::default(),
         })
     }
 
@@ -107,11 +113,12 @@ impl Checkout {
         let snapshot = self.origin.snapshot().await?;
         let mut mapped = Vec::new();
         for (url, tree) in &self.maps {
-            mapped.push(Local {
-                url: url.to_string(),
-                place: Place::Folder(tree.clone()),
-                files: tree.snapshot().await?,
-            });
+            let files = tree.snapshot().await?;
+            mapped.push(Local::new(
+                url.to_string(),
+                Place::Folder(tree.clone()),
+                files,
+            ));
         }
         // Reading and rendering block, and this thread has other work.
         tokio::task::block_in_place(|| self.decide(&snapshot, mapped))
@@ -119,15 +126,10 @@ impl Checkout {
 
     fn decide(&self, snapshot: &Snapshot, mut locals: Vec<Local>) -> Result<Intent> {
         let tree = snapshot.tree.as_ref();
-        let here = |url: String| Local {
-            url,
-            place: self.origin.place(),
-            files: snapshot.clone(),
-        };
+        let here = |url: String| Local::new(url, self.origin.place(), snapshot.clone());
         locals.extend(self.origin.urls().into_iter().map(here));
         let (found, mut notes) = self.find(tree)?;
-        let is_known =
-            |one: &local::Reads| locals.iter().any(|local| local::same(&local.url, &one.url));
+        let is_known = |one: &local::Reads| at(&locals, &one.url).is_some();
         let mut chosen = None;
         if !found
             .iter()
@@ -137,7 +139,7 @@ impl Checkout {
             for url in local::candidates(&found, tree) {
                 let mut tried = locals.clone();
                 tried.push(here(url.clone()));
-                let Ok(places) = choose(&found, &tried) else {
+                let Ok(places) = self.choose(&found, &tried) else {
                     continue;
                 };
                 let all: Vec<&Found> = places.iter().map(|place| &found[*place]).collect();
@@ -154,7 +156,7 @@ impl Checkout {
         }
         let places = match chosen {
             Some(places) => places,
-            None => choose(&found, &locals)?,
+            None => self.choose(&found, &locals)?,
         };
         notes.extend(read_elsewhere(
             places.iter().map(|place| &found[*place]),
@@ -175,6 +177,13 @@ impl Checkout {
         })
     }
 
+    /// The places of the roots.
+    fn choose(&self, found: &[Found], locals: &[Local]) -> Result<Vec<usize>> {
+        let tree_of = |url: &str| at(locals, url).map(|local| local.files.tree.as_ref());
+        let produced = self.renders.borrow_mut().produced(found, &tree_of);
+        roots(found, &produced, home::NAMESPACE).map_err(|ambiguous| told(&ambiguous))
+    }
+
     /// The Applications, and notes about how they were found.
     fn find(&self, tree: &dyn Tree) -> Result<(Vec<Found>, Vec<String>)> {
         let folder = match &self.choice {
@@ -186,7 +195,7 @@ impl Checkout {
             }
             Choice::File(path) | Choice::Found(path) => path,
         };
-        let discovery = Discovery::of(tree, folder)?;
+        let discovery = Discovery::again(tree, folder, &mut self.files.borrow_mut())?;
         let not_read = |problem: &String| format!("not read: {problem}");
         let mut notes: Vec<String> = discovery.problems.iter().map(not_read).collect();
         if !discovery.found.is_empty() {
@@ -271,11 +280,21 @@ impl Checkout {
 #[derive(Clone)]
 struct Local {
     url: String,
+    normalized: String,
     place: Place,
     files: Snapshot,
 }
 
 impl Local {
+    fn new(url: String, place: Place, files: Snapshot) -> Self {
+        Local {
+            normalized: local::normalized(&url),
+            url,
+            place,
+            files,
+        }
+    }
+
     fn into_stand_in(self) -> Result<StandIn> {
         Ok(StandIn {
             url: RepoUrl::parse(&self.url)?,
@@ -284,10 +303,16 @@ impl Local {
     }
 }
 
+/// What stands in for a URL.
+fn at<'a>(locals: &'a [Local], url: &str) -> Option<&'a Local> {
+    let url = local::normalized(url);
+    locals.iter().find(|local| local.normalized == url)
+}
+
 /// A note for each repository of `roots` that no local folder stands for.
 fn read_elsewhere<'a>(roots: impl Iterator<Item = &'a Found>, locals: &[Local]) -> Vec<String> {
     let urls: BTreeSet<String> = roots.flat_map(local::reads).map(|one| one.url).collect();
-    let is_local = |url: &String| locals.iter().any(|local| local::same(&local.url, url));
+    let is_local = |url: &String| at(locals, url).is_some();
     urls.into_iter()
         .filter(|url| !is_local(url))
         .map(|url| {
@@ -301,7 +326,7 @@ fn read_elsewhere<'a>(roots: impl Iterator<Item = &'a Found>, locals: &[Local]) 
 
 fn revisions(locals: &[Local]) -> Revisions {
     let one = |local: &Local| Known {
-        url: local.url.clone(),
+        url: local.normalized.clone(),
         references: references(&local.place),
         revision: local.files.revision.to_string(),
     };
@@ -318,46 +343,6 @@ fn references(place: &Place) -> Option<Vec<String>> {
         Place::Commits(_, reference) => Some(reference.as_str().to_owned()),
     };
     Some(name.into_iter().chain(["HEAD".to_owned()]).collect())
-}
-
-/// The places of the roots.
-fn choose(found: &[Found], locals: &[Local]) -> Result<Vec<usize>> {
-    let produced: Vec<Vec<ObjectKey>> = found.iter().map(|one| produced(one, locals)).collect();
-    roots(found, &produced, home::NAMESPACE).map_err(|ambiguous| told(&ambiguous))
-}
-
-/// The Applications, ApplicationSets and AppProjects that an Application renders. One that cannot
-/// be rendered produces nothing; the controller will say why.
-fn produced(found: &Found, locals: &[Local]) -> Vec<ObjectKey> {
-    if found.object.kind() != names::APPLICATION {
-        return Vec::new();
-    }
-    let Ok(app) = Application::from_value(found.object.value().clone()) else {
-        return Vec::new();
-    };
-    let environment = Environment {
-        instance: app.instance_name(home::NAMESPACE),
-    };
-    let mut keys = Vec::new();
-    for source in app.spec.all_sources() {
-        let Some(local) = locals
-            .iter()
-            .find(|local| local::same(&local.url, &source.repo_url))
-        else {
-            continue;
-        };
-        let Ok(rendered) = engine::render(local.files.tree.as_ref(), &source, &environment) else {
-            continue;
-        };
-        let objects = rendered.objects.iter().map(|rendered| &rendered.object);
-        let ours = objects.filter(|object| object.group() == names::GROUP);
-        let namespace = match app.spec.destination.namespace.as_str() {
-            "" => home::NAMESPACE,
-            namespace => namespace,
-        };
-        keys.extend(ours.map(|object| key_of(object, namespace)));
-    }
-    keys
 }
 
 fn told(ambiguous: &Ambiguous) -> anyhow::Error {

@@ -2,7 +2,9 @@
 //!
 //! Pure: a tree goes in, objects with their places come out. It must never know a cluster.
 
-use manifest::{Entry, EntryKind, Object, Tree, TreeError, TreePath};
+use std::collections::HashMap;
+
+use manifest::{ContentId, Entry, EntryKind, Object, Tree, TreeError, TreePath};
 
 /// The group of our kinds.
 const GROUP: &str = "argoproj.io";
@@ -22,7 +24,7 @@ pub(crate) struct Found {
 }
 
 /// What a folder holds.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Discovery {
     /// Our objects, in the order of their files.
     pub(crate) found: Vec<Found>,
@@ -32,6 +34,10 @@ pub(crate) struct Discovery {
     pub(crate) has_manifests: bool,
 }
 
+/// What each file held when it was read last: one that has not changed is not read again.
+#[derive(Debug, Default)]
+pub(crate) struct Memory(HashMap<TreePath, (ContentId, Discovery)>);
+
 impl Discovery {
     /// Looks through all YAML and JSON files below `folder` that are no templates: the templates of
     /// Helm charts and hidden folders are left out, and links are not followed.
@@ -39,17 +45,80 @@ impl Discovery {
     /// # Errors
     /// When the tree cannot be read.
     pub(crate) fn of(tree: &dyn Tree, folder: &TreePath) -> Result<Self, TreeError> {
-        let mut discovery = Discovery::default();
-        if tree.kind(folder)? == EntryKind::File {
-            discovery.read(tree, folder)?;
+        Self::again(tree, folder, &mut Memory::default())
+    }
+
+    /// As [`Discovery::of`], where an earlier look is remembered.
+    ///
+    /// # Errors
+    /// As [`Discovery::of`].
+    pub(crate) fn again(
+        tree: &dyn Tree,
+        folder: &TreePath,
+        memory: &mut Memory,
+    ) -> Result<Self, TreeError> {
+        let mut walk = Walk {
+            tree,
+            before: std::mem::take(memory),
+            now: Memory::default(),
+            discovery: Discovery::default(),
+        };
+        let outcome = if tree.kind(folder)? == EntryKind::File {
+            walk.file(folder)
         } else {
-            discovery.walk(tree, folder, 0)?;
+            walk.folder(folder, 0)
+        };
+        *memory = walk.now;
+        outcome.map(|()| walk.discovery)
+    }
+
+    fn of_file(tree: &dyn Tree, path: &TreePath) -> Result<Self, TreeError> {
+        let mut discovery = Discovery::default();
+        if tree.size(path)? > MAX_FILE_BYTES {
+            return Ok(discovery);
+        }
+        let bytes = tree.read(path)?;
+        let text = String::from_utf8_lossy(&bytes);
+        if !text.contains("apiVersion") {
+            return Ok(discovery);
+        }
+        discovery.has_manifests = true;
+        if !text.contains(GROUP) || !KINDS.iter().any(|kind| text.contains(kind)) {
+            return Ok(discovery);
+        }
+        let decoded = manifest::stream::decode(path.as_str(), &bytes);
+        if let Some(problem) = decoded.failure() {
+            discovery.problems.push(problem.to_string());
+        }
+        for located in decoded.objects {
+            if located.item.group() == GROUP && KINDS.contains(&located.item.kind()) {
+                let place = format!("{path}:{}", located.line);
+                discovery.found.push(Found {
+                    object: located.item,
+                    place,
+                });
+            }
         }
         Ok(discovery)
     }
 
-    fn walk(&mut self, tree: &dyn Tree, folder: &TreePath, depth: usize) -> Result<(), TreeError> {
-        let entries = tree.list(folder)?;
+    fn add(&mut self, other: &Discovery) {
+        self.found.extend_from_slice(&other.found);
+        self.problems.extend_from_slice(&other.problems);
+        self.has_manifests |= other.has_manifests;
+    }
+}
+
+struct Walk<'a> {
+    tree: &'a dyn Tree,
+    before: Memory,
+    now: Memory,
+    discovery: Discovery,
+}
+
+impl Walk<'_> {
+    fn folder(&mut self, folder: &TreePath, depth: usize) -> Result<(), TreeError> {
+        let entries = self.tree.list(folder)?;
         let is_chart = entries.iter().any(|entry| entry.name == "Chart.yaml");
         for entry in &entries {
             if entry.name.starts_with('.') || (is_chart && is_part_of_chart(entry)) {
@@ -59,40 +128,23 @@ impl Discovery {
                 continue;
             };
             match entry.kind {
-                EntryKind::Directory if depth < MAX_DEPTH => self.walk(tree, &path, depth + 1)?,
-                EntryKind::File if is_manifest(&entry.name) => self.read(tree, &path)?,
+                EntryKind::Directory if depth < MAX_DEPTH => self.folder(&path, depth + 1)?,
+                EntryKind::File if is_manifest(&entry.name) => self.file(&path)?,
                 _ => {}
             }
         }
         Ok(())
     }
 
-    fn read(&mut self, tree: &dyn Tree, path: &TreePath) -> Result<(), TreeError> {
-        if tree.size(path)? > MAX_FILE_BYTES {
-            return Ok(());
-        }
-        let bytes = tree.read(path)?;
-        let text = String::from_utf8_lossy(&bytes);
-        if !text.contains("apiVersion") {
-            return Ok(());
-        }
-        self.has_manifests = true;
-        if !text.contains(GROUP) || !KINDS.iter().any(|kind| text.contains(kind)) {
-            return Ok(());
-        }
-        let decoded = manifest::stream::decode(path.as_str(), &bytes);
-        if let Some(problem) = decoded.failure() {
-            self.problems.push(problem.to_string());
-        }
-        for located in decoded.objects {
-            if located.item.group() == GROUP && KINDS.contains(&located.item.kind()) {
-                let place = format!("{path}:{}", located.line);
-                self.found.push(Found {
-                    object: located.item,
-                    place,
-                });
-            }
-        }
+    fn file(&mut self, path: &TreePath) -> Result<(), TreeError> {
+        let id = self.tree.content_id(path)?;
+        let known = self.before.0.remove(path);
+        let file = match known.filter(|(known, _)| *known == id) {
+            Some((_, file)) => file,
+            None => Discovery::of_file(self.tree, path)?,
+        };
+        self.discovery.add(&file);
+        self.now.0.insert(path.clone(), (id, file));
         Ok(())
     }
 }
@@ -197,6 +249,25 @@ pub(crate) mod tests {
             "{:?}",
             discovery.problems
         );
+    }
+
+    #[test]
+    fn what_is_remembered_follows_the_files() {
+        let text = |name: &str| application(name, "https://host/r", "x");
+        let (a, b, c) = (text("a"), text("b"), text("c"));
+        let mut memory = Memory::default();
+        for (files, want) in [
+            (vec![("1.yaml", a.as_str()), ("2.yaml", &b)], vec!["a", "b"]),
+            (vec![("1.yaml", &c), ("2.yaml", &b)], vec!["c", "b"]),
+            (vec![("2.yaml", &b), ("3.yaml", &a)], vec!["b", "a"]),
+        ] {
+            let tree = Files::new(&files);
+            let again = Discovery::again(&tree, &TreePath::root(), &mut memory).expect("a tree");
+            let once = Discovery::of(&tree, &TreePath::root()).expect("a tree");
+            let names: Vec<&str> = again.found.iter().map(|it| it.object.name()).collect();
+            assert_eq!(names, want);
+            assert_eq!(again.found, once.found);
+        }
     }
 
     #[test]

@@ -57,36 +57,42 @@ pub(crate) fn reads(found: &Found) -> Vec<Reads> {
         .collect()
 }
 
-/// Whether two texts name one repository, as Argo CD compares them.
+/// Whether two texts name one repository.
 pub(crate) fn same(first: &str, second: &str) -> bool {
-    match (RepoUrl::parse(first), RepoUrl::parse(second)) {
-        (Ok(first), Ok(second)) => first.normalized() == second.normalized(),
-        _ => first == second,
-    }
+    normalized(first) == normalized(second)
+}
+
+/// The text that all URLs of one repository share, as Argo CD compares them.
+pub(crate) fn normalized(url: &str) -> String {
+    let parsed = RepoUrl::parse(url);
+    parsed.map_or_else(|_| url.to_owned(), |url| url.normalized().to_owned())
 }
 
 /// The URLs that could be mapped to a folder when none equals a remote: named by Applications,
 /// each once, in the order of their files, and all paths that are asked of them exist.
 pub(crate) fn candidates(found: &[Found], tree: &dyn Tree) -> Vec<String> {
     let all: Vec<Reads> = found.iter().flat_map(reads).collect();
-    let mut seen = BTreeSet::new();
     let exists =
-        |one: &&Reads| TreePath::parse(&one.path).is_ok_and(|path| tree.kind(&path).is_ok());
+        |one: &Reads| TreePath::parse(&one.path).is_ok_and(|path| tree.kind(&path).is_ok());
+    let is_elsewhere = |one: &&Reads| !exists(one);
+    let elsewhere: BTreeSet<String> = all
+        .iter()
+        .filter(is_elsewhere)
+        .map(|one| normalized(&one.url))
+        .collect();
+    let mut seen = BTreeSet::new();
     all.iter()
+        .filter(|one| seen.insert(&one.url))
+        .filter(|one| !elsewhere.contains(&normalized(&one.url)))
         .map(|one| one.url.clone())
-        .filter(|url| seen.insert(url.clone()))
-        .filter(|url| {
-            all.iter()
-                .filter(|one| same(&one.url, url))
-                .all(|one| exists(&one))
-        })
         .collect()
 }
 
 /// Whether every root that reads from Git reads this URL alone.
 pub(crate) fn all_read(roots: &[&Found], url: &str) -> bool {
+    let url = normalized(url);
     let mut reads = roots.iter().flat_map(|root| reads(root)).peekable();
-    reads.peek().is_some() && reads.all(|one| same(&one.url, url))
+    reads.peek().is_some() && reads.all(|one| normalized(&one.url) == url)
 }
 
 #[cfg(test)]

@@ -14,8 +14,10 @@ mod edits;
 mod home;
 mod local;
 mod origin;
+mod produced;
 mod progress;
 mod roots;
+mod screen;
 mod table;
 mod terminal;
 

@@ -2,12 +2,12 @@
 //!
 //! Pure: Applications go in, text comes out.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::collections::BTreeSet;
 
 use api::operation::{OperationPhase, OperationState, ResourceResult, ResultCode};
 use api::{Application, HealthCode, SyncCode};
 
+use crate::apps::{Changed, States};
 use crate::table::Table;
 
 /// Details longer than this are cut on a terminal; `app get` has the whole text.
@@ -153,7 +153,7 @@ pub(crate) fn shown(text: &str) -> &str {
 }
 
 /// The table of all Applications, for a terminal.
-pub(crate) fn table(apps: &BTreeMap<String, Arc<Application>>, revisions: &Revisions) -> String {
+pub(crate) fn table(apps: &States, revisions: &Revisions) -> String {
     let mut table = Table::new(&["APPLICATION", "STATUS", "HEALTH", "DETAIL"]);
     for (name, app) in apps {
         let mut detail = detail(app, revisions.of(app)).replace('\n', " ");
@@ -193,7 +193,7 @@ pub(crate) struct Revisions(pub(crate) Vec<Known>);
 /// What one of them resolves to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Known {
-    /// The URL that Applications name.
+    /// The URL that Applications name, [normalized](crate::local::normalized).
     pub(crate) url: String,
     /// The references that mean this revision; `None` when all do.
     pub(crate) references: Option<Vec<String>>,
@@ -205,7 +205,8 @@ impl Revisions {
     /// The revision that an Application's source resolves to, when that is known here.
     pub(crate) fn of(&self, app: &Application) -> Option<&str> {
         let source = app.spec.all_sources().into_iter().next()?;
-        let is_it = |known: &&Known| crate::local::same(&known.url, &source.repo_url);
+        let url = crate::local::normalized(&source.repo_url);
+        let is_it = |known: &&Known| known.url == url;
         let known = self.0.iter().find(is_it)?;
         let asked = match source.target_revision.trim() {
             "" => "HEAD",
@@ -219,13 +220,45 @@ impl Revisions {
     }
 }
 
+/// Which Applications are not there yet, kept as their states change.
+#[derive(Debug, Default)]
+pub(crate) struct Pending {
+    names: BTreeSet<String>,
+    revisions: Revisions,
+}
+
+impl Pending {
+    /// Takes in what changed. Gives whether everything is reached, the roots included:
+    /// [`missing`] is empty then.
+    pub(crate) fn is_over(
+        &mut self,
+        (apps, changed): (&States, Changed<'_>),
+        roots: &[String],
+        revisions: &Revisions,
+    ) -> bool {
+        let is_pending =
+            |app: &Application| matches!(outlook(app, revisions.of(app)), Outlook::Pending(_));
+        match changed {
+            Changed::One(name) if self.revisions == *revisions => {
+                if apps.get(name).is_some_and(|app| is_pending(app)) {
+                    self.names.insert(name.to_owned());
+                } else {
+                    self.names.remove(name);
+                }
+            }
+            _ => {
+                self.revisions.clone_from(revisions);
+                let pending = apps.iter().filter(|(_, app)| is_pending(app));
+                self.names = pending.map(|(name, _)| name.clone()).collect();
+            }
+        }
+        self.names.is_empty() && roots.iter().all(|root| apps.contains_key(root))
+    }
+}
+
 /// What is missing until everything is reached; empty when it is. Applications that wait for
 /// somebody to sync them count as reached.
-pub(crate) fn missing(
-    apps: &BTreeMap<String, Arc<Application>>,
-    roots: &[String],
-    revisions: &Revisions,
-) -> Vec<String> {
+pub(crate) fn missing(apps: &States, roots: &[String], revisions: &Revisions) -> Vec<String> {
     let absent = roots.iter().filter(|name| !apps.contains_key(*name));
     let mut missing: Vec<String> = absent
         .map(|name| format!("{name}: the Application is not there yet"))
@@ -325,7 +358,7 @@ mod tests {
         let known = |references: Option<&[&str]>| {
             let owned = |all: &[&str]| all.iter().map(|one| (*one).to_owned()).collect();
             Revisions(vec![Known {
-                url: "https://host/r.git".to_owned(),
+                url: crate::local::normalized("https://host/r.git"),
                 references: references.map(owned),
                 revision: "new".to_owned(),
             }])
@@ -350,7 +383,7 @@ mod tests {
     #[test]
     fn a_root_that_is_absent_is_missing() {
         let got = missing(
-            &BTreeMap::new(),
+            &States::new(),
             &["root".to_owned()],
             &Revisions::default(),
         );

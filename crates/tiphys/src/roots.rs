@@ -2,7 +2,7 @@
 //!
 //! Pure: found objects and what each Application renders go in, the roots come out.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use manifest::ObjectKey;
 
@@ -38,15 +38,19 @@ pub(crate) fn roots(
         .iter()
         .map(|one| key_of(&one.object, namespace))
         .collect();
+    let mut producers: HashMap<&ObjectKey, Vec<usize>> = HashMap::new();
+    for (producer, list) in produced.iter().enumerate() {
+        for key in list {
+            producers.entry(key).or_default().push(producer);
+        }
+    }
     let is_produced = |place: usize| {
         let key = &keys[place];
         // What an Application renders of itself does not make it a child.
-        let by_others = |other: &(usize, &Vec<ObjectKey>)| keys[other.0] != *key;
-        produced
-            .iter()
-            .enumerate()
-            .filter(by_others)
-            .any(|(_, list)| list.contains(key))
+        let by_others = |producer: &usize| keys[*producer] != *key;
+        producers
+            .get(key)
+            .is_some_and(|producers| producers.iter().any(by_others))
     };
     let mut by_key: BTreeMap<&ObjectKey, Vec<usize>> = BTreeMap::new();
     for place in (0..found.len()).filter(|place| !is_produced(*place)) {

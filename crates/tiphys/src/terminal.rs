@@ -33,12 +33,23 @@ pub(crate) fn is_interactive() -> bool {
     std::io::stdout().is_terminal()
 }
 
+/// Our own crates: what the libraries below them say is only of use to who asks for it.
+const CRATES: [&str; 7] = [
+    "cluster",
+    "controller",
+    "engine",
+    "life",
+    "sandbox",
+    "source",
+    "tiphys",
+];
+
 /// Sends log lines to standard error; `$RUST_LOG` beats the number of `-v`.
 pub(crate) fn log(verbosity: u8) {
     let default = match verbosity {
-        0 => "off",
-        1 => "info",
-        _ => "debug",
+        0 => "off".to_owned(),
+        1 => "info".to_owned(),
+        _ => CRATES.map(|name| format!("{name}=debug")).join(",") + ",info",
     };
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default));
     let subscriber = tracing_subscriber::fmt()

@@ -121,7 +121,7 @@ impl<'a> Version<'a> {
     fn value(&self) -> Value {
         let mut value = self.whole.clone();
         if let Some(map) = value.as_map_mut() {
-            map.retain(|key, _| !self.shared.iter().any(|shared| *shared == key));
+            map.retain(|key, _| !self.shared.contains(&key));
         }
         value
     }

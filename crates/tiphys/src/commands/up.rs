@@ -4,7 +4,6 @@
 //! show progress, stop. What each step does is in a module of its own.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,7 +16,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use super::DIFFERS;
-use crate::apps::Apps;
+use crate::apps::{Apps, States};
 use crate::checkout::{Checkout, Intent};
 use crate::cli::UpArguments;
 use crate::data_dir::{self, DataDir};
@@ -25,11 +24,15 @@ use crate::discover::Found;
 use crate::edits::Edits;
 use crate::home::{self, Home};
 use crate::progress::{self, Revisions};
+use crate::screen::Screen;
 use crate::terminal;
 
 /// How often the files are read without a notice that they changed: as often as the controller asks
 /// repositories by default.
 const ASK_AGAIN: Duration = Duration::from_secs(120);
+
+/// How long a picture on a terminal stays at least.
+const FRAME: Duration = Duration::from_millis(100);
 
 /// Runs until it is stopped, or with `--wait` until everything is reached.
 pub(super) async fn run(arguments: UpArguments) -> Result<u8> {
@@ -134,14 +137,16 @@ impl Session<'_> {
         edits.watch(&intent.folders);
         self.apply(&intent).await?;
         let apps = Apps::open(self.home.client.clone(), home::NAMESPACE).await?;
-        let mut screen = Screen::new(terminal::is_interactive() && !self.arguments.plain);
-        let last = RefCell::new(BTreeMap::new());
-        let watching = apps.watch(|apps| {
+        let screen = RefCell::new(Screen::new(
+            terminal::is_interactive() && !self.arguments.plain,
+        ));
+        let states = RefCell::default();
+        let mut pending = progress::Pending::default();
+        let watching = apps.watch(&states, |apps, changed| {
             let revisions = self.revisions.borrow();
-            screen.show(apps, &revisions);
-            last.replace(apps.clone());
+            screen.borrow_mut().show(apps, changed, &revisions);
             self.arguments.wait
-                && progress::missing(apps, &self.names.borrow(), &revisions).is_empty()
+                && pending.is_over((apps, changed), &self.names.borrow(), &revisions)
         });
         let mut terminate = signal(SignalKind::terminate())?;
         let timeout = async {
@@ -154,16 +159,28 @@ impl Session<'_> {
         tokio::select! {
             outcome = watching => {
                 outcome?;
-                self.tell_reached(&last.borrow());
+                screen.borrow_mut().draw(&states.borrow(), &self.revisions.borrow());
+                self.tell_reached(&states.borrow());
                 Ok(End::Reached)
             }
+            () = self.draw(&screen, &states) => Ok(End::Stopped),
             outcome = self.follow(&mut edits) => outcome.map(|()| End::Stopped),
             () = timeout => {
-                self.tell_missed(&last.borrow());
+                self.tell_missed(&states.borrow());
                 Ok(End::Missed)
             }
             outcome = tokio::signal::ctrl_c() => outcome.context("cannot wait for Ctrl-C").map(|()| End::Stopped),
             _ = terminate.recv() => Ok(End::Stopped),
+        }
+    }
+
+    /// Draws what changed, for ever, as often as an eye can follow.
+    async fn draw(&self, screen: &RefCell<Screen>, states: &RefCell<States>) {
+        loop {
+            tokio::time::sleep(FRAME).await;
+            screen
+                .borrow_mut()
+                .draw(&states.borrow(), &self.revisions.borrow());
         }
     }
 
@@ -216,7 +233,7 @@ impl Session<'_> {
         }
     }
 
-    fn tell_reached(&self, apps: &BTreeMap<String, Arc<Application>>) {
+    fn tell_reached(&self, apps: &States) {
         let revisions = self.revisions.borrow();
         let waits = |app: &&Arc<Application>| {
             progress::outlook(app, revisions.of(app)) == progress::Outlook::WaitsForSync
@@ -233,70 +250,11 @@ impl Session<'_> {
         terminal::line(&text);
     }
 
-    fn tell_missed(&self, apps: &BTreeMap<String, Arc<Application>>) {
+    fn tell_missed(&self, apps: &States) {
         let seconds = self.arguments.timeout.as_secs();
         terminal::complain(&format!("not Synced and Healthy within {seconds} s:"));
         for reason in progress::missing(apps, &self.names.borrow(), &self.revisions.borrow()) {
             terminal::complain(&format!("  {reason}"));
         }
-    }
-}
-
-/// What is on the screen: a table that is drawn again in place, or a line per change.
-struct Screen {
-    is_live: bool,
-    n_drawn: usize,
-    /// The table, under an empty name, or the last line of each Application.
-    lines: BTreeMap<String, String>,
-    /// What the lines tell of: only what has changed is told again.
-    told: (BTreeMap<String, Arc<Application>>, Revisions),
-}
-
-impl Screen {
-    fn new(is_live: bool) -> Self {
-        Screen {
-            is_live,
-            n_drawn: 0,
-            lines: BTreeMap::new(),
-            told: <_>::default(),
-        }
-    }
-
-    fn show(&mut self, apps: &BTreeMap<String, Arc<Application>>, revisions: &Revisions) {
-        if self.is_live {
-            let table = progress::table(apps, revisions);
-            if self.lines.insert(String::new(), table.clone()).as_ref() != Some(&table) {
-                // Up to the first line that was drawn, and clear from there.
-                let up = if self.n_drawn > 0 {
-                    format!("\x1b[{}F", self.n_drawn)
-                } else {
-                    String::new()
-                };
-                terminal::print(&format!("{up}\x1b[0J{table}"));
-                self.n_drawn = table.lines().count();
-            }
-            return;
-        }
-        let (told, told_revisions) = &self.told;
-        let is_told = |name: &String, app: &Arc<Application>| {
-            told_revisions == revisions && told.get(name).is_some_and(|it| Arc::ptr_eq(it, app))
-        };
-        for (name, app) in apps {
-            if is_told(name, app) {
-                continue;
-            }
-            let line = progress::line(app, revisions);
-            if self.lines.insert(name.clone(), line.clone()).as_ref() != Some(&line) {
-                terminal::line(&line);
-            }
-        }
-        self.lines.retain(|name, _| {
-            let stays = apps.contains_key(name);
-            if !stays {
-                terminal::line(&format!("{name}: deleted"));
-            }
-            stays
-        });
-        self.told = (apps.clone(), revisions.clone());
     }
 }
