@@ -2,7 +2,7 @@
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use jiff::Timestamp;
 use manifest::schema::Schema;
@@ -22,12 +22,9 @@ const FINALIZER: &str = "customresourcecleanup.apiextensions.k8s.io";
 pub(crate) struct Served {
     /// `openAPIV3Schema` as it stands.
     pub(crate) openapi: Value,
-    /// The same, read: for pruning, defaults and validation.
-    pub(crate) structural: structural::Schema,
-    /// Its CEL rules, compiled.
-    pub(crate) rules: Option<structural::Rules>,
-    /// The same as shapes, for patches and ownership; `None` when it cannot be read.
-    pub(crate) schema: Option<Schema>,
+    read: OnceLock<structural::Schema>,
+    rules: OnceLock<Option<structural::Rules>>,
+    shapes: OnceLock<Option<Schema>>,
     pub(crate) selectable_fields: Vec<String>,
     /// Where the scale subresource reads and writes.
     pub(crate) scale: Option<ScalePaths>,
@@ -44,7 +41,28 @@ pub(crate) struct ScalePaths {
     pub(crate) selector: Option<String>,
 }
 
+/// A schema is read when the first object needs it: clusters have many definitions without any.
 impl Served {
+    /// The schema, read: for pruning, defaults and validation.
+    pub(crate) fn structural(&self) -> &structural::Schema {
+        self.read
+            .get_or_init(|| structural::Schema::parse(&self.openapi))
+    }
+
+    /// Its CEL rules, compiled; `None` when there are none.
+    pub(crate) fn rules(&self, core: &Core) -> Option<&structural::Rules> {
+        self.rules
+            .get_or_init(|| structural::Rules::compile(self.structural(), &core.rules))
+            .as_ref()
+    }
+
+    /// The schema as shapes, for patches and ownership; `None` when it cannot be read.
+    pub(crate) fn shapes(&self, core: &Core) -> Option<&Schema> {
+        self.shapes
+            .get_or_init(|| core.schemas.custom(&self.openapi).ok())
+            .as_ref()
+    }
+
     /// Fields that objects can be selected by, without a leading dot.
     pub(crate) fn selectable_fields(&self) -> impl Iterator<Item = &str> {
         self.selectable_fields.iter().map(String::as_str)
@@ -332,7 +350,7 @@ fn resources(core: &Core, stored: &Stored) -> Vec<Arc<Resource>> {
     let versions = list(&value, &["spec", "versions"]).iter();
     let resources: Vec<Arc<Resource>> = versions
         .filter(|version| is_established(&value) && flag(version, &["served"]))
-        .map(|version| Arc::new(resource(core, &value, version)))
+        .map(|version| Arc::new(resource(&value, version)))
         .collect();
     let name = Str::from(&*stored.name);
     cache.insert(name, (stored.revision, resources.clone()));
@@ -414,7 +432,7 @@ const VERBS: [&str; 8] = [
     "watch",
 ];
 
-fn resource(core: &Core, definition: &Value, version: &Value) -> Resource {
+fn resource(definition: &Value, version: &Value) -> Resource {
     let group = Str::from(text(definition, &["spec", "group"]));
     let names = |key: &str| Str::from(text(definition, &["spec", "names", key]));
     let storage = list(definition, &["spec", "versions"])
@@ -425,7 +443,6 @@ fn resource(core: &Core, definition: &Value, version: &Value) -> Resource {
         .at(&["schema", "openAPIV3Schema"])
         .cloned()
         .unwrap_or_default();
-    let structural = structural::Schema::parse(&openapi);
     let subresources = version.get("subresources");
     let scale = subresources
         .and_then(|subresources| subresources.get("scale"))
@@ -465,10 +482,10 @@ fn resource(core: &Core, definition: &Value, version: &Value) -> Resource {
         verbs: VERBS.map(Str::from).to_vec(),
         subresources: parts,
         custom: Some(Arc::new(Served {
-            rules: structural::Rules::compile(&structural, &core.rules),
-            structural,
-            schema: core.schemas.custom(&openapi).ok(),
             openapi,
+            read: OnceLock::new(),
+            rules: OnceLock::new(),
+            shapes: OnceLock::new(),
             selectable_fields: list(version, &["selectableFields"])
                 .iter()
                 .map(|field| {

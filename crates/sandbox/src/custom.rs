@@ -28,7 +28,7 @@ pub(crate) fn decode(call: &Call<'_>, value: &mut Value) -> Result<Vec<String>, 
             "{kind} in version \"{version}\" cannot be handled as a {kind}: {why}"
         ))
     };
-    let schema = &custom.structural;
+    let schema = custom.structural();
     let mut unknown = structural::coerce_metadata(value).map_err(|why| refuse(&why))?;
     unknown.extend(schema.prune(value));
     let embedded = schema
@@ -54,7 +54,7 @@ pub(crate) fn validate(
     let object = typed(value);
     let before = old.map(|(_, old)| typed(old));
     let part = old.map_or(Part::Main, |(part, _)| part);
-    let schema = &custom.structural;
+    let schema = custom.structural();
     let mut errors = match part {
         Part::Status => status_errors(custom, &object, before.as_ref()),
         Part::Main | Part::Other => schema.validate("", &object, before.as_ref()),
@@ -70,7 +70,7 @@ pub(crate) fn validate(
     if !had_repeats {
         errors.extend(schema.duplicates(&object));
     }
-    let Some(rules) = &custom.rules else {
+    let Some(rules) = custom.rules(context.core) else {
         return errors;
     };
     if errors.iter().any(structural::is_blocking) {
@@ -87,7 +87,7 @@ pub(crate) fn validate(
 }
 
 fn status_errors(custom: &Served, object: &Value, old: Option<&Value>) -> Vec<FieldError> {
-    let schema = custom.structural.properties.get("status");
+    let schema = custom.structural().member("status");
     let (Some(schema), Some(status)) = (schema, object.get("status")) else {
         return Vec::new();
     };

@@ -31,7 +31,7 @@ pub(crate) enum Source<'a> {
 /// The schema of a resource's objects.
 pub(crate) fn schema(core: &Core, resource: &Resource) -> Option<Schema> {
     match &resource.custom {
-        Some(custom) => custom.schema.clone(),
+        Some(custom) => custom.shapes(core).cloned(),
         None => core.schemas.schema(&Gvk {
             group: resource.group.clone(),
             version: resource.version.clone(),

@@ -1,13 +1,18 @@
 //! The formats of text that schemas may ask for, as a server of v1.35 checks them.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::sync::OnceLock;
 
 use regex::Regex;
 
-const SHORT_NAME: &str = "[a-z0-9](?:[-a-z0-9]*[a-z0-9])?";
-
 /// Formats that a pattern describes, without dashes in their names.
-const PATTERNS: [(&str, &str); 14] = [
+const PATTERNS: [(&str, &str); 17] = [
+    ("hostname", r"^[a-zA-Z0-9\p{S}\p{L}]+$"),
+    ("k8sshortname", "^[a-z0-9](?:[-a-z0-9]*[a-z0-9])?$"),
+    (
+        "k8slongname",
+        "^[a-z0-9](?:[-a-z0-9]*[a-z0-9])?(?:\\.[a-z0-9](?:[-a-z0-9]*[a-z0-9])?)*$",
+    ),
     (
         "uuid",
         "(?i)^[0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{12}$",
@@ -54,17 +59,38 @@ const PATTERNS: [(&str, &str); 14] = [
     ),
 ];
 
-/// A known format, ready to be checked.
-#[derive(Clone, Debug)]
+/// The patterns, compiled once for all schemas, each when the first text is matched.
+static COMPILED: [OnceLock<Option<Regex>>; PATTERNS.len()] =
+    [const { OnceLock::new() }; PATTERNS.len()];
+
+/// One of [`PATTERNS`], by its place.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Shape(usize);
+
+impl Shape {
+    fn named(name: &str) -> Option<Shape> {
+        let place = PATTERNS.iter().position(|(known, _)| *known == name);
+        place.map(Shape)
+    }
+
+    fn is_match(self, text: &str) -> bool {
+        let Shape(place) = self;
+        let compiled = COMPILED[place].get_or_init(|| cel::regexp::compile(PATTERNS[place].1).ok());
+        compiled.as_ref().is_some_and(|regex| regex.is_match(text))
+    }
+}
+
+/// A known format.
+#[derive(Clone, Copy, Debug)]
 pub(crate) enum Format {
-    Pattern(Regex),
+    Pattern(Shape),
     /// A pattern and a longest length.
-    Name(Regex, usize),
+    Name(Shape, usize),
     /// A date, with what may follow it.
-    Date(Regex),
+    Date(Shape),
     Uri,
     /// A pattern for the letters of a name.
-    Hostname(Regex),
+    Hostname(Shape),
     Ipv4,
     Ipv6,
     Cidr,
@@ -79,10 +105,8 @@ impl Format {
     /// The format of a name; `None` when the server does not know it, and so does not check it.
     pub(crate) fn named(name: &str) -> Option<Format> {
         let name = name.replace('-', "");
-        let compile = |pattern: &str| cel::regexp::compile(pattern).ok();
         Some(match name.as_str() {
             "uri" => Format::Uri,
-            "hostname" => Format::Hostname(compile(r"^[a-zA-Z0-9\p{S}\p{L}]+$")?),
             "ipv4" => Format::Ipv4,
             "ipv6" => Format::Ipv6,
             "cidr" => Format::Cidr,
@@ -91,18 +115,14 @@ impl Format {
             "isbn13" => Format::Isbn13,
             "isbn" => Format::Isbn,
             "password" => Format::Password,
-            "k8sshortname" => Format::Name(compile(&format!("^{SHORT_NAME}$"))?, 63),
-            "k8slongname" => {
-                let pattern = format!("^{SHORT_NAME}(?:\\.{SHORT_NAME})*$");
-                Format::Name(compile(&pattern)?, 253)
-            }
             other => {
-                let (_, pattern) = PATTERNS.iter().find(|(known, _)| *known == other)?;
-                let pattern = compile(pattern)?;
-                if other.starts_with("date") {
-                    Format::Date(pattern)
-                } else {
-                    Format::Pattern(pattern)
+                let shape = Shape::named(other)?;
+                match other {
+                    "hostname" => Format::Hostname(shape),
+                    "k8sshortname" => Format::Name(shape, 63),
+                    "k8slongname" => Format::Name(shape, 253),
+                    "date" | "datetime" => Format::Date(shape),
+                    _ => Format::Pattern(shape),
                 }
             }
         })
@@ -115,7 +135,7 @@ impl Format {
             Format::Name(pattern, longest) => text.len() <= *longest && pattern.is_match(text),
             Format::Date(pattern) => pattern.is_match(text) && is_date(text),
             Format::Uri => cel::is_request_uri(text),
-            Format::Hostname(letters) => is_hostname(text, letters),
+            Format::Hostname(letters) => is_hostname(text, *letters),
             Format::Ipv4 => ipv4(text).is_some(),
             Format::Ipv6 => text.parse::<Ipv6Addr>().is_ok(),
             Format::Cidr => is_cidr(text),
@@ -148,7 +168,7 @@ fn is_date(text: &str) -> bool {
 
 /// A name of one label, with a dash behind its first letter at most, or of several, the last of
 /// which has letters only (the real server's pattern).
-fn is_hostname(text: &str, letters: &Regex) -> bool {
+fn is_hostname(text: &str, letters: Shape) -> bool {
     let labels: Vec<&str> = text.split('.').collect();
     let is_short = text.len() <= 255 && labels.iter().all(|label| label.len() <= 63);
     let Some((last, rest)) = labels.split_last() else {

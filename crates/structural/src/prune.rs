@@ -58,7 +58,7 @@ impl Pruner {
                 let declared = schema.and_then(|schema| schema.properties.get(name));
                 let additional = schema.map(|schema| &schema.additional);
                 let below = match (declared, additional) {
-                    (Some(declared), _) => Some(declared),
+                    (Some(declared), _) => Some(&**declared),
                     (None, Some(Additional::Schema(schema))) => Some(schema.as_ref()),
                     // Of what may be anything, nothing inside is known.
                     (None, Some(Additional::Any(_))) => None,

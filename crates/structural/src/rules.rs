@@ -33,13 +33,19 @@ pub struct Rules {
 struct Node {
     /// The type in the schema, for messages.
     kind: Str,
-    ty: Type,
-    compiled: Vec<Compiled>,
+    here: Option<Here>,
     properties: BTreeMap<Str, Node>,
     additional: Option<Box<Node>>,
     items: Option<Box<Node>>,
     /// Keys by which items find their former selves.
     keys: Option<Vec<Str>>,
+}
+
+/// The rules of one schema, and the type that they see.
+#[derive(Clone, Debug)]
+struct Here {
+    ty: Type,
+    compiled: Vec<Compiled>,
 }
 
 /// A rule with what is known before it runs.
@@ -97,6 +103,23 @@ impl Rules {
 /// The type of values of a schema in rules; `None` when rules cannot see them.
 pub(crate) fn declared(schema: &Schema, is_resource: bool) -> Option<Type> {
     named(schema, is_resource, "self")
+}
+
+/// Whether there is such a type.
+fn is_declared(schema: &Schema, is_resource: bool) -> bool {
+    if schema.int_or_string {
+        return true;
+    }
+    let holds = |part: &Schema| is_declared(part, part.embedded);
+    match schema.ty.as_str() {
+        "array" => schema.items.as_deref().is_some_and(holds),
+        "object" => match &schema.additional {
+            Additional::Schema(inner) if !is_resource => holds(inner),
+            _ => true,
+        },
+        "string" | "boolean" | "number" | "integer" => true,
+        _ => false,
+    }
 }
 
 fn named(schema: &Schema, is_resource: bool, name: &str) -> Option<Type> {
@@ -256,7 +279,9 @@ fn compile_rule(schema: &Schema, rule: &Rule, environment: &Environment) -> Comp
 }
 
 fn node(schema: &Schema, is_resource: bool, environment: &Environment) -> Option<Node> {
-    let ty = declared(schema, is_resource)?;
+    if !is_declared(schema, is_resource) {
+        return None;
+    }
     let inner = |schema: &Schema| node(schema, schema.embedded, environment);
     let properties: BTreeMap<Str, Node> = schema
         .properties
@@ -268,13 +293,16 @@ fn node(schema: &Schema, is_resource: bool, environment: &Environment) -> Option
         Additional::Unsaid | Additional::Any(_) => None,
     };
     let items = schema.items.as_deref().and_then(inner).map(Box::new);
-    let compiled = compile_here(schema, &ty, environment);
+    let ruled = (!schema.rules.is_empty()).then(|| declared(schema, is_resource));
+    let here = ruled.flatten().map(|ty| Here {
+        compiled: compile_here(schema, &ty, environment),
+        ty,
+    });
     let is_empty =
-        compiled.is_empty() && properties.is_empty() && additional.is_none() && items.is_none();
+        here.is_none() && properties.is_empty() && additional.is_none() && items.is_none();
     (!is_empty).then(|| Node {
         kind: schema.ty.clone(),
-        ty,
-        compiled,
+        here,
         properties,
         additional,
         items,
@@ -365,19 +393,17 @@ impl Runner {
     }
 
     fn rules(&mut self, node: &Node, path: &str, at: At<'_>) {
-        if node.compiled.is_empty() {
-            return;
-        }
-        let seen = Val::data(at.value, &node.ty).and_then(|value| {
+        let Some(here) = &node.here else { return };
+        let seen = Val::data(at.value, &here.ty).and_then(|value| {
             Ok((
                 value,
-                at.old.map(|old| Val::data(old, &node.ty)).transpose()?,
+                at.old.map(|old| Val::data(old, &here.ty)).transpose()?,
             ))
         });
         let (value, old) = match seen {
             Ok(seen) => seen,
             Err(error) => {
-                let rule = node.compiled.first().map(|one| said(&one.rule));
+                let rule = here.compiled.first().map(|one| said(&one.rule));
                 let detail = format!(
                     "{} evaluating rule: {}",
                     error.message(),
@@ -386,7 +412,7 @@ impl Runner {
                 return self.invalid(node, path, &detail);
             }
         };
-        for compiled in &node.compiled {
+        for compiled in &here.compiled {
             let is_optional = compiled.rule.optional_old_self == Some(true);
             if compiled.uses_old && old.is_none() && !is_optional {
                 continue;

@@ -47,7 +47,7 @@ pub struct Schema {
     /// `required`
     pub required: Vec<Str>,
     /// `properties`
-    pub properties: BTreeMap<Str, Schema>,
+    pub(crate) properties: Properties,
     /// `items`
     pub items: Option<Box<Schema>>,
     /// `additionalProperties`
@@ -75,6 +75,9 @@ pub struct Schema {
     /// `x-kubernetes-validations`
     pub rules: Vec<Rule>,
 }
+
+/// Schemas by name. In boxes: a tree's nodes have room for many entries, and most have few.
+pub(crate) type Properties = BTreeMap<Str, Box<Schema>>;
 
 /// Something made of what stands beside it, which is therefore not compared.
 #[derive(Clone, Debug, Default)]
@@ -190,7 +193,8 @@ impl Schema {
     /// The schema of a member: declared, or that of all others.
     #[must_use]
     pub fn member(&self, name: &str) -> Option<&Schema> {
-        self.properties.get(name).or(match &self.additional {
+        let declared = self.properties.get(name).map(Box::as_ref);
+        declared.or(match &self.additional {
             Additional::Schema(schema) => Some(schema),
             Additional::Unsaid | Additional::Any(_) => None,
         })
@@ -252,12 +256,12 @@ fn parse(value: &Value, depth: usize) -> Schema {
     }
 }
 
-fn members(map: &Map, depth: usize) -> BTreeMap<Str, Schema> {
+fn members(map: &Map, depth: usize) -> Properties {
     let members = map.get("properties").and_then(Value::as_map);
     members
         .into_iter()
         .flat_map(Map::iter)
-        .map(|(name, schema)| (name.clone(), parse(schema, depth + 1)))
+        .map(|(name, schema)| (name.clone(), Box::new(parse(schema, depth + 1))))
         .collect()
 }
 
