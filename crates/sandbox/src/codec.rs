@@ -6,7 +6,7 @@ use bytes::Bytes;
 use flate2::Compression;
 use yaml::{Value, json};
 
-use crate::{go_json, protobuf};
+use crate::go_json;
 
 /// Reads one JSON value.
 ///

@@ -6,7 +6,7 @@ use crate::codec;
 use crate::core::Call;
 use crate::negotiate::PRODUCED;
 use crate::status_error::ApiError;
-use crate::{go_json, protobuf, typing};
+use crate::{go_json, typing};
 
 /// A decoded body, without `apiVersion` and `kind`.
 pub(crate) struct Decoded {

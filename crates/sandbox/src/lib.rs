@@ -26,7 +26,6 @@ mod negotiate;
 mod openapi;
 mod options;
 mod ownership;
-mod protobuf;
 mod registry;
 mod render;
 mod reply;

@@ -9,7 +9,6 @@ use sha2::{Digest, Sha256};
 use yaml::{Map, Value};
 
 use crate::codec;
-use crate::protobuf;
 use crate::registry::{Registry, Version};
 use crate::reply::Reply;
 use crate::request::ApiRequest;

@@ -10,7 +10,6 @@ use yaml::Value;
 
 use crate::core::{Call, Core};
 use crate::decode::Repeated;
-use crate::protobuf;
 use crate::registry::Resource;
 use crate::status_error::{About, ApiError};
 use kinds::{FieldError, quoted};

@@ -15,7 +15,7 @@ use crate::registry::Resource;
 use crate::selector::Selector;
 use crate::status_error::ApiError;
 use crate::store::{Cursor, Event, EventKind, Stored};
-use crate::{codec, protobuf, render, table};
+use crate::{codec, render, table};
 
 /// Events that are read from the store at once: bounds the memory of one watcher.
 const BATCH: usize = 256;

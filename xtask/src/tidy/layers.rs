@@ -66,6 +66,11 @@ const CRATES: &[Crate] = &[
         may_use: &["yaml", "manifest"],
     },
     Crate {
+        name: "protobuf",
+        layer: 1,
+        may_use: &["yaml"],
+    },
+    Crate {
         name: "columns",
         layer: 2,
         may_use: &["yaml", "kinds"],
@@ -104,6 +109,7 @@ const CRATES: &[Crate] = &[
             "kinds",
             "cel",
             "columns",
+            "protobuf",
             "structural",
             "life",
         ],

@@ -7,7 +7,7 @@ use yaml::Value;
 use crate::core::Call;
 use crate::reply::Reply;
 use crate::status_error::{ApiError, Details};
-use crate::{codec, convert, decode, protobuf, render, typing};
+use crate::{codec, convert, decode, render, typing};
 
 use super::create::Writer;
 use super::options::Options;

@@ -2,13 +2,12 @@
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
-use yaml::{Map, Value};
+use yaml::{Map, Value, json};
 
-use super::{Form, MAGIC, MAX_DEPTH, Member, message_name, table};
-use crate::codec;
+use crate::table::{Form, MAGIC, MAX_DEPTH, Member, message_name, table};
 
 /// An object in its envelope; `None` when its kind has no message, or a member does not fit.
-pub(crate) fn encode(object: &Value) -> Option<Vec<u8>> {
+pub fn encode(object: &Value) -> Option<Vec<u8>> {
     let text = |key: &str| object.get(key).and_then(Value::as_str).unwrap_or_default();
     let (api_version, kind) = (text("apiVersion"), text("kind"));
     let name = message_name(api_version, kind);
@@ -26,7 +25,7 @@ pub(crate) fn encode(object: &Value) -> Option<Vec<u8>> {
 }
 
 /// An event of a watch with the length before it; `None` when its object cannot be encoded.
-pub(crate) fn frame(kind: &str, object: &Value) -> Option<Vec<u8>> {
+pub fn frame(kind: &str, object: &Value) -> Option<Vec<u8>> {
     let mut raw = Vec::new();
     push_bytes(&mut raw, 1, &encode(object)?);
     let mut event = Vec::new();
@@ -50,12 +49,12 @@ fn low_byte(number: u64) -> u8 {
     number.to_le_bytes()[0] & 0x7f
 }
 
-pub(super) fn push_number(out: &mut Vec<u8>, field: u64, number: i64) {
+pub(crate) fn push_number(out: &mut Vec<u8>, field: u64, number: i64) {
     push_varint(out, field << 3);
     push_varint(out, u64::from_le_bytes(number.to_le_bytes()));
 }
 
-pub(super) fn push_bytes(out: &mut Vec<u8>, field: u64, bytes: &[u8]) {
+pub(crate) fn push_bytes(out: &mut Vec<u8>, field: u64, bytes: &[u8]) {
     push_varint(out, field << 3 | 2);
     push_varint(out, bytes.len() as u64);
     out.extend_from_slice(bytes);
@@ -135,7 +134,7 @@ fn inner(name: &str, value: &Value, depth: usize) -> Option<Vec<u8>> {
         "resource.Quantity" | "resource.QuantityValue" => {
             let text = match value {
                 Value::String(text) => text.to_string(),
-                other => codec::to_string(other),
+                other => json::to_string(other),
             };
             push_bytes(&mut out, 1, text.as_bytes());
         }
@@ -152,7 +151,7 @@ fn inner(name: &str, value: &Value, depth: usize) -> Option<Vec<u8>> {
             }
         },
         "meta.v1.FieldsV1" | "runtime.RawExtension" | "apiextensions.v1.JSON" => {
-            push_bytes(&mut out, 1, &codec::to_vec(value));
+            push_bytes(&mut out, 1, &json::to_vec(value));
         }
         "apiextensions.v1.JSONSchemaPropsOrBool" => return or_bool(value, depth),
         "apiextensions.v1.JSONSchemaPropsOrArray" => return or_list(value, depth),
@@ -199,10 +198,10 @@ mod tests {
     use super::*;
 
     fn check(object: &str) {
-        let object = codec::parse(object.as_bytes()).unwrap();
+        let object = json::parse(object.as_bytes()).unwrap();
         let body = encode(&object).unwrap();
         let back = super::super::parse(&body).unwrap();
-        assert_eq!(codec::to_string(&back), codec::to_string(&object));
+        assert_eq!(json::to_string(&back), json::to_string(&object));
     }
 
     #[test]
@@ -224,7 +223,7 @@ mod tests {
 
     #[test]
     fn kinds_without_a_message_are_not_written() {
-        let object = codec::parse(br#"{"apiVersion":"x.y/v1","kind":"Thing"}"#).unwrap();
+        let object = json::parse(br#"{"apiVersion":"x.y/v1","kind":"Thing"}"#).unwrap();
         assert_eq!(encode(&object), None);
     }
 }

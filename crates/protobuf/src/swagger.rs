@@ -5,8 +5,8 @@
 
 use yaml::{Map, Value};
 
-use super::MAX_DEPTH;
-use super::encode::{push_bytes, push_number};
+use crate::encode::{push_bytes, push_number};
+use crate::table::MAX_DEPTH;
 
 /// The members of a schema that are text, with their numbers.
 const TEXTS: [(&str, u64); 4] = [("$ref", 1), ("format", 2), ("title", 3), ("description", 4)];
@@ -19,7 +19,7 @@ const PROPERTIES: u64 = 25;
 const EXTENSION: u64 = 31;
 
 /// A document; `None` when it is none, or nests too deep.
-pub(crate) fn encode_swagger(document: &Value) -> Option<Vec<u8>> {
+pub fn encode_swagger(document: &Value) -> Option<Vec<u8>> {
     let mut out = Vec::new();
     push_text(&mut out, 1, document.get("swagger"));
     let mut info = Vec::new();

@@ -1,35 +1,23 @@
-//! Kubernetes' protobuf form of built-in kinds: what client-go and kubectl send and ask for.
-//!
-//! The field numbers are data; [`decode`] and [`encode()`] read and write the wire format by them.
-
-mod decode;
-mod encode;
-mod order;
-mod swagger;
-
-pub(crate) use decode::parse;
-pub(crate) use encode::{encode, frame};
-pub(crate) use order::{go_text, looked_into};
-pub(crate) use swagger::encode_swagger;
+//! The members of the messages: their numbers, names and types, read from data once.
 
 use std::collections::HashMap;
 use std::sync::OnceLock;
 
 /// What every body starts with.
-const MAGIC: &[u8] = b"k8s\0";
+pub(crate) const MAGIC: &[u8] = b"k8s\0";
 /// Messages in messages deeper than this are refused.
-const MAX_DEPTH: usize = 64;
+pub(crate) const MAX_DEPTH: usize = 64;
 
 /// One member of a message.
-struct Member {
-    number: u64,
-    name: &'static str,
-    form: Form,
-    ty: &'static str,
+pub(crate) struct Member {
+    pub(crate) number: u64,
+    pub(crate) name: &'static str,
+    pub(crate) form: Form,
+    pub(crate) ty: &'static str,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Form {
+pub(crate) enum Form {
     One,
     Many,
     /// Text to a value.
@@ -38,14 +26,14 @@ enum Form {
     Inlined,
 }
 
-type Table = HashMap<&'static str, Vec<Member>>;
+pub(crate) type Table = HashMap<&'static str, Vec<Member>>;
 
-fn table() -> &'static Table {
+pub(crate) fn table() -> &'static Table {
     static TABLE: OnceLock<Table> = OnceLock::new();
     TABLE.get_or_init(|| {
         let mut table = Table::new();
         let mut current = "";
-        for line in include_str!("../../data/protobuf.txt").lines() {
+        for line in include_str!("../data/protobuf.txt").lines() {
             let Some(rest) = line.strip_prefix(' ') else {
                 current = line;
                 continue;
@@ -75,7 +63,7 @@ fn table() -> &'static Table {
 }
 
 /// The message of a kind: `apps.v1.Deployment`.
-fn message_name(api_version: &str, kind: &str) -> String {
+pub(crate) fn message_name(api_version: &str, kind: &str) -> String {
     let (group, version) = api_version.split_once('/').unwrap_or(("core", api_version));
     let package = match kind {
         "DeleteOptions" | "PatchOptions" | "CreateOptions" | "UpdateOptions" | "Status"

@@ -1,8 +1,8 @@
 //! Messages to trees.
 
-use yaml::{Map, Value};
+use yaml::{Map, Value, json};
 
-use super::{Form, MAGIC, MAX_DEPTH, message_name, table};
+use crate::table::{Form, MAGIC, MAX_DEPTH, message_name, table};
 
 /// A value on the wire.
 enum Wire<'a> {
@@ -62,7 +62,7 @@ fn fields(bytes: &[u8]) -> Option<Vec<(u64, Wire<'_>)>> {
 ///
 /// # Errors
 /// What is wrong with it, in words.
-pub(crate) fn parse(body: &[u8]) -> Result<Value, String> {
+pub fn parse(body: &[u8]) -> Result<Value, String> {
     let broken = || "the protobuf body is damaged".to_owned();
     let body = body.strip_prefix(MAGIC).ok_or_else(|| {
         "provided data does not appear to be a protobuf message, expected prefix [107 56 115 0]"
@@ -222,7 +222,7 @@ fn message_value(name: &str, bytes: &[u8], depth: usize) -> Option<Value> {
                 Wire::Number(_) => None,
             });
             Some(
-                raw.and_then(|raw| crate::codec::parse(raw).ok())
+                raw.and_then(|raw| json::parse(raw).ok())
                     .unwrap_or_default(),
             )
         }

@@ -2,14 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use yaml::{Map, Value};
+use yaml::{Map, Value, json};
 
-use super::{Form, message_name, table};
-use crate::codec;
+use crate::table::{Form, message_name, table};
 
 /// The text of an object. Maps at the pointers in `sorted` have their members by name instead: a
 /// patch that looks into a map loses its order.
-pub(crate) fn go_text(object: &Value, sorted: &BTreeSet<String>) -> String {
+pub fn go_text(object: &Value, sorted: &BTreeSet<String>) -> String {
     let text = |key: &str| object.get(key).and_then(Value::as_str).unwrap_or_default();
     let name = message_name(text("apiVersion"), text("kind"));
     let mut writer = Writer {
@@ -21,7 +20,7 @@ pub(crate) fn go_text(object: &Value, sorted: &BTreeSet<String>) -> String {
 }
 
 /// What a patch looks into: the pointers of the maps that it changes.
-pub(crate) fn looked_into(patch: &Value, before: &Value) -> BTreeSet<String> {
+pub fn looked_into(patch: &Value, before: &Value) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     match patch {
         Value::List(operations) => {
@@ -79,7 +78,7 @@ impl Writer<'_> {
                 }
                 self.out.push(']');
             }
-            other => self.out.push_str(&codec::to_string(other)),
+            other => self.out.push_str(&json::to_string(other)),
         }
     }
 
@@ -108,7 +107,7 @@ impl Writer<'_> {
             if index > 0 {
                 self.out.push(',');
             }
-            self.out.push_str(&codec::to_string(&key.into()));
+            self.out.push_str(&json::to_string(&key.into()));
             self.out.push(':');
             let ty = match ty {
                 // The values of a map of messages are messages.
@@ -148,7 +147,7 @@ mod tests {
     use super::*;
 
     fn check(object: &str, patch: &str, want: &str) {
-        let [object, patch] = [object, patch].map(|text| codec::parse(text.as_bytes()).unwrap());
+        let [object, patch] = [object, patch].map(|text| json::parse(text.as_bytes()).unwrap());
         assert_eq!(go_text(&object, &looked_into(&patch, &object)), want);
     }
 
