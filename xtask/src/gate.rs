@@ -110,6 +110,17 @@ pub(crate) fn crash() -> Result<()> {
     cargo(&arguments, &[("SANDBOX_CRASH_ROUNDS", "200")])
 }
 
+/// Builds these commands with optimisation and runs the same one again.
+///
+/// # Errors
+/// When the build or the command fails.
+pub(crate) fn optimised() -> Result<()> {
+    let mut arguments = vec!["run", "--release", "--quiet", "--package", "xtask", "--"];
+    let given: Vec<String> = std::env::args().skip(1).collect();
+    arguments.extend(given.iter().map(String::as_str));
+    cargo(&arguments, &[])
+}
+
 fn documentation() -> Result<()> {
     let arguments = [
         "doc",

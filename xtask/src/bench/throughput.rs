@@ -1,28 +1,23 @@
-//! The API beside the real one: what one client gets done, on both servers in one run.
+//! The API beside the real one: what clients get done, on all servers in one run and in turns, so
+//! that whatever else the machine does hits all of them.
 
 use std::path::Path;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use reqwest::Method;
 use serde_json::json;
-use tokio::sync::Barrier;
 
 use super::median;
-use super::subject::{Storage, Subject};
+use super::subject::{Storage, Subject, processor_time};
 use super::wire::Api;
 
-/// Writes of each kind that are timed.
-const N_WRITES: usize = 1_000;
 /// Objects in the list that is timed.
 const N_LISTED: usize = 10_000;
-const N_LISTS: usize = 5;
-/// Clients that fill the list.
+/// Clients that write at once.
 const N_FILLERS: usize = 16;
 /// Watchers that all get every event.
 const N_WATCHERS: usize = 20;
-const N_EVENTS: usize = 100;
 /// Size of the objects.
 const OBJECT_BYTES: usize = 2_048;
 /// What the sandbox is to be faster by.
@@ -30,119 +25,264 @@ const FACTOR: f64 = 5.0;
 
 const COLLECTION: &str = "/api/v1/namespaces/default/configmaps";
 
-/// What was measured on one server; each figure is a time, so less is better.
-struct Figures {
-    create: Duration,
-    update: Duration,
-    list: Duration,
-    fan_out: Duration,
+/// What is timed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Activity {
+    Create,
+    Update,
+    FanOut,
+    Fill,
+    List,
 }
 
-impl Figures {
-    fn lines(&self) -> [(&'static str, Duration); 4] {
-        [
-            ("create", self.create),
-            ("update", self.update),
-            ("list of 10,000 objects", self.list),
-            ("update until the last of 20 watchers has it", self.fan_out),
-        ]
+struct Plan {
+    activity: Activity,
+    what: &'static str,
+    /// The servers take turns so often.
+    n_rounds: usize,
+    /// Operations of one turn.
+    n_each: usize,
+}
+
+const WARM_UP: Plan = Plan {
+    activity: Activity::Create,
+    what: "",
+    n_rounds: 1,
+    n_each: 100,
+};
+
+const PLANS: &[Plan] = &[
+    Plan {
+        activity: Activity::Create,
+        what: "create",
+        n_rounds: 10,
+        n_each: 100,
+    },
+    Plan {
+        activity: Activity::Update,
+        what: "update",
+        n_rounds: 10,
+        n_each: 100,
+    },
+    Plan {
+        activity: Activity::FanOut,
+        what: "update until the last of 20 watchers has it",
+        n_rounds: 10,
+        n_each: 20,
+    },
+    Plan {
+        activity: Activity::Fill,
+        what: "create, 16 clients at once",
+        n_rounds: 9,
+        n_each: 1_000,
+    },
+    Plan {
+        activity: Activity::List,
+        what: "list of 10,000 objects",
+        n_rounds: 7,
+        n_each: 1,
+    },
+];
+
+/// What one turn took, per operation.
+#[derive(Clone, Copy, Default)]
+struct Cost {
+    elapsed: Duration,
+    /// User and system time of the server's processes.
+    server: Duration,
+    /// The same of this client.
+    client: Duration,
+}
+
+/// One server and its figures.
+struct Side {
+    name: &'static str,
+    subject: Subject,
+    api: Api,
+    /// Objects made so far.
+    n_objects: usize,
+    turns: Vec<Cost>,
+}
+
+impl Side {
+    fn new(name: &'static str, subject: Subject) -> Result<Self> {
+        Ok(Side {
+            name,
+            api: subject.api()?,
+            subject,
+            n_objects: 0,
+            turns: Vec::new(),
+        })
+    }
+
+    async fn turn(&mut self, plan: &Plan, round: usize) -> Result<()> {
+        let first = self.n_objects;
+        let watchers = match plan.activity {
+            Activity::FanOut => Some(Watchers::open(&self.api, plan.n_each).await?),
+            _ => None,
+        };
+        let (server, client) = (self.subject.processor_time()?, processor_time("self")?);
+        let began = Instant::now();
+        match plan.activity {
+            Activity::Create => {
+                for index in first..first + plan.n_each {
+                    create(&self.api, index).await?;
+                }
+            }
+            Activity::Fill => fill(&self.api, first, plan.n_each).await?,
+            Activity::Update => {
+                for index in 0..plan.n_each {
+                    update(&self.api, index, round + 1).await?;
+                }
+            }
+            Activity::FanOut => {}
+            Activity::List => {
+                let n_bytes = self.api.count(COLLECTION).await?;
+                ensure!(
+                    n_bytes > N_LISTED * OBJECT_BYTES,
+                    "a list of {n_bytes} bytes"
+                );
+            }
+        }
+        if let Some(watchers) = watchers {
+            watchers.run(&self.api, plan.n_each, round).await?;
+        }
+        if matches!(plan.activity, Activity::Create | Activity::Fill) {
+            self.n_objects += plan.n_each;
+        }
+        let n_each = u32::try_from(plan.n_each).unwrap_or(1);
+        self.turns.push(Cost {
+            elapsed: began.elapsed() / n_each,
+            server: (self.subject.processor_time()? - server) / n_each,
+            client: (processor_time("self")? - client) / n_each,
+        });
+        Ok(())
+    }
+
+    /// The middle of the turns; their mean for processor time, which the system counts coarsely.
+    fn cost(&mut self) -> Cost {
+        let turns = std::mem::take(&mut self.turns);
+        let n_turns = u32::try_from(turns.len()).unwrap_or(1).max(1);
+        Cost {
+            elapsed: median(turns.iter().map(|turn| turn.elapsed).collect()),
+            server: turns.iter().map(|turn| turn.server).sum::<Duration>() / n_turns,
+            client: turns.iter().map(|turn| turn.client).sum::<Duration>() / n_turns,
+        }
     }
 }
 
-/// Measures both servers and prints a table.
+/// Measures all servers and prints a table.
 ///
 /// # Errors
 /// When the sandbox does not start or refuses a request.
 pub(crate) fn table(binary: &Path) -> Result<()> {
-    let runtime = tokio::runtime::Runtime::new()?;
-    let measure = |subject: &Subject| runtime.block_on(figures(&subject.api()?));
-    let memory = measure(&Subject::sandbox(binary, Storage::Memory)?)?;
-    let disk = measure(&Subject::sandbox(binary, Storage::Disk)?)?;
-    let real = match Subject::real()? {
-        Some(subject) => Some(measure(&subject)?),
-        None => None,
-    };
+    let memory = Subject::sandbox(binary, Storage::Memory)?;
+    let disk = Subject::sandbox(binary, Storage::Disk)?;
+    let mut sides = vec![
+        Side::new("sandbox", memory)?,
+        Side::new("sandbox on disk", disk)?,
+    ];
+    match Subject::real()? {
+        Some(real) => sides.push(Side::new("kube-apiserver + etcd", real)?),
+        None => println!("kube-apiserver is not installed"),
+    }
     println!();
-    println!("One client over HTTPS, objects of 2 KB; the real server in the same run");
-    println!("| what | sandbox, memory | sandbox, disk | kube-apiserver + etcd | faster by |");
-    println!("|---|---|---|---|---|");
-    for (index, (what, time)) in memory.lines().into_iter().enumerate() {
-        let other = |figures: &Figures| figures.lines()[index].1;
-        let disk = shown(other(&disk));
-        match real.as_ref().map(other) {
-            Some(real) => {
-                let factor = real.as_secs_f64() / time.as_secs_f64();
-                let verdict = if factor < FACTOR { " (budget: 5)" } else { "" };
-                let (time, real) = (shown(time), shown(real));
-                println!("| {what} | {time} | {disk} | {real} | {factor:.1}{verdict} |");
-            }
-            None => println!("| {what} | {} | {disk} | not installed | - |", shown(time)),
+    println!(
+        "Clients over HTTPS on one connection, objects of 2 KB, servers in turns; processor time \
+         per operation in brackets: server, client"
+    );
+    let names: Vec<&str> = sides.iter().map(|side| side.name).collect();
+    println!("| what | {} | faster by |", names.join(" | "));
+    println!("|---|{}---|", "---|".repeat(names.len()));
+    let runtime = tokio::runtime::Runtime::new()?;
+    runtime.block_on(run(&mut sides, &WARM_UP))?;
+    for side in &mut sides {
+        side.turns.clear();
+    }
+    for plan in PLANS {
+        runtime.block_on(run(&mut sides, plan))?;
+        let costs: Vec<Cost> = sides.iter_mut().map(Side::cost).collect();
+        let cells: Vec<String> = costs.iter().map(|cost| shown(*cost)).collect();
+        println!(
+            "| {} | {} | {} |",
+            plan.what,
+            cells.join(" | "),
+            ratio(&costs)
+        );
+    }
+    for side in &sides {
+        let megabytes = side.subject.resident_kilobytes()? / 1024;
+        println!(
+            "{}: {megabytes} MB with {} objects",
+            side.name, side.n_objects
+        );
+    }
+    Ok(())
+}
+
+async fn run(sides: &mut [Side], plan: &Plan) -> Result<()> {
+    for round in 0..plan.n_rounds {
+        for side in &mut *sides {
+            let turn = side.turn(plan, round).await;
+            turn.with_context(|| format!("{}: {}", side.name, plan.what))?;
         }
     }
     Ok(())
 }
 
-/// A time, and how many of it fit into a second.
-fn shown(time: Duration) -> String {
-    let seconds = time.as_secs_f64();
-    format!("{:.2} ms ({:.0}/s)", seconds * 1_000.0, 1.0 / seconds)
+/// How much faster the first server is than the last one, by the clock and by processor time.
+fn ratio(costs: &[Cost]) -> String {
+    let [sandbox, _, real] = costs else {
+        return "-".to_owned();
+    };
+    let factor = |real: Duration, ours: Duration| real.as_secs_f64() / ours.as_secs_f64();
+    let clock = factor(real.elapsed, sandbox.elapsed);
+    let processor = factor(real.server, sandbox.server);
+    let verdict = if clock < FACTOR { ", budget: 5" } else { "" };
+    format!("{clock:.1} (server's processor time {processor:.1}{verdict})")
 }
 
-async fn figures(api: &Api) -> Result<Figures> {
-    // The first requests open the connection and warm both sides up.
-    for index in 0..N_WRITES / 10 {
-        create(api, &format!("warm-{index}")).await?;
-    }
-    let began = Instant::now();
-    for index in 0..N_WRITES {
-        create(api, &format!("bench-{index}")).await?;
-    }
-    let create = each(began.elapsed());
-    let began = Instant::now();
-    for index in 0..N_WRITES {
-        update(api, &format!("bench-{index}"), index).await?;
-    }
-    let update = each(began.elapsed());
-    let fan_out = fan_out(api).await?;
-    Ok(Figures {
-        create,
-        update,
-        list: list(api).await?,
-        fan_out,
-    })
+/// A time, how many of it fit into a second, and the processor time in milliseconds.
+fn shown(cost: Cost) -> String {
+    let milliseconds = |time: Duration| time.as_secs_f64() * 1_000.0;
+    let each = milliseconds(cost.elapsed);
+    format!(
+        "{each:.2} ms, {:.0}/s [{:.2}, {:.2}]",
+        1_000.0 / each,
+        milliseconds(cost.server),
+        milliseconds(cost.client)
+    )
 }
 
-fn each(elapsed: Duration) -> Duration {
-    elapsed / u32::try_from(N_WRITES).unwrap_or(1)
-}
-
-fn object(name: &str, number: usize) -> String {
-    json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name},
+fn object(index: usize, number: usize) -> String {
+    json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name(index)},
         "data": {"filling": "x".repeat(OBJECT_BYTES), "number": number.to_string()}})
     .to_string()
 }
 
-async fn create(api: &Api, name: &str) -> Result<()> {
-    api.send(Method::POST, COLLECTION, Some(object(name, 0)))
-        .await?;
-    Ok(())
+fn name(index: usize) -> String {
+    format!("bench-{index}")
 }
 
-async fn update(api: &Api, name: &str, number: usize) -> Result<()> {
-    let path = format!("{COLLECTION}/{name}");
-    api.send(Method::PUT, &path, Some(object(name, number + 1)))
-        .await?;
-    Ok(())
+async fn create(api: &Api, index: usize) -> Result<()> {
+    let body = Some(object(index, 0));
+    api.send(Method::POST, COLLECTION, body).await.map(drop)
 }
 
-/// Fills the collection up to its size, then reads it whole.
-async fn list(api: &Api) -> Result<Duration> {
+async fn update(api: &Api, index: usize, number: usize) -> Result<()> {
+    let path = format!("{COLLECTION}/{}", name(index));
+    let body = Some(object(index, number));
+    api.send(Method::PUT, &path, body).await.map(drop)
+}
+
+/// Makes objects by many clients at once.
+async fn fill(api: &Api, first: usize, n_objects: usize) -> Result<()> {
     let mut fillers = tokio::task::JoinSet::new();
     for filler in 0..N_FILLERS {
         let api = api.clone();
         fillers.spawn(async move {
-            for index in (filler..N_LISTED - N_WRITES - N_WRITES / 10).step_by(N_FILLERS) {
-                create(&api, &format!("fill-{index}")).await?;
+            for index in (first + filler..first + n_objects).step_by(N_FILLERS) {
+                create(&api, index).await?;
             }
             anyhow::Ok(())
         });
@@ -150,44 +290,60 @@ async fn list(api: &Api) -> Result<Duration> {
     while let Some(filled) = fillers.join_next().await {
         filled??;
     }
-    let mut times = Vec::new();
-    for _ in 0..N_LISTS {
-        let began = Instant::now();
-        api.send(Method::GET, COLLECTION, None).await?;
-        times.push(began.elapsed());
-    }
-    Ok(median(times))
+    Ok(())
 }
 
-/// The median time from the start of an update until the last watcher has its event.
-async fn fan_out(api: &Api) -> Result<Duration> {
-    let version = api.version(COLLECTION).await?;
-    // Everybody meets when a watcher is open, and after each event.
-    let meeting = Arc::new(Barrier::new(N_WATCHERS + 1));
-    let mut watchers = tokio::task::JoinSet::new();
-    for _ in 0..N_WATCHERS {
-        let (api, version, meeting) = (api.clone(), version.clone(), Arc::clone(&meeting));
-        watchers.spawn(async move {
-            let mut events = api.watch(COLLECTION, &version).await?;
-            meeting.wait().await;
-            for _ in 0..N_EVENTS {
-                let event = events.next().await?;
-                event["object"].as_object().context("an object")?;
-                meeting.wait().await;
-            }
-            anyhow::Ok(())
-        });
+/// Watchers of the collection, which count what they see.
+struct Watchers {
+    tasks: tokio::task::JoinSet<Result<()>>,
+    /// How many events all of them have seen; openings count as one.
+    seen: tokio::sync::watch::Receiver<usize>,
+}
+
+impl Watchers {
+    async fn open(api: &Api, n_events: usize) -> Result<Self> {
+        let version = api.version(COLLECTION).await?;
+        let (count, seen) = tokio::sync::watch::channel(0);
+        let mut tasks = tokio::task::JoinSet::new();
+        for _ in 0..N_WATCHERS {
+            let (api, version, count) = (api.clone(), version.clone(), count.clone());
+            // Only the last watcher wakes who waits.
+            let saw = move || {
+                count.send_if_modified(|count| {
+                    *count += 1;
+                    *count % N_WATCHERS == 0
+                });
+            };
+            tasks.spawn(async move {
+                let mut events = api.watch(COLLECTION, &version).await?;
+                saw();
+                for _ in 0..n_events {
+                    events.line().await?;
+                    saw();
+                }
+                anyhow::Ok(())
+            });
+        }
+        let mut watchers = Watchers { tasks, seen };
+        watchers.all_saw(1).await?;
+        Ok(watchers)
     }
-    meeting.wait().await;
-    let mut times = Vec::new();
-    for number in 0..N_EVENTS {
-        let began = Instant::now();
-        update(api, "bench-0", N_WRITES + number).await?;
-        meeting.wait().await;
-        times.push(began.elapsed());
+
+    async fn all_saw(&mut self, n_events: usize) -> Result<()> {
+        let all = N_WATCHERS * n_events;
+        self.seen.wait_for(|seen| *seen >= all).await?;
+        Ok(())
     }
-    while let Some(watcher) = watchers.join_next().await {
-        watcher??;
+
+    /// Updates one object again and again, each time until everybody has seen it.
+    async fn run(mut self, api: &Api, n_events: usize, round: usize) -> Result<()> {
+        for number in 0..n_events {
+            update(api, 0, (round + 1) * 10_000 + number).await?;
+            self.all_saw(number + 2).await?;
+        }
+        while let Some(watcher) = self.tasks.join_next().await {
+            watcher??;
+        }
+        Ok(())
     }
-    Ok(median(times))
 }

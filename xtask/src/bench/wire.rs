@@ -63,7 +63,7 @@ impl Api {
         Ok(response)
     }
 
-    /// Sends a request; gives the bytes of the answer.
+    /// Sends a request and reads its answer; gives the bytes of the answer.
     ///
     /// # Errors
     /// When the server breaks the connection or refuses.
@@ -75,6 +75,19 @@ impl Api {
     ) -> Result<Vec<u8>> {
         let response = self.request(method, path, body).await?;
         Ok(response.bytes().await?.to_vec())
+    }
+
+    /// Reads a path and counts the bytes of the answer as they come.
+    ///
+    /// # Errors
+    /// As [`Api::send`].
+    pub(crate) async fn count(&self, path: &str) -> Result<usize> {
+        let mut response = self.request(Method::GET, path, None).await?;
+        let mut n_bytes = 0;
+        while let Some(chunk) = response.chunk().await? {
+            n_bytes += chunk.len();
+        }
+        Ok(n_bytes)
     }
 
     /// The version of a collection now.
@@ -118,14 +131,25 @@ impl Events {
     /// # Errors
     /// When the watch ends, or an event is not JSON.
     pub(crate) async fn next(&mut self) -> Result<Json> {
+        Ok(serde_json::from_slice(self.line().await?)?)
+    }
+
+    /// The text of the next event.
+    ///
+    /// # Errors
+    /// When the watch ends.
+    pub(crate) async fn line(&mut self) -> Result<&[u8]> {
+        // What was looked through already holds no end of a line.
+        let mut seen = self.taken;
         loop {
-            let rest = self.buffer.get(self.taken..).unwrap_or_default();
+            let rest = self.buffer.get(seen..).unwrap_or_default();
             if let Some(end) = rest.iter().position(|byte| *byte == b'\n') {
-                let event = serde_json::from_slice(&rest[..end])?;
-                self.taken += end + 1;
-                return Ok(event);
+                let line = self.taken..seen + end;
+                self.taken = line.end + 1;
+                return Ok(&self.buffer[line]);
             }
             self.buffer.drain(..self.taken);
+            seen = self.buffer.len();
             self.taken = 0;
             let chunk = self.response.chunk().await?;
             let chunk = chunk.context("the watch has ended")?;
