@@ -30,49 +30,73 @@ pub fn decode(kind: Kind<'_>, schema: &Schema, value: &mut Value) -> Result<Vec<
     Ok(reader.unknown)
 }
 
-/// Where the walk is: the path, and the Go struct that holds the field.
-#[derive(Clone)]
-struct Place {
-    /// With indices, as unknown fields are told.
-    path: String,
-    /// Without indices, as Go's decoder tells it.
-    bare: String,
-    owner: String,
+/// Where the walk is: the step from the place above. Its path becomes text only when it is told.
+#[derive(Clone, Copy)]
+struct Place<'a> {
+    above: Option<&'a Place<'a>>,
+    step: Step<'a>,
+    /// The Go struct that holds the field.
+    owner: &'a str,
     depth: usize,
 }
 
-impl Place {
-    fn root(kind: &str) -> Self {
+#[derive(Clone, Copy)]
+enum Step<'a> {
+    /// The object itself.
+    Root,
+    /// A member of a struct.
+    Member(&'a str),
+    /// A member of a map: Go's decoder does not name it.
+    Key(&'a str),
+    /// An item of a list, which Go's decoder does not name either.
+    Index(usize),
+}
+
+impl<'a> Place<'a> {
+    fn root(kind: &'a str) -> Self {
         Place {
-            path: String::new(),
-            bare: String::new(),
-            owner: kind.to_owned(),
+            above: None,
+            step: Step::Root,
+            owner: kind,
             depth: 0,
         }
     }
 
-    fn member(&self, name: &str, owner: &str) -> Self {
-        let join = |path: &str| {
-            if path.is_empty() {
-                name.to_owned()
-            } else {
-                format!("{path}.{name}")
-            }
-        };
+    fn down<'b>(&'b self, step: Step<'b>, owner: &'b str) -> Place<'b> {
         Place {
-            path: join(&self.path),
-            bare: join(&self.bare),
-            owner: owner.to_owned(),
+            above: Some(self),
+            step,
+            owner,
             depth: self.depth + 1,
         }
     }
 
-    fn index(&self, index: usize) -> Self {
-        Place {
-            path: format!("{}[{index}]", self.path),
-            depth: self.depth + 1,
-            ..self.clone()
+    /// With keys and indices, as unknown fields are told.
+    fn path(&self) -> String {
+        let mut path = self.above.map(Place::path).unwrap_or_default();
+        match self.step {
+            Step::Root => {}
+            Step::Member(name) | Step::Key(name) => {
+                if !path.is_empty() {
+                    path.push('.');
+                }
+                path.push_str(name);
+            }
+            Step::Index(index) => path.push_str(&format!("[{index}]")),
         }
+        path
+    }
+
+    /// Members of structs only, as Go's decoder tells it.
+    fn bare(&self) -> String {
+        let mut path = self.above.map(Place::bare).unwrap_or_default();
+        if let Step::Member(name) = self.step {
+            if !path.is_empty() {
+                path.push('.');
+            }
+            path.push_str(name);
+        }
+        path
     }
 
     fn mismatch(&self, value: &Value, go_type: &str) -> String {
@@ -83,7 +107,8 @@ impl Place {
         };
         format!(
             "json: cannot unmarshal {found} into Go struct field {}.{} of type {go_type}",
-            self.owner, self.bare
+            self.owner,
+            self.bare()
         )
     }
 }
@@ -93,7 +118,12 @@ struct Reader {
 }
 
 impl Reader {
-    fn node(&mut self, ty: TypeRef<'_>, value: &mut Value, place: &Place) -> Result<(), String> {
+    fn node(
+        &mut self,
+        ty: TypeRef<'_>,
+        value: &mut Value,
+        place: &Place<'_>,
+    ) -> Result<(), String> {
         if place.depth > MAX_DEPTH {
             return Err("exceeded max depth".to_owned());
         }
@@ -107,7 +137,7 @@ impl Reader {
                         if item.is_null() {
                             *item = zero(element);
                         }
-                        self.node(element, item, &place.index(index))?;
+                        self.node(element, item, &place.down(Step::Index(index), place.owner))?;
                     }
                     Ok(())
                 }
@@ -123,7 +153,7 @@ impl Reader {
         ty: TypeRef<'_>,
         map: &MapType,
         value: &mut Value,
-        place: &Place,
+        place: &Place<'_>,
     ) -> Result<(), String> {
         let Value::Map(members) = value else {
             return Err(place.mismatch(value, &go_type(ty)));
@@ -138,11 +168,7 @@ impl Reader {
                 continue;
             }
             // Go names the map, not the key, when a value is of the wrong type.
-            let inner = Place {
-                path: format!("{}.{key}", place.path),
-                depth: place.depth + 1,
-                ..place.clone()
-            };
+            let inner = place.down(Step::Key(key), place.owner);
             self.node(element, member, &inner)?;
             if matches!(element.ty(), Type::Scalar(Scalar::Quantity)) {
                 round_up(member);
@@ -156,14 +182,13 @@ impl Reader {
         ty: TypeRef<'_>,
         map: &MapType,
         value: &mut Value,
-        place: &Place,
+        place: &Place<'_>,
     ) -> Result<(), String> {
         let owner: &str = if map.name.is_empty() || place.depth == 0 {
-            &place.owner
+            place.owner
         } else {
             &map.name
         };
-        let owner = owner.to_owned();
         let Value::Map(members) = value else {
             return Err(place.mismatch(value, &go_type(ty)));
         };
@@ -174,11 +199,11 @@ impl Reader {
             if failure.is_some() {
                 return true;
             }
-            let inner = place.member(key, &owner);
+            let inner = place.down(Step::Member(key), owner);
             let Some(field) = map.field(key) else {
                 let implied = place.depth == 0 && matches!(key, "apiVersion" | "kind");
                 if !implied {
-                    own_unknown.push(inner.path);
+                    own_unknown.push(inner.path());
                 }
                 return implied;
             };
@@ -213,7 +238,7 @@ impl Reader {
     }
 
     /// Adds what Go always writes.
-    fn complete(&mut self, ty: TypeRef<'_>, map: &MapType, members: &mut Map, place: &Place) {
+    fn complete(&mut self, ty: TypeRef<'_>, map: &MapType, members: &mut Map, place: &Place<'_>) {
         for field in &map.fields {
             let missing = !members.contains_key(&field.name);
             match field.presence {
@@ -223,7 +248,7 @@ impl Reader {
                 Presence::Always if missing => {
                     let member = ty.resolve(field.ty);
                     let mut value = zero(member);
-                    let inner = place.member(&field.name, &place.owner);
+                    let inner = place.down(Step::Member(&field.name), place.owner);
                     let fits = value.is_null() || self.node(member, &mut value, &inner).is_ok();
                     if fits {
                         members.insert(field.name.clone(), value);
@@ -234,7 +259,12 @@ impl Reader {
         }
     }
 
-    fn scalar(&mut self, scalar: Scalar, value: &mut Value, place: &Place) -> Result<(), String> {
+    fn scalar(
+        &mut self,
+        scalar: Scalar,
+        value: &mut Value,
+        place: &Place<'_>,
+    ) -> Result<(), String> {
         let wrong = |value: &Value, go_type: &str| Err(place.mismatch(value, go_type));
         match scalar {
             Scalar::String if !matches!(value, Value::String(_)) => wrong(value, "string"),
@@ -265,7 +295,7 @@ fn whole(value: &mut Value, low: i64, high: i64) -> Result<(), ()> {
     }
 }
 
-fn bytes(value: &Value, place: &Place) -> Result<(), String> {
+fn bytes(value: &Value, place: &Place<'_>) -> Result<(), String> {
     use base64::Engine;
     let Some(text) = value.as_str() else {
         return Err(place.mismatch(value, "[]uint8"));

@@ -441,9 +441,8 @@ fn conflicts(
 
 /// Takes the members that nobody owns out of a manager's set.
 fn strip(managed: &mut ManagedFields, entry: &Entry) {
-    let unowned = FieldSet::of_names(&UNOWNED);
     if let Some(own) = managed.find_mut(entry) {
-        own.fields = own.fields.difference(&unowned);
+        own.fields = std::mem::take(&mut own.fields).without_names(&UNOWNED);
     }
     managed
         .entries_mut()
@@ -465,8 +464,8 @@ pub fn track(live: Option<&Value>, new: Value, schema: &Schema, writer: &Writer<
     }
     let has_uid = live.is_some_and(|live| live.at(&["metadata", "uid"]).is_some());
     if !managed.is_empty() || !has_uid {
-        let base = live.map(without_managed_fields);
-        updated(managed, (base.as_ref(), &object), schema, writer).write(&mut object);
+        // That the live object has entries and the new one none is owned by nobody.
+        updated(managed, (live, &object), schema, writer).write(&mut object);
     }
     object
 }
@@ -512,12 +511,7 @@ fn updated(
     let change = compare(live.unwrap_or(&empty), new, schema).without(writer.ignored);
     // Nobody can refuse here, so nothing is reported.
     let _ = give_up(&mut managed, &change, None, OnConflict::TakeOver);
-    let unowned = FieldSet::of_names(&UNOWNED);
-    let set = change
-        .modified
-        .union(&change.added)
-        .recursive_difference(writer.ignored)
-        .difference(&unowned);
+    let set = change.modified.union(&change.added).without_names(&UNOWNED);
     if !set.is_empty() {
         let mut entry = new_entry(writer, new, Operation::Update);
         entry.time = Some(writer.time.into());

@@ -1,8 +1,9 @@
 //! The fields of an object, and what differs between two objects.
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
-use yaml::{Str, Value};
+use yaml::{Map, Str, Value};
 
 use super::path::same_value;
 use super::shape::{Shape, as_list, as_map, item_path, nothing, shape};
@@ -42,7 +43,7 @@ impl SetWalk {
     }
 
     fn map(&mut self, ty: TypeRef<'_>, value: &Value) {
-        let members = value.as_map().into_iter().flat_map(yaml::Map::iter);
+        let members = value.as_map().into_iter().flat_map(Map::iter);
         for (key, member) in members {
             self.path.push(PathElement::Field(key.clone()));
             if let Some(below) = ty.member(key) {
@@ -117,6 +118,27 @@ pub fn compare(old: &Value, new: &Value, schema: &Schema) -> Comparison {
 
 type Pair<'a> = (Option<&'a Value>, Option<&'a Value>);
 
+/// The members of two maps, each once, in the order of their keys.
+fn members<'a>(
+    old: Option<&'a Map>,
+    new: Option<&'a Map>,
+) -> impl Iterator<Item = (&'a Str, Pair<'a>)> {
+    let mut old = old.into_iter().flat_map(Map::iter).peekable();
+    let mut new = new.into_iter().flat_map(Map::iter).peekable();
+    std::iter::from_fn(move || {
+        let order = match (old.peek(), new.peek()) {
+            (None, None) => return None,
+            (Some(_), None) => Ordering::Less,
+            (None, Some(_)) => Ordering::Greater,
+            (Some((left, _)), Some((right, _))) => left.cmp(right),
+        };
+        let left = old.next_if(|_| order.is_le());
+        let right = new.next_if(|_| order.is_ge());
+        let (key, _) = left.or(right)?;
+        Some((key, (left.map(|it| it.1), right.map(|it| it.1))))
+    })
+}
+
 struct CompareWalk {
     found: Comparison,
     path: Vec<PathElement>,
@@ -151,7 +173,7 @@ impl CompareWalk {
             }
             Shape::Map { atomic } => {
                 let (old, new) = (as_map(pair.0), as_map(pair.1));
-                if atomic || nothing(old.map(yaml::Map::len), new.map(yaml::Map::len)) {
+                if atomic || nothing(old.map(Map::len), new.map(Map::len)) {
                     self.leaf(pair);
                     return true;
                 }
@@ -192,14 +214,7 @@ impl CompareWalk {
     }
 
     fn members(&mut self, ty: TypeRef<'_>, (old, new): Pair<'_>) {
-        let mut members: BTreeMap<&Str, Pair<'_>> = BTreeMap::new();
-        for (key, value) in as_map(old).into_iter().flat_map(yaml::Map::iter) {
-            members.entry(key).or_default().0 = Some(value);
-        }
-        for (key, value) in as_map(new).into_iter().flat_map(yaml::Map::iter) {
-            members.entry(key).or_default().1 = Some(value);
-        }
-        for (key, pair) in members {
+        for (key, pair) in members(as_map(old), as_map(new)) {
             self.step(PathElement::Field(key.clone()), ty.member(key), pair);
         }
     }

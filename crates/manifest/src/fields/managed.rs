@@ -193,17 +193,37 @@ impl ManagedFields {
 /// nothing and is not stored.
 #[must_use]
 pub fn same_but_times(left: &Value, right: &Value) -> bool {
-    let without_times = |object: &Value| {
-        let mut object = object.clone();
-        let list = object
-            .get_mut("metadata")
-            .and_then(|metadata| metadata.get_mut("managedFields"));
-        for entry in list.and_then(Value::as_list_mut).into_iter().flatten() {
-            if let Value::Map(entry) = entry {
-                entry.remove("time");
-            }
+    same_but_times_at(left, right, &["metadata", "managedFields"])
+}
+
+/// The entries with times are at the end of `path`.
+fn same_but_times_at(left: &Value, right: &Value, path: &[&str]) -> bool {
+    match (left, right, path) {
+        (Value::Map(left), Value::Map(right), [first, rest @ ..]) => {
+            let same = |((key, left), (other, right)): ((&Str, &Value), (&Str, &Value))| {
+                key == other
+                    && if key == first {
+                        same_but_times_at(left, right, rest)
+                    } else {
+                        left == right
+                    }
+            };
+            left.len() == right.len() && left.iter().zip(right.iter()).all(same)
         }
-        object
+        (Value::List(left), Value::List(right), []) => {
+            let pairs = left.iter().zip(right);
+            left.len() == right.len() && pairs.into_iter().all(|(a, b)| without_time(a, b))
+        }
+        _ => left == right,
+    }
+}
+
+fn without_time(left: &Value, right: &Value) -> bool {
+    let (Value::Map(left), Value::Map(right)) = (left, right) else {
+        return left == right;
     };
-    without_times(left) == without_times(right)
+    let timeless = |(key, _): &(&Str, &Value)| *key != "time";
+    left.iter()
+        .filter(timeless)
+        .eq(right.iter().filter(timeless))
 }

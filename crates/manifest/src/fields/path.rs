@@ -134,6 +134,15 @@ impl PathElement {
         }
     }
 
+    /// How the step stands to the member of that name.
+    pub(super) fn cmp_name(&self, name: &str) -> Ordering {
+        match self {
+            PathElement::Field(own) => own.as_str().cmp(name),
+            // Members come before all other steps.
+            _ => Ordering::Greater,
+        }
+    }
+
     /// The key that stands for the step in FieldsV1: `f:name`, `k:{"name":"x"}`, `v:"x"`, `i:0`.
     #[must_use]
     pub fn to_key(&self) -> String {

@@ -52,6 +52,36 @@ impl FieldSet {
         set
     }
 
+    /// The set without these paths of member names; what is below them stays.
+    #[must_use]
+    pub(super) fn without_names(mut self, paths: &[&[&str]]) -> Self {
+        for path in paths {
+            self.remove_names(path);
+        }
+        self
+    }
+
+    fn remove_names(&mut self, path: &[&str]) {
+        let Some((first, rest)) = path.split_first() else {
+            return;
+        };
+        let found = self
+            .nodes
+            .binary_search_by(|node| node.element.cmp_name(first));
+        let Ok(index) = found else {
+            return;
+        };
+        let node = &mut self.nodes[index];
+        if rest.is_empty() {
+            node.is_member = false;
+        } else {
+            node.children.remove_names(rest);
+        }
+        if !node.has_content() {
+            self.nodes.remove(index);
+        }
+    }
+
     /// Reads FieldsV1.
     ///
     /// # Errors

@@ -4,9 +4,10 @@
 //! bytes of Go's `encoding/json`. This module must never know YAML.
 
 mod parse;
+mod plain;
 mod write;
 
-pub use parse::{Reader, Stream, parse, parse_str};
+pub use parse::{Reader, Stream, parse, parse_noting_repeats, parse_str};
 pub(crate) use parse::{position, text_of};
 pub use write::{
     Indent, to_string, to_string_html_escaped, to_string_pretty, to_vec, to_vec_html_escaped,

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use super::plain::plain_prefix;
 use crate::error::{Cause, Error, Position};
 use crate::keys::KeyCache;
 use crate::limits::{MAX_BYTES, MAX_DEPTH};
@@ -17,6 +18,17 @@ use crate::{Map, Str, Value};
 /// With the place, when the text is not JSON, exceeds a limit or has a number out of range.
 pub fn parse(bytes: &[u8]) -> Result<Value, Error> {
     parse_str(&text_of(bytes))
+}
+
+/// As [`parse`]; also tells whether some map has a key twice.
+///
+/// # Errors
+/// As [`parse`].
+pub fn parse_noting_repeats(bytes: &[u8]) -> Result<(Value, bool), Error> {
+    let text = text_of(bytes);
+    let mut parser = Parser::new(&text);
+    let value = parser.whole_value()?;
+    Ok((value, parser.repeats))
 }
 
 /// As [`parse`], from text.
@@ -149,6 +161,8 @@ struct Parser<'a> {
     values: Vec<Value>,
     entries: Vec<(Str, Value)>,
     scratch: String,
+    /// Whether a map has a key twice.
+    repeats: bool,
 }
 
 impl<'a> Parser<'a> {
@@ -163,6 +177,7 @@ impl<'a> Parser<'a> {
             values: Vec::new(),
             entries: Vec::new(),
             scratch: String::new(),
+            repeats: false,
         }
     }
 
@@ -323,6 +338,7 @@ impl<'a> Parser<'a> {
         let open = &mut self.entries[start..];
         if !open.is_sorted_by(|a, b| a.0 < b.0) {
             open.sort_by(|a, b| a.0.cmp(&b.0));
+            self.repeats |= open.windows(2).any(|pair| pair[0].0 == pair[1].0);
         }
         Ok(Value::Map(Map::from_sorted(self.entries.drain(start..))))
     }
@@ -342,10 +358,7 @@ impl<'a> Parser<'a> {
     /// Moves over characters that stand for themselves.
     fn skip_plain(&mut self) {
         let rest = &self.bytes[self.at..];
-        let plain = rest
-            .iter()
-            .position(|byte| matches!(byte, b'"' | b'\\' | 0..=0x1f));
-        self.at += plain.unwrap_or(rest.len());
+        self.at += plain_prefix(rest, |byte| byte < 0x20 || byte == b'"' || byte == b'\\');
     }
 
     /// The rest of a string, behind its opening quote.

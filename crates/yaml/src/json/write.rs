@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use super::plain::plain_prefix;
 use crate::{Value, number};
 
 /// How many spaces a level is indented by in pretty text.
@@ -128,33 +129,43 @@ fn break_line(out: &mut String, form: Form, level: usize) {
 
 fn write_text(out: &mut String, text: &str, form: Form) {
     out.push('"');
-    let mut written = 0;
-    for (at, byte) in text.bytes().enumerate() {
-        let (escape, len) = match byte {
-            b'"' => ("\\\"", 1),
-            b'\\' => ("\\\\", 1),
-            b'\n' => ("\\n", 1),
-            b'\r' => ("\\r", 1),
-            b'\t' => ("\\t", 1),
-            0x08 => ("\\b", 1),
-            0x0c => ("\\f", 1),
-            b'<' if form.escape_html => ("\\u003c", 1),
-            b'>' if form.escape_html => ("\\u003e", 1),
-            b'&' if form.escape_html => ("\\u0026", 1),
-            0..=0x1f => ("", 1),
-            // U+2028 and U+2029 break JavaScript, so Go escapes them always.
-            0xe2 if text[at..].starts_with('\u{2028}') => ("\\u2028", 3),
-            0xe2 if text[at..].starts_with('\u{2029}') => ("\\u2029", 3),
-            _ => continue,
+    let mut rest = text;
+    loop {
+        let (plain, special) = rest.split_at(plain_prefix(rest.as_bytes(), is_special));
+        out.push_str(plain);
+        let mut chars = special.chars();
+        let Some(first) = chars.next() else {
+            break;
         };
-        out.push_str(&text[written..at]);
-        if escape.is_empty() {
-            let _ = write!(out, "\\u{byte:04x}");
-        } else {
-            out.push_str(escape);
-        }
-        written = at + len;
+        write_special(out, first, form);
+        rest = chars.as_str();
     }
-    out.push_str(&text[written..]);
     out.push('"');
+}
+
+/// Whether a byte may begin something that is escaped; it is the first one of a character.
+fn is_special(byte: u8) -> bool {
+    byte < 0x20 || matches!(byte, b'"' | b'\\' | b'<' | b'>' | b'&' | 0xe2)
+}
+
+fn write_special(out: &mut String, special: char, form: Form) {
+    match special {
+        '"' => out.push_str("\\\""),
+        '\\' => out.push_str("\\\\"),
+        '\n' => out.push_str("\\n"),
+        '\r' => out.push_str("\\r"),
+        '\t' => out.push_str("\\t"),
+        '\u{8}' => out.push_str("\\b"),
+        '\u{c}' => out.push_str("\\f"),
+        '<' if form.escape_html => out.push_str("\\u003c"),
+        '>' if form.escape_html => out.push_str("\\u003e"),
+        '&' if form.escape_html => out.push_str("\\u0026"),
+        // They break JavaScript, so Go escapes them always.
+        '\u{2028}' => out.push_str("\\u2028"),
+        '\u{2029}' => out.push_str("\\u2029"),
+        '\0'..='\u{1f}' => {
+            let _ = write!(out, "\\u{:04x}", u32::from(special));
+        }
+        other => out.push(other),
+    }
 }
