@@ -24,6 +24,15 @@ pub(crate) fn parse_json(text: &[u8]) -> Result<Value, String> {
     parse(text).map_err(|error| go_json::syntax_error(text).unwrap_or(error))
 }
 
+/// As [`parse_json`]; also tells whether keys are given again.
+///
+/// # Errors
+/// As [`parse_json`].
+pub(crate) fn parse_body(text: &[u8]) -> Result<(Value, bool), String> {
+    json::parse_noting_repeats(text)
+        .map_err(|error| go_json::syntax_error(text).unwrap_or(error.to_string()))
+}
+
 /// Reads the YAML of a client, and tells the keys that are given again.
 ///
 /// # Errors

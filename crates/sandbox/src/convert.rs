@@ -2,12 +2,13 @@
 
 use yaml::Value;
 
-use crate::registry::{Resource, api_version};
+use crate::registry::Resource;
 
 /// Whether the stored text can be sent as it is.
 pub(crate) fn is_stored_as_served(resource: &Resource) -> bool {
-    resource.custom.is_some()
-        || *resource.storage == api_version(&resource.group, &resource.version)
+    let kept = &*resource.storage;
+    let (group, version) = kept.rsplit_once('/').unwrap_or(("", kept));
+    resource.custom.is_some() || (resource.group == group && resource.version == version)
 }
 
 /// A stored tree in the version of `resource`.

@@ -49,27 +49,41 @@ pub(crate) struct Repeated {
 /// # Errors
 /// 400 and 415 as the real server gives them.
 pub(crate) fn object(call: &Call<'_>) -> Result<Decoded, ApiError> {
-    let kind = call.resource.kind.clone();
-    let Decoded { mut value, .. } = parse(call, &kind)?;
+    let Parsed { mut value, repeats } = parse(call, &call.resource.kind)?;
     check_type(call, &value)?;
     let map = value.map_at_mut(&[]);
     map.remove("apiVersion");
     map.remove("kind");
-    let repeated = repeated(call)?;
+    let repeated = repeated(call, repeats);
     let mut warnings = Vec::new();
     let source = typing::Source::Body(&repeated);
     typing::check(call, &mut value, &mut warnings, source)?;
     Ok(Decoded { value, warnings })
 }
 
-fn repeated(call: &Call<'_>) -> Result<Repeated, ApiError> {
-    let body = &call.request.body;
+/// A body as a tree.
+struct Parsed {
+    value: Value,
+    repeats: Repeats,
+}
+
+/// What its reader noted of keys that are given again.
+enum Repeats {
+    None,
+    /// There are some in the JSON.
+    Json,
+    /// One text for each in the YAML.
+    Yaml(Vec<String>),
+}
+
+fn repeated(call: &Call<'_>, repeats: Repeats) -> Repeated {
     if call.request.query.get("fieldValidation") == "Ignore" {
-        return Ok(Repeated::default());
+        return Repeated::default();
     }
-    Ok(match text(call)? {
-        Text::Json => {
-            let told: Vec<String> = go_json::duplicates(body)
+    match repeats {
+        Repeats::None => Repeated::default(),
+        Repeats::Json => {
+            let told: Vec<String> = go_json::duplicates(&call.request.body)
                 .iter()
                 .map(|path| format!("duplicate field {}", kinds::quoted(path)))
                 .collect();
@@ -78,16 +92,11 @@ fn repeated(call: &Call<'_>) -> Result<Repeated, ApiError> {
                 told,
             }
         }
-        Text::Yaml => {
-            let (_, told) = codec::parse_yaml(body).unwrap_or_default();
-            let strict = match told.as_slice() {
-                [] => String::new(),
-                lines => format!("yaml: unmarshal errors:\n  {}", lines.join("\n  ")),
-            };
-            Repeated { told, strict }
-        }
-        Text::Protobuf => Repeated::default(),
-    })
+        Repeats::Yaml(told) => Repeated {
+            strict: format!("yaml: unmarshal errors:\n  {}", told.join("\n  ")),
+            told,
+        },
+    }
 }
 
 /// The body as an object of any kind, such as a Scale or a Binding.
@@ -95,8 +104,11 @@ fn repeated(call: &Call<'_>) -> Result<Repeated, ApiError> {
 /// # Errors
 /// As [`object`].
 pub(crate) fn any(call: &Call<'_>) -> Result<Decoded, ApiError> {
-    let kind = call.resource.kind.clone();
-    parse(call, &kind)
+    let Parsed { value, .. } = parse(call, &call.resource.kind)?;
+    Ok(Decoded {
+        value,
+        warnings: Vec::new(),
+    })
 }
 
 /// The body of a DELETE; `None` when there is none.
@@ -107,10 +119,10 @@ pub(crate) fn delete_options(call: &Call<'_>) -> Result<Option<Value>, ApiError>
     if call.request.body.is_empty() {
         return Ok(None);
     }
-    parse(call, "DeleteOptions").map(|decoded| Some(decoded.value))
+    parse(call, "DeleteOptions").map(|parsed| Some(parsed.value))
 }
 
-fn parse(call: &Call<'_>, kind: &str) -> Result<Decoded, ApiError> {
+fn parse(call: &Call<'_>, kind: &str) -> Result<Parsed, ApiError> {
     let body = &call.request.body;
     let unrecognized = |why: &str| {
         ApiError::bad_request(format!(
@@ -123,22 +135,25 @@ fn parse(call: &Call<'_>, kind: &str) -> Result<Decoded, ApiError> {
             "couldn't get version/kind; json parse error: {why}"
         ))
     };
-    let value = match text(call)? {
-        Text::Json => codec::parse_json(body).map_err(|why| no_json(&why))?,
-        Text::Yaml => {
-            let (value, _) = codec::parse_yaml(body).map_err(|why| unrecognized(&why))?;
-            value
+    let (value, repeats) = match text(call)? {
+        Text::Json => match codec::parse_body(body).map_err(|why| no_json(&why))? {
+            (value, true) => (value, Repeats::Json),
+            (value, false) => (value, Repeats::None),
+        },
+        Text::Yaml => match codec::parse_yaml(body).map_err(|why| unrecognized(&why))? {
+            (value, told) if told.is_empty() => (value, Repeats::None),
+            (value, told) => (value, Repeats::Yaml(told)),
+        },
+        Text::Protobuf => {
+            let value = protobuf::parse(body).map_err(ApiError::bad_request)?;
+            (value, Repeats::None)
         }
-        Text::Protobuf => protobuf::parse(body).map_err(ApiError::bad_request)?,
     };
     match value {
-        Value::Map(_) => Ok(Decoded {
-            value,
-            warnings: Vec::new(),
-        }),
-        Value::Null => Ok(Decoded {
+        Value::Map(_) => Ok(Parsed { value, repeats }),
+        Value::Null => Ok(Parsed {
             value: Value::Map(yaml::Map::new()),
-            warnings: Vec::new(),
+            repeats,
         }),
         other => Err(no_json(&format!(
             "json: cannot unmarshal {} into Go value of type struct {{ APIVersion string \

@@ -21,6 +21,7 @@ mod discovery;
 mod error;
 mod go_json;
 mod kubeconfig;
+mod list_text;
 mod meta;
 mod negotiate;
 mod openapi;

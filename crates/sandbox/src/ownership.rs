@@ -82,9 +82,14 @@ fn track(
         time: &time,
         ignored,
     };
-    let old = old.cloned().map(typed);
+    // The type of the old state is no field: only another version makes it another tree.
+    let converted = match old {
+        Some(old) if !convert::is_stored_as_served(context.resource) => Some(typed(old.clone())),
+        _ => None,
+    };
     let new = typed(std::mem::take(value));
-    let tracked = fields::track(old.as_ref(), new, &schema(context), &writer);
+    let old = converted.as_ref().or(old);
+    let tracked = fields::track(old, new, &schema(context), &writer);
     *value = convert::to_storage(context.resource, untyped(tracked));
     without_times_of_scale(value);
 }

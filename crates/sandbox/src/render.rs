@@ -39,7 +39,8 @@ pub(crate) fn push_item(out: &mut Vec<u8>, resource: &Resource, stored: &Stored)
     }
 }
 
-fn push_head(out: &mut Vec<u8>, api_version: &str, kind: &str) {
+/// Begins an object.
+pub(crate) fn push_head(out: &mut Vec<u8>, api_version: &str, kind: &str) {
     // Neither can hold a character that JSON escapes: both come from the registry.
     out.extend_from_slice(b"{\"apiVersion\":\"");
     out.extend_from_slice(api_version.as_bytes());
@@ -102,19 +103,6 @@ impl ListMeta {
     }
 }
 
-/// The text of a list of objects.
-pub(crate) fn list(resource: &Resource, meta: &ListMeta, objects: &[Arc<Stored>]) -> Vec<u8> {
-    let size: usize = objects.iter().map(|stored| stored.json.len() + 64).sum();
-    let mut out = Vec::with_capacity(size + 256);
-    push_head(&mut out, &resource.api_version(), &resource.list_kind);
-    // The lists of custom resources are made without Go types, which leave out the empty token.
-    let continues = resource.custom.is_some().then_some("");
-    push_list_tail(&mut out, (meta, continues), objects, |out, stored| {
-        push_item(out, resource, stored);
-    });
-    out
-}
-
 /// The text of a PartialObjectMetadataList.
 pub(crate) fn partial_list(
     meta_version: &str,
@@ -123,32 +111,26 @@ pub(crate) fn partial_list(
 ) -> Vec<u8> {
     let mut out = Vec::new();
     push_head(&mut out, meta_version, "PartialObjectMetadataList");
-    push_list_tail(&mut out, (meta, None), objects, |out, stored| {
-        out.extend_from_slice(&crate::codec::to_vec(&partial(stored, meta_version)));
-    });
-    out
-}
-
-fn push_list_tail(
-    out: &mut Vec<u8>,
-    (meta, continues): (&ListMeta, Option<&str>),
-    objects: &[Arc<Stored>],
-    mut push: impl FnMut(&mut Vec<u8>, &Stored),
-) {
-    let mut metadata = meta.value();
-    if let Some(token) = continues {
-        metadata
-            .map_at_mut(&[])
-            .entry_or_insert("continue", token.into());
-    }
-    out.extend_from_slice(b"\"metadata\":");
-    out.extend_from_slice(&crate::codec::to_vec(&metadata));
-    out.extend_from_slice(b",\"items\":[");
+    push_list_meta(&mut out, meta, None);
     for (index, stored) in objects.iter().enumerate() {
         if index > 0 {
             out.push(b',');
         }
-        push(out, stored);
+        out.extend_from_slice(&crate::codec::to_vec(&partial(stored, meta_version)));
     }
     out.extend_from_slice(b"]}");
+    out
+}
+
+/// Appends the metadata of a list and begins its items; `continues` is the token of who writes an
+/// empty one too.
+pub(crate) fn push_list_meta(out: &mut Vec<u8>, meta: &ListMeta, continues: Option<&str>) {
+    let mut metadata = meta.value();
+    if let Some(token) = continues {
+        let metadata = metadata.map_at_mut(&[]);
+        metadata.entry_or_insert("continue", token.into());
+    }
+    out.extend_from_slice(b"\"metadata\":");
+    out.extend_from_slice(&crate::codec::to_vec(&metadata));
+    out.extend_from_slice(b",\"items\":[");
 }

@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use yaml::Value;
 
+use crate::list_text::ListText;
 use crate::negotiate::Media;
 use crate::status_error::ApiError;
 use crate::watch::WatchPlan;
@@ -24,6 +25,8 @@ pub(crate) struct Reply {
 pub(crate) enum Content {
     /// JSON text of an object.
     Json(Bytes),
+    /// A list of objects, not yet put together.
+    List(ListText),
     /// Something with its own media type.
     Typed(&'static str, Bytes),
     /// A stream of events.
@@ -39,6 +42,13 @@ impl Reply {
             headers: Vec::new(),
             media: None,
             revision: 0,
+        }
+    }
+
+    pub(crate) fn list(list: ListText) -> Self {
+        Reply {
+            content: Content::List(list),
+            ..Reply::json(200, Bytes::new())
         }
     }
 

@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use futures::StreamExt;
+use futures::{Stream, StreamExt};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body::{Body, Frame};
 use http_body_util::combinators::UnsyncBoxBody;
@@ -17,11 +17,13 @@ use http_body_util::{BodyExt, Full, StreamBody};
 use crate::audit::Entry;
 use crate::auth::impersonation;
 use crate::core::Core;
+use crate::list_text::{ListText, Packed};
 use crate::negotiate::{Form, Kinds, Media, STREAMED};
 use crate::reply::{Content, Reply};
 use crate::request::{ApiRequest, Query, User};
 use crate::status_error::ApiError;
-use crate::{Clock, codec, watch};
+use crate::watch::{self, WatchPlan};
+use crate::{Clock, codec};
 
 /// The body of a response: whole, or a watch that goes on.
 pub type ResponseBody = UnsyncBoxBody<Bytes, Infallible>;
@@ -142,27 +144,24 @@ impl Service {
 
     fn respond(&self, reply: Reply, mut writing: Writing, is_head: bool) -> Response<ResponseBody> {
         writing.media = reply.media.unwrap_or(writing.media);
-        let (media_type, text, plan) = match reply.content {
-            Content::Json(json) => {
-                let (media_type, text) = writing.object(json);
-                (media_type, text, None)
-            }
-            Content::Typed(media_type, body) => (media_type, body, None),
+        let (media_type, sent) = match reply.content {
+            Content::Json(json) => writing.object(json),
+            Content::List(list) if writing.is_plain() && list.is_long() => (JSON, Sent::List(list)),
+            Content::List(list) => writing.object(list.whole()),
+            Content::Typed(media_type, body) => (media_type, Sent::Whole(body)),
             Content::Watch(plan) if writing.media == Media::Protobuf => {
-                (STREAMED[1], Bytes::new(), Some(plan))
+                (STREAMED[1], Sent::Watch(plan))
             }
-            Content::Watch(plan) => (JSON, Bytes::new(), Some(plan)),
+            Content::Watch(plan) => (JSON, Sent::Watch(plan)),
         };
-        let packed = writing.gzip && text.len() > GZIP_FROM;
-        let body = match plan {
+        let packed = writing.gzip && sent.size() > GZIP_FROM;
+        let body = match sent {
             _ if is_head => whole(Bytes::new()),
-            Some(plan) => {
-                let lines = watch::stream(Arc::clone(&self.core), *plan);
-                let frames = lines.map(|line| Ok::<_, Infallible>(Frame::data(line)));
-                BodyExt::boxed_unsync(StreamBody::new(frames))
-            }
-            None if packed => whole(codec::gzip(&text)),
-            None => whole(text),
+            Sent::Watch(plan) => stream(watch::stream(Arc::clone(&self.core), *plan)),
+            Sent::List(list) if packed => stream(futures::stream::iter(Packed::new(list))),
+            Sent::List(list) => stream(futures::stream::iter(list)),
+            Sent::Whole(text) if packed => whole(codec::gzip(&text)),
+            Sent::Whole(text) => whole(text),
         };
         let mut response = Response::new(body);
         *response.status_mut() =
@@ -192,6 +191,25 @@ impl Service {
             }
         }
         response
+    }
+}
+
+/// What goes into the body of a response.
+enum Sent {
+    Whole(Bytes),
+    /// A long list, in pieces.
+    List(ListText),
+    Watch(Box<WatchPlan>),
+}
+
+impl Sent {
+    /// About how many bytes it has; a watch counts for nothing.
+    fn size(&self) -> usize {
+        match self {
+            Sent::Whole(text) => text.len(),
+            Sent::List(list) => list.size(),
+            Sent::Watch(_) => 0,
+        }
     }
 }
 
@@ -228,9 +246,14 @@ impl Writing {
         }
     }
 
+    /// Whether JSON is sent as it is.
+    fn is_plain(self) -> bool {
+        self.media == Media::Json && !self.pretty
+    }
+
     /// An object's JSON in the form that is wanted; JSON where it has no other.
-    fn object(self, json: Bytes) -> (&'static str, Bytes) {
-        match self.media {
+    fn object(self, json: Bytes) -> (&'static str, Sent) {
+        let (media_type, text) = match self.media {
             Media::Yaml => ("application/yaml", codec::json_to_yaml(&json)),
             Media::Protobuf => match codec::json_to_protobuf(&json) {
                 Some(body) => (PROTOBUF, body),
@@ -238,8 +261,15 @@ impl Writing {
             },
             Media::Json if self.pretty => (JSON, codec::indent(&json)),
             Media::Json => (JSON, json),
-        }
+        };
+        (media_type, Sent::Whole(text))
     }
+}
+
+/// A body that comes in pieces.
+fn stream(pieces: impl Stream<Item = Bytes> + Send + 'static) -> ResponseBody {
+    let frames = pieces.map(|piece| Ok::<_, Infallible>(Frame::data(piece)));
+    BodyExt::boxed_unsync(StreamBody::new(frames))
 }
 
 fn whole(body: impl Into<Bytes>) -> ResponseBody {

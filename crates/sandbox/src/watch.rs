@@ -1,12 +1,15 @@
 //! The stream of a watch: events of the store as lines of JSON.
 
 use std::collections::{HashMap, VecDeque};
+use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use bytes::Bytes;
 use futures::Stream;
-use tokio::time::Instant;
+use tokio::sync::watch;
+use tokio::time::{Instant, Sleep};
+use tokio_util::sync::WaitForCancellationFutureOwned;
 use yaml::{Map, Value};
 
 use crate::core::Core;
@@ -14,7 +17,7 @@ use crate::negotiate::{Media, Shape};
 use crate::registry::Resource;
 use crate::selector::Selector;
 use crate::status_error::ApiError;
-use crate::store::{Cursor, Event, EventKind, Stored};
+use crate::store::{Cursor, Event, EventKind, Form, Stored};
 use crate::{codec, render, table};
 
 /// Events that are read from the store at once: bounds the memory of one watcher.
@@ -55,6 +58,41 @@ struct Watcher {
     next_bookmark: Instant,
     rows_sent: bool,
     done: bool,
+    /// What a quiet watch waits for, kept between events.
+    alarms: Option<Alarms>,
+}
+
+/// What wakes a watcher.
+struct Alarms {
+    changed: watch::Receiver<u64>,
+    stopping: Pin<Box<WaitForCancellationFutureOwned>>,
+    time: Pin<Box<Sleep>>,
+}
+
+impl Alarms {
+    /// Waits for something to do until `time`. Gives what woke it.
+    async fn wait(&mut self, time: Instant) -> Woken {
+        if self.time.deadline() != time {
+            self.time.as_mut().reset(time);
+        }
+        tokio::select! {
+            changed = self.changed.changed() => match changed {
+                Ok(()) => Woken::Changed,
+                Err(_gone) => Woken::End,
+            },
+            () = self.stopping.as_mut() => Woken::End,
+            () = self.time.as_mut() => Woken::Time,
+        }
+    }
+}
+
+/// Why a watcher woke.
+enum Woken {
+    /// There are events.
+    Changed,
+    Time,
+    /// The server stops, or the collection is gone.
+    End,
 }
 
 /// The lines of a watch. It ends at its deadline, when its events are gone, or its resource.
@@ -68,6 +106,7 @@ pub(crate) fn stream(core: Arc<Core>, mut plan: WatchPlan) -> impl Stream<Item =
         next_bookmark: now + BOOKMARK_PERIOD,
         rows_sent: false,
         done: false,
+        alarms: None,
         plan,
     };
     if let Some(initial) = initial {
@@ -107,42 +146,57 @@ impl Watcher {
 
     /// Queues lines, or ends the watch.
     async fn fill(&mut self) {
-        let mut cursor = match &self.plan.cursor {
-            Ok(cursor) => cursor.clone(),
+        let batch = match &mut self.plan.cursor {
+            Ok(cursor) => self.core.store.next(cursor, BATCH),
             Err((asked, oldest)) => {
                 let line = expired(self.plan.media, *asked, *oldest);
-                self.ready.push_back(line);
-                self.done = true;
-                return;
+                return self.end_with(line);
             }
         };
-        let Some(mut waker) = self.core.store.waker(&cursor) else {
-            self.done = true;
-            return;
-        };
-        match self.core.store.next(&mut cursor, BATCH) {
+        match batch {
             Ok(Some(batch)) if !batch.events.is_empty() => {
                 for event in &batch.events {
                     self.queue_event(event);
                 }
-                self.plan.cursor = Ok(cursor);
             }
-            Ok(Some(batch)) => {
-                let wake = self.deadline.min(self.bookmark_time());
-                let stopping = self.core.stopping.clone();
-                tokio::select! {
-                    () = stopping.cancelled() => self.done = true,
-                    changed = waker.changed() => self.done = changed.is_err(),
-                    () = tokio::time::sleep_until(wake) => self.on_time(batch.revision),
-                }
-            }
+            Ok(Some(batch)) => self.wait(batch.revision).await,
             Ok(None) => self.done = true,
             Err(compacted) => {
                 let line = expired(self.plan.media, 0, compacted.oldest);
-                self.ready.push_back(line);
-                self.done = true;
+                self.end_with(line);
             }
         }
+    }
+
+    fn end_with(&mut self, line: Bytes) {
+        self.ready.push_back(line);
+        self.done = true;
+    }
+
+    /// Waits for what comes after `revision`.
+    async fn wait(&mut self, revision: u64) {
+        let time = self.deadline.min(self.bookmark_time());
+        let Some(alarms) = &mut self.alarms else {
+            // What came before it was subscribed is looked for once more.
+            self.alarms = self.subscribe(time);
+            self.done = self.alarms.is_none();
+            return;
+        };
+        match alarms.wait(time).await {
+            Woken::Changed => {}
+            Woken::Time => self.on_time(revision),
+            Woken::End => self.done = true,
+        }
+    }
+
+    /// `None` when the collection is gone.
+    fn subscribe(&self, time: Instant) -> Option<Alarms> {
+        let cursor = self.plan.cursor.as_ref().ok()?;
+        Some(Alarms {
+            changed: self.core.store.waker(cursor)?,
+            stopping: Box::pin(self.core.stopping.clone().cancelled_owned()),
+            time: Box::pin(tokio::time::sleep_until(time)),
+        })
     }
 
     fn bookmark_time(&self) -> Instant {
@@ -176,33 +230,45 @@ impl Watcher {
             .as_ref()
             .is_some_and(|previous| selector.matches(previous));
         let is = event.kind == EventKind::Put && selector.matches(&event.object);
-        let line = match (was, is) {
+        let kind = match (was, is) {
             (false, false) => return,
-            (false, true) => self.line("ADDED", &event.object),
-            (true, true) => self.line("MODIFIED", &event.object),
-            (true, false) if event.kind == EventKind::Removed => {
-                self.line("DELETED", &event.object)
-            }
-            (true, false) => {
-                let Some(previous) = &event.previous else {
-                    return;
-                };
+            (false, true) => "ADDED",
+            (true, true) => "MODIFIED",
+            (true, false) => "DELETED",
+        };
+        let line = match &event.previous {
+            // It is still there, but no longer for this watcher: told in its last state.
+            Some(previous) if kind == "DELETED" && event.kind == EventKind::Put => {
                 let left = Arc::new(previous.at_revision(event.object.revision));
-                self.line("DELETED", &left)
+                self.line(kind, &left)
             }
+            _ if self.sends_text() => {
+                let resource = &self.plan.resource;
+                let form = Form {
+                    kind,
+                    version: &resource.version,
+                    group: &resource.group,
+                };
+                event.text(form, || line_of(kind, resource, &event.object))
+            }
+            _ => self.line(kind, &event.object),
         };
         self.ready.push_back(line);
     }
 
+    /// Whether an event is the same text for every such watcher.
+    fn sends_text(&self) -> bool {
+        self.plan.shape == Shape::Object && self.plan.media == Media::Json
+    }
+
     fn line(&mut self, kind: &str, stored: &Arc<Stored>) -> Bytes {
-        let mut object = Vec::with_capacity(stored.json.len() + 128);
-        match self.plan.shape {
-            Shape::Object => render::push_object(&mut object, &self.plan.resource, stored),
+        let object = match self.plan.shape {
+            Shape::Object if self.sends_text() => {
+                return line_of(kind, &self.plan.resource, stored).into();
+            }
+            Shape::Object => render::object(&self.plan.resource, stored),
             Shape::Partial | Shape::PartialList => {
-                object.extend_from_slice(&codec::to_vec(&render::partial(
-                    stored,
-                    self.plan.meta_version,
-                )));
+                codec::to_vec(&render::partial(stored, self.plan.meta_version))
             }
             Shape::Table => {
                 let columns = if self.rows_sent {
@@ -217,9 +283,9 @@ impl Watcher {
                     columns,
                     now: jiff::Timestamp::now(),
                 };
-                object.extend_from_slice(&table::event(&self.plan.resource, rows, stored));
+                table::event(&self.plan.resource, rows, stored)
             }
-        }
+        };
         event(self.plan.media, kind, &object)
     }
 
@@ -286,13 +352,26 @@ fn event(media: Media, kind: &str, object: &[u8]) -> Bytes {
     {
         return frame.into();
     }
-    let mut out = Vec::with_capacity(object.len() + 32);
+    line(kind, object.len(), |out| out.extend_from_slice(object)).into()
+}
+
+/// The line that tells of an object.
+fn line_of(kind: &str, resource: &Resource, stored: &Stored) -> Vec<u8> {
+    let head = resource.group.len() + resource.version.len() + resource.kind.len() + 32;
+    line(kind, stored.json.len() + head, |out| {
+        render::push_object(out, resource, stored);
+    })
+}
+
+/// A line with an object of about this size.
+fn line(kind: &str, size: usize, push: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
+    let mut out = Vec::with_capacity(size + 40);
     out.extend_from_slice(b"{\"type\":\"");
     out.extend_from_slice(kind.as_bytes());
     out.extend_from_slice(b"\",\"object\":");
-    out.extend_from_slice(object);
+    push(&mut out);
     out.extend_from_slice(b"}\n");
-    out.into()
+    out
 }
 
 fn expired(media: Media, asked: u64, oldest: u64) -> Bytes {

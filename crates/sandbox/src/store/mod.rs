@@ -20,7 +20,7 @@ use yaml::{Str, Value};
 
 pub(crate) use durable::{Durable, DurableError};
 pub(crate) use stored::Stored;
-pub(crate) use table::{Event, EventKind};
+pub(crate) use table::{Event, EventKind, Form};
 
 use table::Table;
 
@@ -208,7 +208,14 @@ impl Store {
         expect: Expect,
         mut value: Value,
     ) -> Result<std::sync::Arc<Stored>, Changed> {
-        let (namespace, name) = stored::place(&value);
+        let at = |value: &mut Value, revision: u64| {
+            let metadata = value.map_at_mut(&["metadata"]);
+            metadata.insert("resourceVersion", revision.to_string());
+            std::sync::Arc::new(Stored::new(revision, value))
+        };
+        // The text is written before others have to wait for it, at the revision that comes next
+        // unless another write is faster.
+        let mut stored = at(&mut value, self.revision() + 1);
         let mut guard = self.write();
         let state = &mut *guard;
         let revision = state.revision + 1;
@@ -217,12 +224,11 @@ impl Store {
             .tables
             .entry(collection.clone())
             .or_insert_with(|| Table::new(loaded));
-        let previous = table.get(&namespace, &name);
+        let previous = table.get(&stored.namespace, &stored.name);
         check(expect, previous.as_deref())?;
-        value
-            .map_at_mut(&["metadata"])
-            .insert("resourceVersion", revision.to_string());
-        let stored = std::sync::Arc::new(Stored::new(revision, &value));
+        if stored.revision != revision {
+            stored = at(&mut value, revision);
+        }
         table.put(&stored, previous, self.history);
         state.revision = revision;
         if let Some(durable) = &self.durable {

@@ -24,14 +24,6 @@ pub(crate) struct Stored {
     pub(crate) json: Bytes,
 }
 
-/// Namespace and name as written in an object.
-pub(super) fn place(value: &Value) -> (Str, Str) {
-    (
-        text(value, &["metadata", "namespace"]),
-        text(value, &["metadata", "name"]),
-    )
-}
-
 fn text(value: &Value, path: &[&str]) -> Str {
     match value.at(path) {
         Some(Value::String(text)) => text.clone(),
@@ -42,18 +34,18 @@ fn text(value: &Value, path: &[&str]) -> Str {
 impl Stored {
     /// Takes the text of an object whose `metadata.resourceVersion` is `revision`.
     pub(super) fn new(revision: u64, value: &Value) -> Self {
-        let (namespace, name) = place(value);
         Stored {
             revision,
-            namespace,
-            name,
+            namespace: text(value, &["metadata", "namespace"]),
+            name: text(value, &["metadata", "name"]),
             is_terminating: value.at(&["metadata", "deletionTimestamp"]).is_some(),
             labels: value
                 .at(&["metadata", "labels"])
                 .and_then(Value::as_map)
                 .filter(|labels| !labels.is_empty())
                 .map(|labels| Box::new(labels.clone())),
-            json: codec::to_bytes(value),
+            // It lives long: the room that was left for writing it does not.
+            json: codec::to_vec(value).into_boxed_slice().into(),
         }
     }
 

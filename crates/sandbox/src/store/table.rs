@@ -1,9 +1,9 @@
 //! One collection: its objects, and the ring of its last events.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::ops::Bound;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
+use bytes::Bytes;
 use tokio::sync::watch;
 use yaml::Str;
 
@@ -24,9 +24,67 @@ pub(crate) struct Event {
     pub(crate) object: Arc<Stored>,
     /// The state before; `None` when the object is new.
     pub(crate) previous: Option<Arc<Stored>>,
+    /// What watchers send of it, as long as one of them has it in hand.
+    text: Mutex<Weak<Text>>,
+}
+
+/// In which form an event is sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Form<'a> {
+    /// What it is to the watcher.
+    pub(crate) kind: &'static str,
+    /// In which version of which group it is told.
+    pub(crate) group: &'a str,
+    pub(crate) version: &'a str,
+}
+
+/// An event as it is sent, made once for all watchers that want the same.
+#[derive(Debug)]
+struct Text {
+    kind: &'static str,
+    group: Box<str>,
+    version: Box<str>,
+    bytes: Vec<u8>,
+}
+
+impl Text {
+    fn form(&self) -> Form<'_> {
+        Form {
+            kind: self.kind,
+            group: &self.group,
+            version: &self.version,
+        }
+    }
+}
+
+/// The bytes of a text that others may have too.
+struct Shared(Arc<Text>);
+
+impl AsRef<[u8]> for Shared {
+    fn as_ref(&self) -> &[u8] {
+        &self.0.bytes
+    }
 }
 
 impl Event {
+    /// The text of this event in a form: the one that another watcher has in hand, else what `make`
+    /// gives.
+    pub(crate) fn text(&self, form: Form<'_>, make: impl FnOnce() -> Vec<u8>) -> Bytes {
+        let mut known = self.text.lock().unwrap_or_else(PoisonError::into_inner);
+        let text = known.upgrade().filter(|text| text.form() == form);
+        let text = text.unwrap_or_else(|| {
+            let text = Arc::new(Text {
+                kind: form.kind,
+                group: form.group.into(),
+                version: form.version.into(),
+                bytes: make(),
+            });
+            *known = Arc::downgrade(&text);
+            text
+        });
+        Bytes::from_owner(Shared(text))
+    }
+
     /// The bytes that it keeps although no object has them any more: the state before, and the
     /// last one of a removed object.
     fn superseded(&self) -> usize {
@@ -44,11 +102,49 @@ const HISTORY_BYTES: usize = 4 << 20;
 /// Events that are kept however large they are, so that a watcher of large objects gets on.
 pub(super) const HISTORY_LEAST: usize = 64;
 
-type Place = (Str, Str);
+/// Objects by namespace and name; no namespace is empty.
+#[derive(Clone, Default)]
+struct Objects(BTreeMap<Str, BTreeMap<Str, Arc<Stored>>>);
+
+impl Objects {
+    fn get(&self, namespace: &str, name: &str) -> Option<&Arc<Stored>> {
+        self.0.get(namespace)?.get(name)
+    }
+
+    fn insert(&mut self, stored: &Arc<Stored>) {
+        let namespace = self.0.entry(stored.namespace.clone()).or_default();
+        namespace.insert(stored.name.clone(), Arc::clone(stored));
+    }
+
+    fn remove(&mut self, stored: &Stored) {
+        if let Some(namespace) = self.0.get_mut(&stored.namespace) {
+            namespace.remove(&stored.name);
+            if namespace.is_empty() {
+                self.0.remove(&stored.namespace);
+            }
+        }
+    }
+
+    /// Those of one namespace or of all, sorted by namespace and name.
+    fn list(&self, namespace: Option<&str>) -> Vec<Arc<Stored>> {
+        match namespace {
+            Some(namespace) => {
+                let objects = self.0.get(namespace).into_iter();
+                objects.flat_map(BTreeMap::values).cloned().collect()
+            }
+            None => self
+                .0
+                .values()
+                .flat_map(BTreeMap::values)
+                .cloned()
+                .collect(),
+        }
+    }
+}
 
 /// Objects sorted by namespace and name, and their recent history.
 pub(super) struct Table {
-    objects: BTreeMap<Place, Arc<Stored>>,
+    objects: Objects,
     events: VecDeque<Arc<Event>>,
     /// The sequence number of the first event in the ring.
     first: u64,
@@ -63,7 +159,7 @@ impl Table {
     /// An empty table whose history starts after revision `horizon`.
     pub(super) fn new(horizon: u64) -> Self {
         Table {
-            objects: BTreeMap::new(),
+            objects: Objects::default(),
             events: VecDeque::new(),
             first: 0,
             horizon,
@@ -74,18 +170,15 @@ impl Table {
 
     /// Takes an object that was there before history starts.
     pub(super) fn load(&mut self, stored: Stored) {
-        let place = (stored.namespace.clone(), stored.name.clone());
-        self.objects.insert(place, Arc::new(stored));
+        self.objects.insert(&Arc::new(stored));
     }
 
     pub(super) fn get(&self, namespace: &str, name: &str) -> Option<Arc<Stored>> {
-        self.objects
-            .get(&(Str::from(namespace), Str::from(name)))
-            .cloned()
+        self.objects.get(namespace, name).cloned()
     }
 
     pub(super) fn list(&self, namespace: Option<&str>) -> Vec<Arc<Stored>> {
-        list(&self.objects, namespace)
+        self.objects.list(namespace)
     }
 
     /// Undoes the events after `revision`, newest first.
@@ -100,13 +193,12 @@ impl Table {
             if event.object.revision <= revision {
                 break;
             }
-            let place = (event.object.namespace.clone(), event.object.name.clone());
             match &event.previous {
-                Some(previous) => objects.insert(place, Arc::clone(previous)),
-                None => objects.remove(&place),
-            };
+                Some(previous) => objects.insert(previous),
+                None => objects.remove(&event.object),
+            }
         }
-        Ok(list(&objects, namespace))
+        Ok(objects.list(namespace))
     }
 
     fn check_horizon(&self, revision: u64) -> Result<(), Compacted> {
@@ -124,14 +216,12 @@ impl Table {
         previous: Option<Arc<Stored>>,
         history: usize,
     ) {
-        let place = (stored.namespace.clone(), stored.name.clone());
-        self.objects.insert(place, Arc::clone(stored));
+        self.objects.insert(stored);
         self.record(EventKind::Put, stored, previous, history);
     }
 
     pub(super) fn remove(&mut self, gone: &Arc<Stored>, previous: Arc<Stored>, history: usize) {
-        self.objects
-            .remove(&(gone.namespace.clone(), gone.name.clone()));
+        self.objects.remove(gone);
         self.record(EventKind::Removed, gone, Some(previous), history);
     }
 
@@ -146,6 +236,7 @@ impl Table {
             kind,
             object: Arc::clone(object),
             previous,
+            text: Mutex::default(),
         };
         self.superseded += event.superseded();
         self.events.push_back(Arc::new(event));
@@ -195,16 +286,4 @@ impl Table {
     pub(super) fn subscribe(&self) -> watch::Receiver<u64> {
         self.wake.subscribe()
     }
-}
-
-fn list(objects: &BTreeMap<Place, Arc<Stored>>, namespace: Option<&str>) -> Vec<Arc<Stored>> {
-    let Some(namespace) = namespace else {
-        return objects.values().cloned().collect();
-    };
-    let start = (Str::from(namespace), Str::default());
-    objects
-        .range((Bound::Included(start), Bound::Unbounded))
-        .take_while(|((ns, _), _)| ns.as_str() == namespace)
-        .map(|(_, stored)| Arc::clone(stored))
-        .collect()
 }

@@ -25,7 +25,6 @@ pub(crate) fn delete_collection(call: &Call<'_>) -> Result<Reply, ApiError> {
                     .get(&call.resource.collection, &stored.namespace, &stored.name);
         }
     }
-    let body = list::text(call, &meta, &objects)?;
-    let reply = Reply::json(200, body).after(revision);
+    let reply = list::reply(call, &meta, objects)?.after(revision);
     Ok(reply.with_warnings(options.warnings(call)))
 }

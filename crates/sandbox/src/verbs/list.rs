@@ -10,6 +10,7 @@ use yaml::{Map, Value};
 
 use crate::auth::attributes::named_by_selector;
 use crate::core::Call;
+use crate::list_text::ListText;
 use crate::negotiate::{Media, STREAMED, Shape};
 use crate::render::{self, ListMeta};
 use crate::reply::Reply;
@@ -30,29 +31,33 @@ const DEFAULT_WATCH: Duration = Duration::from_secs(1800);
 /// Answers with a list.
 pub(crate) fn list(call: &Call<'_>) -> Result<Reply, ApiError> {
     let (meta, objects) = select(call)?;
-    Ok(Reply::json(200, text(call, &meta, &objects)?))
+    reply(call, &meta, objects)
 }
 
-/// The text of a list in the shape that the client wants.
+/// A list in the shape that the client wants.
 ///
 /// # Errors
 /// 406 when that is the shape of one object.
-pub(crate) fn text(
+pub(crate) fn reply(
     call: &Call<'_>,
     meta: &ListMeta,
-    objects: &[Arc<Stored>],
-) -> Result<Vec<u8>, ApiError> {
-    Ok(match call.form.shape {
-        Shape::Object => render::list(&call.resource, meta, objects),
-        Shape::PartialList => render::partial_list(call.form.meta_version, meta, objects),
+    objects: Vec<Arc<Stored>>,
+) -> Result<Reply, ApiError> {
+    let text = match call.form.shape {
+        Shape::Object => {
+            let list = ListText::new(&call.resource, meta, objects);
+            return Ok(Reply::list(list));
+        }
+        Shape::PartialList => render::partial_list(call.form.meta_version, meta, &objects),
         Shape::Partial => {
             let list = format!("{}List", go_type(&call.resource));
             return Err(not_acceptable(&format!(
                 "you requested PartialObjectMetadata, but the requested object is a list ({list})"
             )));
         }
-        Shape::Table => table::table(call, meta, objects),
-    })
+        Shape::Table => table::table(call, meta, &objects),
+    };
+    Ok(Reply::json(200, text))
 }
 
 /// The objects that a request selects, one page of them.
