@@ -3,7 +3,7 @@
 //! Absent, null and wrongly typed fields read as absent: the API server has validated them.
 
 use manifest::Object;
-use yaml::{Map, Value};
+use yaml::{Map, Str, Value};
 
 /// A whole number at `path`.
 pub(crate) fn int(value: &Value, path: &[&str]) -> Option<i64> {
@@ -13,6 +13,14 @@ pub(crate) fn int(value: &Value, path: &[&str]) -> Option<i64> {
 /// The text at `path`; empty when absent.
 pub(crate) fn text<'a>(value: &'a Value, path: &[&str]) -> &'a str {
     value.at(path).and_then(Value::as_str).unwrap_or_default()
+}
+
+/// The text at `path`, shared with the tree; empty when absent.
+pub(crate) fn shared(value: &Value, path: &[&str]) -> Str {
+    match value.at(path) {
+        Some(Value::String(text)) => text.clone(),
+        _ => Str::default(),
+    }
 }
 
 /// The items at `path`; none when absent.

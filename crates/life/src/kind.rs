@@ -48,11 +48,11 @@ impl Resource {
     }
 
     /// `v1` or `apps/v1`.
-    pub(crate) fn api_version(&self) -> String {
+    pub(crate) fn api_version(&self) -> Str {
         if self.group.is_empty() {
-            self.version.to_string()
+            self.version.clone()
         } else {
-            format!("{}/{}", self.group, self.version)
+            format!("{}/{}", self.group, self.version).into()
         }
     }
 

@@ -8,9 +8,9 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 
 use jiff::Timestamp;
 use manifest::Object;
-use yaml::{Map, Str, Value};
+use yaml::{Str, Value};
 
-use super::fields::{controller, controller_uid, items, owners, text};
+use super::fields::{controller, controller_uid, items, owners, shared, text};
 use super::job_backoff::Backoffs;
 use super::kind::{Detail, Kind, Registry};
 use super::namespace::ROOT_CA;
@@ -42,7 +42,11 @@ impl Ref {
 
     /// Names an object of that kind.
     pub(crate) fn of(kind: Kind, object: &Object) -> Self {
-        Ref::new(kind, object.namespace(), object.name())
+        Ref {
+            kind,
+            namespace: shared(object.value(), &["metadata", "namespace"]),
+            name: shared(object.value(), &["metadata", "name"]),
+        }
     }
 }
 
@@ -284,9 +288,10 @@ impl World {
     }
 
     fn index(&mut self, target: &Ref, object: &Object, now: Timestamp) {
-        self.uids.insert(object.uid().into(), target.clone());
+        let uid = shared(object.value(), &["metadata", "uid"]);
+        self.uids.insert(uid.clone(), target.clone());
         for owner in owners(object) {
-            let owner = Str::from(text(owner, &["uid"]));
+            let owner = shared(owner, &["uid"]);
             self.owned.entry(owner).or_default().insert(target.clone());
         }
         if controller(object).is_none() {
@@ -302,7 +307,7 @@ impl World {
                 *self.addresses.entry(address.into()).or_default() += 1;
             }
             if text(object.value(), &["status", "phase"]) == "Running" {
-                self.running_since.entry(object.uid().into()).or_insert(now);
+                self.running_since.entry(uid).or_insert(now);
             }
         }
     }
@@ -373,8 +378,9 @@ impl World {
                         | "deletionGracePeriodSeconds"
                 )
             });
-            let metadata = std::mem::take(metadata);
-            value = Value::Map(Map::from([("metadata", Value::Map(metadata))]));
+            metadata.shrink_to_fit();
+            let map = value.as_map_mut()?;
+            map.retain(|key, _| key == "metadata");
         }
         if kind == Kind::DEFINITION {
             forget_schemas(&mut value);
@@ -382,6 +388,7 @@ impl World {
         let map = value.as_map_mut()?;
         map.insert("apiVersion", resource.api_version());
         map.insert("kind", resource.kind.clone());
+        map.shrink_to_fit();
         Object::new(value).ok()
     }
 }

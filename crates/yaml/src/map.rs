@@ -97,6 +97,11 @@ impl Map {
         self.entries.retain_mut(|(key, value)| keep(key, value));
     }
 
+    /// Gives back the room of members that went, for maps that live long.
+    pub fn shrink_to_fit(&mut self) {
+        self.entries.shrink_to_fit();
+    }
+
     /// The members in the order of their keys' bytes.
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = (&Str, &Value)> + ExactSizeIterator {
         self.entries.iter().map(|(key, value)| (key, value))

@@ -143,9 +143,16 @@ fn write_text(out: &mut String, text: &str, form: Form) {
     out.push('"');
 }
 
-/// Whether a byte may begin something that is escaped; it is the first one of a character.
+/// Whether a byte may begin something that is escaped; it is the first one of a character. Without
+/// branches, so that it is asked of many bytes at once.
 fn is_special(byte: u8) -> bool {
-    byte < 0x20 || matches!(byte, b'"' | b'\\' | b'<' | b'>' | b'&' | 0xe2)
+    (byte < 0x20)
+        | (byte == b'"')
+        | (byte == b'\\')
+        | (byte == b'<')
+        | (byte == b'>')
+        | (byte == b'&')
+        | (byte == 0xe2)
 }
 
 fn write_special(out: &mut String, special: char, form: Form) {
