@@ -12,6 +12,7 @@ mod audit;
 mod auth;
 mod budget;
 mod codec;
+mod connection;
 mod convert;
 mod core;
 mod crd;

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
@@ -20,7 +20,7 @@ use crate::core::Core;
 use crate::service::Service;
 use crate::store::Store;
 use crate::tls::Authority;
-use crate::{Clock, Controllers, Error, Options, Storage, crd, kubeconfig, seed};
+use crate::{Clock, Controllers, Error, Options, Storage, connection, crd, kubeconfig, seed};
 use life::Life;
 
 /// Connections that are served at once: a client that opens more waits.
@@ -257,7 +257,8 @@ impl Port {
     }
 
     async fn talk(self, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) {
-        let mut builder = auto::Builder::new(TokioExecutor::new());
+        let (requests, mut running) = connection::requests();
+        let mut builder = auto::Builder::new(requests);
         builder
             .http1()
             .timer(TokioTimer::new())
@@ -272,10 +273,10 @@ impl Port {
         let connection = builder.serve_connection(TokioIo::new(stream), service);
         let mut connection = std::pin::pin!(connection);
         let ended = tokio::select! {
-            ended = connection.as_mut() => ended,
+            ended = running.with(connection.as_mut()) => ended,
             () = self.stopping.cancelled() => {
                 connection.as_mut().graceful_shutdown();
-                connection.await
+                running.with(connection).await
             }
         };
         if let Err(error) = ended {

@@ -101,7 +101,9 @@ impl Service {
         let writing = Writing::of(&parts.headers, &query);
         let is_head = parts.method == Method::HEAD;
         let received = self.clock.now();
-        let mut entry = Entry::new(&parts.method, &parts.uri, &parts.headers);
+        let audit = self.core.audit.as_ref();
+        let mut noted =
+            audit.map(|audit| (audit, Entry::new(&parts.method, &parts.uri, &parts.headers)));
         let user = self.user(&parts.headers);
         let body = match &user {
             Ok(_) => read_body(body).await,
@@ -117,14 +119,14 @@ impl Service {
                     body,
                     user,
                 };
-                if self.core.audit.is_some() {
+                if let Some((_, entry)) = &mut noted {
                     entry.name(&request);
                 }
                 self.answer(&request).await
             }
             Err(error) => Reply::from(error),
         };
-        if let Some(audit) = &self.core.audit {
+        if let Some((audit, mut entry)) = noted {
             entry.received = received;
             entry.code = reply.status;
             audit.record(&entry, self.clock.now()).await;

@@ -14,6 +14,7 @@ mod custom;
 mod helm;
 mod kubectl;
 mod limits;
+mod lists;
 mod objects;
 mod patches;
 mod programs;
