@@ -8,7 +8,7 @@ use yaml::{Map, Value, json};
 
 use crate::age::age_of;
 use crate::of::{Of, containers, labels, selector};
-use crate::{cluster, core, network, storage, workloads};
+use crate::{cluster, core, network, pod, storage, workloads};
 
 /// The columns of a table of objects of this kind; those of all kinds where it has none of its own.
 #[must_use]
@@ -36,7 +36,7 @@ pub fn cells(kind: &Kind<'_>, object: &Value, now: Timestamp) -> Vec<Value> {
         ("", "secrets") => vec![of.text("type").into(), of.size("data").into(), age],
         ("", "serviceaccounts") => vec![age],
         ("", "namespaces") => vec![of.text("status.phase").into(), age],
-        ("", "pods") => core::pod(&of, age, now),
+        ("", "pods") => pod::pod(&of, age, now),
         ("", "nodes") => core::node(&of, age),
         ("", "services") => core::service(&of, age),
         ("", "events") | ("events.k8s.io", "events") => return core::event(&of, now),

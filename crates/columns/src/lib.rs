@@ -12,6 +12,7 @@ mod cluster;
 mod core;
 mod network;
 mod of;
+mod pod;
 mod storage;
 mod workloads;
 

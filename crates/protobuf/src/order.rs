@@ -6,11 +6,15 @@ use yaml::{Map, Value, json};
 
 use crate::table::{Form, message_name, table};
 
-/// The text of an object. Maps at the pointers in `sorted` have their members by name instead: a
-/// patch that looks into a map loses its order.
-pub fn go_text(object: &Value, sorted: &BTreeSet<String>) -> String {
-    let text = |key: &str| object.get(key).and_then(Value::as_str).unwrap_or_default();
-    let name = message_name(text("apiVersion"), text("kind"));
+/// The text of an object of a type, whatever type it states. Maps at the pointers in `sorted` have
+/// their members by name instead: a patch that looks into a map loses its order.
+#[must_use]
+pub fn go_text(
+    object: &Value,
+    (api_version, kind): (&str, &str),
+    sorted: &BTreeSet<String>,
+) -> String {
+    let name = message_name(api_version, kind);
     let mut writer = Writer {
         out: String::new(),
         sorted,
@@ -148,7 +152,12 @@ mod tests {
 
     fn check(object: &str, patch: &str, want: &str) {
         let [object, patch] = [object, patch].map(|text| json::parse(text.as_bytes()).unwrap());
-        assert_eq!(go_text(&object, &looked_into(&patch, &object)), want);
+        let text = |key: &str| object.get(key).and_then(Value::as_str).unwrap_or_default();
+        let stated = (text("apiVersion"), text("kind"));
+        assert_eq!(
+            go_text(&object, stated, &looked_into(&patch, &object)),
+            want
+        );
     }
 
     #[test]

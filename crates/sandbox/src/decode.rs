@@ -181,6 +181,30 @@ fn summary(body: &[u8]) -> String {
 
 /// A body may leave out its type, but not name another one.
 pub(crate) fn check_type(call: &Call<'_>, value: &Value) -> Result<(), ApiError> {
+    let Some(wrong) = wrong_type(call, value) else {
+        return Ok(());
+    };
+    Err(ApiError::bad_request(match wrong {
+        WrongType::Version(why) => why,
+        WrongType::Kind { said, why } => {
+            format!(
+                "{said} cannot be handled as a {}: {why}",
+                call.resource.kind
+            )
+        }
+    }))
+}
+
+/// Why the type that an object states is not the one of the call's resource.
+pub(crate) enum WrongType {
+    /// It is another version of it.
+    Version(String),
+    /// It is another kind, or none that is known.
+    Kind { said: String, why: String },
+}
+
+/// What is wrong with the type that an object states, if it states one.
+pub(crate) fn wrong_type(call: &Call<'_>, value: &Value) -> Option<WrongType> {
     let said = |key| value.get(key).and_then(Value::as_str).unwrap_or_default();
     let (api_version, kind) = (said("apiVersion"), said("kind"));
     let resource = &call.resource;
@@ -188,7 +212,7 @@ pub(crate) fn check_type(call: &Call<'_>, value: &Value) -> Result<(), ApiError>
     if (api_version.is_empty() || api_version == want)
         && (kind.is_empty() || *kind == *resource.kind)
     {
-        return Ok(());
+        return None;
     }
     let kind = if kind.is_empty() {
         &resource.kind
@@ -199,8 +223,7 @@ pub(crate) fn check_type(call: &Call<'_>, value: &Value) -> Result<(), ApiError>
     let known = call.core.registry().by_kind(group, version, kind).is_some();
     let package = internal_package(&resource.group);
     if known && kind == &*resource.kind && internal_package(group) == package {
-        // Another version of the same type.
-        return Err(ApiError::bad_request(format!(
+        return Some(WrongType::Version(format!(
             "the API version in the data ({api_version}) does not match the expected API version \
              ({want})"
         )));
@@ -216,10 +239,8 @@ pub(crate) fn check_type(call: &Call<'_>, value: &Value) -> Result<(), ApiError>
              \"pkg/runtime/scheme.go:111\""
         )
     };
-    Err(ApiError::bad_request(format!(
-        "{kind} in version \"{version}\" cannot be handled as a {}: {why}",
-        resource.kind
-    )))
+    let said = format!("{kind} in version \"{version}\"");
+    Some(WrongType::Kind { said, why })
 }
 
 /// The package of the internal types of a group.

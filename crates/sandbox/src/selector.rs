@@ -94,6 +94,7 @@ fn field(value: &Value, path: &str) -> String {
     let path: Vec<&str> = match path {
         // The selectable fields of an event's object have a short name.
         "reportingComponent" => vec!["reportingController"],
+        "source" => return event_source(value),
         path => path.split('.').collect(),
     };
     match value.at(&path) {
@@ -103,6 +104,15 @@ fn field(value: &Value, path: &str) -> String {
         _ if matches!(path.last(), Some(&"hostNetwork" | &"unschedulable")) => "false".to_owned(),
         _ if path == ["status", "successful"] => "0".to_owned(),
         _ => String::new(),
+    }
+}
+
+/// Where an event comes from, whichever API told it.
+fn event_source(event: &Value) -> String {
+    let text = |path: &[&str]| event.at(path).and_then(Value::as_str).unwrap_or_default();
+    match text(&["source", "component"]) {
+        "" => text(&["reportingComponent"]).to_owned(),
+        component => component.to_owned(),
     }
 }
 
@@ -440,7 +450,7 @@ fn selectable(resource: &Resource) -> &'static [&'static str] {
         ("", "nodes") => &["spec.unschedulable"],
         ("", "secrets") => &["type"],
         ("", "services") => &["spec.clusterIP", "spec.type"],
-        ("", "replicationcontrollers") | ("apps", "replicasets") => &["status.replicas"],
+        ("", "replicationcontrollers") => &["status.replicas"],
         ("batch", "jobs") => &["status.successful"],
         ("certificates.k8s.io", "certificatesigningrequests") => &["spec.signerName"],
         _ => &[],
@@ -471,9 +481,17 @@ fn check_field(resource: &Resource, path: &str) -> Result<(), String> {
         return Ok(());
     }
     Err(match (resource.group.as_str(), resource.plural.as_str()) {
-        ("", "pods" | "nodes" | "events" | "secrets" | "services" | "namespaces")
-        | ("apps", "replicasets")
-        | ("batch", "jobs")
+        ("batch", "jobs") => format!("field label {} not supported for Job", quoted(path)),
+        (
+            "",
+            "pods"
+            | "nodes"
+            | "events"
+            | "secrets"
+            | "services"
+            | "namespaces"
+            | "replicationcontrollers",
+        )
         | ("certificates.k8s.io", "certificatesigningrequests")
         | ("events.k8s.io", "events") => format!("field label not supported: {path}"),
         _ => format!(

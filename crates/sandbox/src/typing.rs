@@ -102,7 +102,13 @@ pub(crate) fn check(
     Ok(())
 }
 
-fn refused(call: &Call<'_>, source: Source<'_>, patched: Option<&Value>, why: &str) -> ApiError {
+/// The refusal of an object that cannot be decoded, in the words for its source.
+pub(crate) fn refused(
+    call: &Call<'_>,
+    source: Source<'_>,
+    patched: Option<&Value>,
+    why: &str,
+) -> ApiError {
     let invalid = |shown: String, why: &str| {
         let error = FieldError::invalid("patch", &shown.into(), why);
         let about = About {
@@ -116,8 +122,12 @@ fn refused(call: &Call<'_>, source: Source<'_>, patched: Option<&Value>, why: &s
         (Source::Strategic(patch), _) => invalid(go_map(patch), &converted(why)),
         (Source::Patch(looked_into), Some(value)) => {
             let mut shown = value.clone();
-            crate::render::type_meta(&mut shown, &call.resource);
-            invalid(protobuf::go_text(&shown, looked_into), why)
+            if shown.get("kind").is_none() {
+                crate::render::type_meta(&mut shown, &call.resource);
+            }
+            let api_version = call.resource.api_version();
+            let stated = (api_version.as_str(), call.resource.kind.as_str());
+            invalid(protobuf::go_text(&shown, stated, looked_into), why)
         }
         _ => {
             let kind = &call.resource.kind;

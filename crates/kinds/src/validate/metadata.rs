@@ -50,6 +50,7 @@ pub(super) fn check(kind: Kind<'_>, object: &Field<'_, '_>, part: Option<Part>) 
 
 /// What must hold for the metadata of any object.
 fn state(metadata: &Field<'_, '_>) {
+    metadata.get("generation").not_negative();
     contents(metadata);
     finalizers(&metadata.get("finalizers"));
 }

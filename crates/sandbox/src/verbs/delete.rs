@@ -9,7 +9,7 @@ use crate::core::Call;
 use crate::decode;
 use crate::meta;
 use crate::reply::Reply;
-use crate::status_error::{ApiError, Details, success};
+use crate::status_error::{About, ApiError, Details, success};
 use crate::store::{Expect, Stored};
 use crate::strategy::{self, Context};
 use kinds::FieldError;
@@ -210,25 +210,27 @@ fn check_preconditions(
     stored: &Stored,
     old: &Value,
 ) -> Result<(), ApiError> {
-    let name = stored.name.as_str();
+    // The kind, not the resource, is named.
+    let about = About {
+        kind: &call.resource.kind,
+        ..call.about(&stored.name)
+    };
     if let Some(uid) = options.uid.as_deref().filter(|uid| *uid != meta::uid(old)) {
         let why = format!(
-            "Precondition failed: UID in precondition: {uid}, UID in object meta: {}",
+            "the UID in the precondition ({uid}) does not match the UID in record ({}). The object \
+             might have been deleted and then recreated",
             meta::uid(old)
         );
-        return Err(ApiError::conflict(call.about(name), &why));
+        return Err(ApiError::conflict(about, &why));
     }
-    if let Some(version) = options
-        .resource_version
-        .as_deref()
-        .filter(|version| *version != stored.revision.to_string())
-    {
+    let revision = stored.revision.to_string();
+    let version = options.resource_version.as_deref();
+    if let Some(version) = version.filter(|version| *version != revision) {
         let why = format!(
-            "Precondition failed: ResourceVersion in precondition: {version}, ResourceVersion in \
-             object meta: {}",
-            stored.revision
+            "the ResourceVersion in the precondition ({version}) does not match the \
+             ResourceVersion in record ({revision}). The object might have been modified"
         );
-        return Err(ApiError::conflict(call.about(name), &why));
+        return Err(ApiError::conflict(about, &why));
     }
     Ok(())
 }

@@ -249,15 +249,15 @@ fn wrong_watch_options(query: &Query) -> Vec<FieldError> {
         if matching != "NotOlderThan" {
             let why = "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan";
             errors.push(FieldError::forbidden(MATCH, why));
-            if !matching.is_empty() {
-                let known = ["NotOlderThan"];
-                errors.push(FieldError::not_supported(MATCH, &matching.into(), &known));
-            }
         }
     } else if !matching.is_empty() {
         let why =
             "resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided";
         errors.push(FieldError::forbidden(MATCH, why));
+    }
+    if !matches!(matching, "" | "NotOlderThan") {
+        let known = ["NotOlderThan"];
+        errors.push(FieldError::not_supported(MATCH, &matching.into(), &known));
     }
     errors
 }
@@ -332,14 +332,18 @@ pub(crate) fn watch(call: &Call<'_>) -> Result<Reply, ApiError> {
         .then(|| call.path.namespace.clone())
         .flatten();
     let collection = &call.resource.collection;
-    let marks_end = query.has("sendInitialEvents");
-    let wants_initial = query.flag("sendInitialEvents");
-    let (initial, cursor) = if (marks_end && wants_initial) || (!marks_end && revision == 0) {
+    // A watch that starts with the state gets the end of it marked, whether or not it asks.
+    let wants_initial = if query.has("sendInitialEvents") {
+        query.flag("sendInitialEvents")
+    } else {
+        revision == 0
+    };
+    let (initial, cursor) = if wants_initial {
         let (listing, cursor) = store.list_and_watch(collection, namespace.as_deref());
         let initial = Initial {
             objects: listing.objects,
             revision: listing.revision,
-            marks_end: marks_end && query.flag("allowWatchBookmarks"),
+            marks_end: query.flag("allowWatchBookmarks"),
         };
         (Some(initial), Ok(cursor))
     } else if revision == 0 {

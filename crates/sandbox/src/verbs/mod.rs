@@ -83,7 +83,8 @@ fn collection(call: &Call<'_>) -> Result<Reply, ApiError> {
 fn object(call: &Call<'_>) -> Result<Reply, ApiError> {
     let allowed = |verb| call.resource.allows(verb);
     match call.request.method {
-        Method::GET if call.wants_watch() && allowed("watch") => list::watch(call),
+        // Only the old path watches one object: the parameter is not looked at.
+        Method::GET if call.path.watch && allowed("watch") => list::watch(call),
         Method::GET if allowed("get") => read::get(call),
         Method::PUT if allowed("update") => update::put(call, update::Part::Main),
         Method::PATCH if allowed("patch") => patch::patch(call, update::Part::Main),

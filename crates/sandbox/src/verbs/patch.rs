@@ -5,6 +5,7 @@ use manifest::patch::{self, PatchError};
 use yaml::Value;
 
 use crate::core::Call;
+use crate::decode::WrongType;
 use crate::reply::Reply;
 use crate::status_error::{ApiError, Details};
 use crate::{codec, convert, decode, render, typing};
@@ -54,27 +55,15 @@ pub(crate) fn patch(call: &Call<'_>, part: Part) -> Result<Reply, ApiError> {
         return super::apply::apply(call, part);
     }
     Options::Patch.check(call)?;
+    // What is patched is looked for first.
+    super::read::find(call)?;
     let patch = body(call, kind)?;
     let warnings = std::cell::RefCell::new(Vec::new());
     let reply = update::change_object(call, part, &Writer::update(call), |old| {
         let mut before = convert::from_storage(&call.resource, old.clone());
         render::type_meta(&mut before, &call.resource);
-        let looked_into = protobuf::looked_into(&patch, &before);
-        let mut after = change(call, kind, &patch, before)?;
-        decode::check_type(call, &after)?;
-        let map = after.map_at_mut(&[]);
-        map.remove("apiVersion");
-        map.remove("kind");
         warnings.borrow_mut().clear();
-        typing::check(
-            call,
-            &mut after,
-            &mut warnings.borrow_mut(),
-            match kind {
-                Kind::Strategic => typing::Source::Strategic(&patch),
-                Kind::Json | Kind::Merge | Kind::Apply => typing::Source::Patch(&looked_into),
-            },
-        )?;
+        let after = patched(call, kind, &patch, before, &mut warnings.borrow_mut())?;
         check_result(call, &after)?;
         Ok(convert::to_storage(&call.resource, after))
     })
@@ -82,16 +71,42 @@ pub(crate) fn patch(call: &Call<'_>, part: Part) -> Result<Reply, ApiError> {
     Ok(reply.with_warnings(warnings.into_inner()))
 }
 
-/// A tree, such as a Scale, changed by the patch of the body.
+/// A tree that is no stored object, such as a Scale, changed by the patch of the body.
 pub(crate) fn on_value(call: &Call<'_>, value: &Value) -> Result<Value, ApiError> {
-    let kind = kind(call)?;
-    let patch = body(call, kind)?;
-    let merged = if kind == Kind::Json {
-        kind
-    } else {
-        Kind::Merge
+    let kind = match kind(call)? {
+        Kind::Json => Kind::Json,
+        _ => Kind::Merge,
     };
-    change(call, merged, &patch, value.clone())
+    let patch = body(call, kind)?;
+    // These subresources answer without warnings.
+    patched(call, kind, &patch, value.clone(), &mut Vec::new())
+}
+
+/// The object that a patch makes of another one, in the form of its kind and without its type.
+fn patched(
+    call: &Call<'_>,
+    kind: Kind,
+    patch: &Value,
+    before: Value,
+    warnings: &mut Vec<String>,
+) -> Result<Value, ApiError> {
+    let looked_into = protobuf::looked_into(patch, &before);
+    let source = match kind {
+        Kind::Strategic => typing::Source::Strategic(patch),
+        Kind::Json | Kind::Merge | Kind::Apply => typing::Source::Patch(&looked_into),
+    };
+    let mut after = change(call, kind, patch, before)?;
+    match decode::wrong_type(call, &after) {
+        Some(WrongType::Kind { why, .. }) if matches!(kind, Kind::Json | Kind::Merge) => {
+            return Err(typing::refused(call, source, Some(&after), &why));
+        }
+        _ => decode::check_type(call, &after)?,
+    }
+    let map = after.map_at_mut(&[]);
+    map.remove("apiVersion");
+    map.remove("kind");
+    typing::check(call, &mut after, warnings, source)?;
+    Ok(after)
 }
 
 fn body(call: &Call<'_>, kind: Kind) -> Result<Value, ApiError> {
@@ -145,6 +160,12 @@ fn check_result(call: &Call<'_>, after: &Value) -> Result<(), ApiError> {
             "the name of the object ({} based on URL) was undeterminable: name must be provided",
             call.name()
         )));
+    }
+    let namespace = crate::meta::text(after, "namespace");
+    if !namespace.is_empty() && namespace != call.namespace() {
+        return Err(ApiError::bad_request(
+            "the namespace of the provided object does not match the namespace sent on the request",
+        ));
     }
     update::check_identity(call, after)
 }

@@ -10,6 +10,7 @@ use crate::core::Call;
 use crate::decode::{self, Decoded};
 use crate::meta;
 use crate::negotiate::Form;
+use crate::registry::Resource;
 use crate::reply::{Content, Reply};
 use crate::status_error::{About, ApiError};
 
@@ -26,13 +27,12 @@ pub(crate) fn answer(call: &Call<'_>, verb: &str) -> Result<Reply, ApiError> {
     match verb {
         "get" => reply(call, &read::find(call)?.value()),
         "update" => {
-            let Decoded { value, .. } = decode::any(call)?;
-            check_type(&value)?;
+            let Decoded { value, .. } = decode::object(&as_scale(call))?;
             update::check_identity(call, &value)?;
             write(call, |_| Ok(value.clone()))
         }
         "patch" if patch::kind(call)? == patch::Kind::Apply => apply(call),
-        "patch" => write(call, |scale| patch::on_value(call, scale)),
+        "patch" => write(call, |scale| patch::on_value(&as_scale(call), scale)),
         _ => Err(ApiError::method_not_allowed()),
     }
 }
@@ -54,18 +54,20 @@ fn reply(call: &Call<'_>, object: &Value) -> Result<Reply, ApiError> {
     Ok(super::shaped_reply(call, 200, &kind, (&scale, &scale)))
 }
 
-/// A body may leave out its type, but not name another one.
-fn check_type(value: &Value) -> Result<(), ApiError> {
-    let said = |key| value.get(key).and_then(Value::as_str).unwrap_or_default();
-    let (api_version, kind) = (said("apiVersion"), said("kind"));
-    if kind.is_empty() || (kind == "Scale" && matches!(api_version, "" | "autoscaling/v1")) {
-        return Ok(());
+/// The same call on a resource of Scales, which decide what its body is.
+fn as_scale<'a>(call: &Call<'a>) -> Call<'a> {
+    let resource = Resource {
+        group: "autoscaling".into(),
+        version: "v1".into(),
+        kind: "Scale".into(),
+        plural: "scales".into(),
+        custom: None,
+        ..(*call.resource).clone()
+    };
+    Call {
+        resource: Arc::new(resource),
+        ..*call
     }
-    let version = api_version.rsplit('/').next().unwrap_or_default();
-    Err(ApiError::bad_request(format!(
-        "{kind} in version \"{version}\" cannot be handled as a Scale: converting \
-         ({version}.{kind}) to (autoscaling.Scale): unknown conversion"
-    )))
 }
 
 /// Where a resource keeps what a Scale shows.

@@ -77,9 +77,10 @@ fn tolerations(tolerations: &Field<'_, '_>) {
         .old()
         .and_then(Value::as_list)
         .unwrap_or_default();
-    for _ in before.iter().map(fixed).filter(|old| !now.contains(old)) {
+    if before.iter().any(|old| !now.contains(&fixed(old))) {
         tolerations
             .forbidden("existing toleration can not be modified except its tolerationSeconds");
+        return;
     }
     super::placement::tolerations(tolerations);
 }
