@@ -9,6 +9,7 @@ use crate::core::Call;
 use crate::decode;
 use crate::meta;
 use crate::reply::Reply;
+use crate::request::Query;
 use crate::status_error::{About, ApiError, Details, success};
 use crate::store::{Expect, Stored};
 use crate::strategy::{self, Context};
@@ -36,8 +37,17 @@ pub(crate) struct Options {
 impl Options {
     /// Reads the options of a request: the body, or the query when there is none.
     pub(crate) fn of(call: &Call<'_>) -> Result<Self, ApiError> {
-        let query = &call.request.query;
-        let mut options = Options {
+        let options = match decode::delete_options(call)? {
+            // The query is not looked at then.
+            Some(body) => Self::of_body(&body),
+            None => Self::of_query(&call.request.query)?,
+        };
+        options.check()?;
+        Ok(options)
+    }
+
+    fn of_query(query: &Query) -> Result<Self, ApiError> {
+        Ok(Options {
             policy: Some(query.get("propagationPolicy").to_owned()).filter(|text| !text.is_empty()),
             orphan_dependents: query
                 .has("orphanDependents")
@@ -45,28 +55,24 @@ impl Options {
             grace_period_seconds: query.number("gracePeriodSeconds")?,
             dry_run: query.all("dryRun").map(str::to_owned).collect(),
             ..Options::default()
-        };
-        if let Some(body) = decode::delete_options(call)? {
-            let text = |path: &[&str]| body.at(path).and_then(Value::as_str).map(str::to_owned);
-            options.policy = text(&["propagationPolicy"]).or(options.policy);
-            options.orphan_dependents = body
-                .get("orphanDependents")
-                .and_then(Value::as_bool)
-                .or(options.orphan_dependents);
-            options.grace_period_seconds = body
-                .get("gracePeriodSeconds")
-                .and_then(Value::as_i64)
-                .or(options.grace_period_seconds);
-            options.uid = text(&["preconditions", "uid"]);
-            options.resource_version = text(&["preconditions", "resourceVersion"]);
-            let dry_run = body.get("dryRun").and_then(Value::as_list);
-            let dry_run = dry_run.unwrap_or_default().iter();
-            options
-                .dry_run
-                .extend(dry_run.filter_map(Value::as_str).map(str::to_owned));
+        })
+    }
+
+    fn of_body(body: &Value) -> Self {
+        let text = |path: &[&str]| body.at(path).and_then(Value::as_str).map(str::to_owned);
+        let dry_run = body.get("dryRun").and_then(Value::as_list);
+        let dry_run = dry_run.unwrap_or_default().iter();
+        Options {
+            policy: text(&["propagationPolicy"]),
+            orphan_dependents: body.get("orphanDependents").and_then(Value::as_bool),
+            grace_period_seconds: body.get("gracePeriodSeconds").and_then(Value::as_i64),
+            uid: text(&["preconditions", "uid"]),
+            resource_version: text(&["preconditions", "resourceVersion"]),
+            dry_run: dry_run
+                .filter_map(Value::as_str)
+                .map(str::to_owned)
+                .collect(),
         }
-        options.check()?;
-        Ok(options)
     }
 
     /// What is told about a deletion that leaves dependents behind unasked.
@@ -103,7 +109,7 @@ impl Options {
             errors.push(FieldError::not_supported(
                 "propagationPolicy",
                 &policy.as_str().into(),
-                &["Background", "Foreground", "Orphan", "nil"],
+                &["Foreground", "Background", "Orphan", "nil"],
             ));
         }
         errors.extend(wrong_dry_run(self.dry_run.iter().map(String::as_str)));

@@ -95,6 +95,13 @@ fn patched(
         Kind::Strategic => typing::Source::Strategic(patch),
         Kind::Json | Kind::Merge | Kind::Apply => typing::Source::Patch(&looked_into),
     };
+    if kind == Kind::Merge && !matches!(patch, Value::Map(_) | Value::Null) {
+        return Err(ApiError::bad_request(format!(
+            "error decoding patch: json: cannot unmarshal {} into Go value of type \
+             map[string]interface {{}}",
+            patch.kind()
+        )));
+    }
     let mut after = change(call, kind, patch, before)?;
     match decode::wrong_type(call, &after) {
         Some(WrongType::Kind { why, .. }) if matches!(kind, Kind::Json | Kind::Merge) => {

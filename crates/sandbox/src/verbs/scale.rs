@@ -12,7 +12,7 @@ use crate::meta;
 use crate::negotiate::Form;
 use crate::registry::Resource;
 use crate::reply::{Content, Reply};
-use crate::status_error::{About, ApiError};
+use crate::status_error::{About, ApiError, Cause, Details};
 
 use super::apply;
 use super::create::Writer;
@@ -190,10 +190,42 @@ fn apply(call: &Call<'_>) -> Result<Reply, ApiError> {
         ("metadata", metadata),
     ]));
     if let Some(replicas) = config.at(&["spec", "replicas"]) {
+        if !call.request.query.flag("force") {
+            check_first_apply(call, replicas)?;
+        }
         insert_at(&mut object, &paths(call).replicas, replicas.clone());
     }
     let reply = apply::apply_config(&whole(call), Part::Other, &object)?;
     written(call, reply)
+}
+
+/// Replicas that nobody owns count as those of who wrote before anybody applied.
+fn check_first_apply(call: &Call<'_>, replicas: &Value) -> Result<(), ApiError> {
+    let object = read::find(call)?.value();
+    let path = paths(call).replicas;
+    let fields: Vec<String> = path.iter().map(|name| format!("f:{name}")).collect();
+    let entries = object.at(&["metadata", "managedFields"]);
+    let entries = entries.and_then(Value::as_list).unwrap_or_default();
+    let mut owned = entries.iter().filter_map(|entry| entry.get("fieldsV1"));
+    let live = at(&object, &path).filter(|live| live.as_i64() != Some(0));
+    if live.is_none_or(|live| live == replicas) || owned.any(|owned| at(owned, &fields).is_some()) {
+        return Ok(());
+    }
+    let owner =
+        "conflict with \"before-first-apply\" with subresource \"scale\" using autoscaling/v1";
+    let cause = Cause {
+        reason: "FieldManagerConflict",
+        message: owner.to_owned(),
+        field: ".spec.replicas".to_owned(),
+    };
+    let message = format!("Apply failed with 1 conflict: {owner}: {}", cause.field);
+    Err(ApiError {
+        details: Some(Box::new(Details {
+            causes: vec![cause],
+            ..Details::default()
+        })),
+        ..ApiError::new(409, "Conflict", message)
+    })
 }
 
 /// The same call, answered with the object as JSON.
