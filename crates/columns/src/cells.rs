@@ -26,7 +26,10 @@ pub fn definitions(kind: &Kind<'_>) -> &'static [Value] {
 #[must_use]
 pub fn cells(kind: &Kind<'_>, object: &Value, now: Timestamp) -> Vec<Value> {
     let of = Of(object);
-    let name = Value::from(of.text("metadata.name"));
+    let mut name = Value::from(of.text("metadata.name"));
+    if kind.place() == ("storage.k8s.io", "storageclasses") && storage::is_default(&of) {
+        name = format!("{} (default)", of.text("metadata.name")).into();
+    }
     let age = age_of(object, now);
     let mut cells = vec![name.clone()];
     let rest: Vec<Value> = match kind.place() {

@@ -1,10 +1,12 @@
 //! Cells of pods, nodes, services and what else is in the core group or tells of it.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 use yaml::{Map, Value};
 
 use crate::age::time_since;
-use crate::of::{NONE, Of, UNKNOWN, labels};
+use crate::of::{NONE, Of, UNKNOWN, join, labels};
 
 pub(crate) fn node(of: &Of<'_>, age: Value) -> Vec<Value> {
     let ready = of
@@ -28,15 +30,19 @@ pub(crate) fn node(of: &Of<'_>, age: Value) -> Vec<Value> {
             .map_or(NONE, |address| address.text("address"))
     };
     let labels = of.at("metadata.labels").and_then(Value::as_map);
-    let roles: Vec<&str> = labels
+    let roles: BTreeSet<&str> = labels
         .into_iter()
         .flat_map(Map::iter)
-        .filter_map(|(key, _)| key.strip_prefix("node-role.kubernetes.io/"))
+        .filter_map(|(key, value)| match key.as_str() {
+            "kubernetes.io/role" => value.as_str(),
+            key => key.strip_prefix("node-role.kubernetes.io/"),
+        })
+        .filter(|role| !role.is_empty())
         .collect();
     let roles = if roles.is_empty() {
         NONE.to_owned()
     } else {
-        roles.join(",")
+        join(roles.into_iter())
     };
     vec![
         status.into(),

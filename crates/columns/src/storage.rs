@@ -115,3 +115,11 @@ pub(crate) fn driver(of: &Of<'_>, age: Value) -> Vec<Value> {
         age,
     ]
 }
+
+/// Whether an annotation makes a StorageClass the default one.
+pub(crate) fn is_default(of: &Of<'_>) -> bool {
+    let annotations = of.at("metadata.annotations");
+    let says = |key: &str| annotations.and_then(|all| all.get(key)?.as_str()) == Some("true");
+    says("storageclass.kubernetes.io/is-default-class")
+        || says("storageclass.beta.kubernetes.io/is-default-class")
+}
