@@ -9,9 +9,8 @@ use manifest::quantity::Quantity;
 use manifest::schema::{MapType, Presence, Scalar, Schema, Type, TypeRef};
 use yaml::{Map, Value};
 
-use crate::Kind;
-use crate::defaults;
 use crate::field_error::quoted;
+use crate::{Kind, defaults, go_types};
 
 /// Trees deeper than this are refused while they are walked.
 const MAX_DEPTH: usize = 128;
@@ -24,6 +23,7 @@ const MAX_DEPTH: usize = 128;
 pub fn decode(kind: Kind<'_>, schema: &Schema, value: &mut Value) -> Result<Vec<String>, String> {
     let mut reader = Reader {
         unknown: Vec::new(),
+        version: kind.version,
     };
     reader.node(schema.root(), value, &Place::root(kind.kind))?;
     defaults::object(kind, value);
@@ -91,33 +91,42 @@ impl<'a> Place<'a> {
     fn bare(&self) -> String {
         let mut path = self.above.map(Place::bare).unwrap_or_default();
         if let Step::Member(name) = self.step {
-            if !path.is_empty() {
-                path.push('.');
+            for part in go_types::embedded(self.owner, name)
+                .into_iter()
+                .chain([name])
+            {
+                if !path.is_empty() {
+                    path.push('.');
+                }
+                path.push_str(part);
             }
-            path.push_str(name);
         }
         path
     }
 
     fn mismatch(&self, value: &Value, go_type: &str) -> String {
         let found = match value {
-            Value::Float(number) => format!("number {number:?}"),
+            Value::Float(number) if go_type.starts_with("int") => format!("number {number:?}"),
             Value::Int(number) if go_type.starts_with("int") => format!("number {number}"),
             other => other.kind().to_owned(),
         };
+        let bare = self.bare();
+        let member = bare.rsplit('.').next().unwrap_or_default();
+        let go_type = go_types::named(self.owner, member, go_type);
         format!(
-            "json: cannot unmarshal {found} into Go struct field {}.{} of type {go_type}",
-            self.owner,
-            self.bare()
+            "json: cannot unmarshal {found} into Go struct field {}.{bare} of type {go_type}",
+            self.owner
         )
     }
 }
 
-struct Reader {
+struct Reader<'k> {
     unknown: Vec<String>,
+    /// The version of the kind, which is that of the package of its types.
+    version: &'k str,
 }
 
-impl Reader {
+impl Reader<'_> {
     fn node(
         &mut self,
         ty: TypeRef<'_>,
@@ -141,7 +150,7 @@ impl Reader {
                     }
                     Ok(())
                 }
-                other => Err(place.mismatch(other, &go_type(ty))),
+                other => Err(place.mismatch(other, &go_types::of(ty, self.version))),
             },
             Type::Map(map) if map.fields.is_empty() => self.map(ty, map, value, place),
             Type::Map(map) => self.structure(ty, map, value, place),
@@ -156,7 +165,7 @@ impl Reader {
         place: &Place<'_>,
     ) -> Result<(), String> {
         let Value::Map(members) = value else {
-            return Err(place.mismatch(value, &go_type(ty)));
+            return Err(place.mismatch(value, &go_types::of(ty, self.version)));
         };
         let Some(element) = map.element else {
             return Ok(());
@@ -190,7 +199,7 @@ impl Reader {
             &map.name
         };
         let Value::Map(members) = value else {
-            return Err(place.mismatch(value, &go_type(ty)));
+            return Err(place.mismatch(value, &go_types::of(ty, self.version)));
         };
         let mut failure = None;
         // Members of members are told before those of the struct itself.
@@ -211,7 +220,7 @@ impl Reader {
                 return false;
             }
             if key == "managedFields" || key == "fieldsV1" {
-                return true;
+                return member.as_list().is_none_or(|list| !list.is_empty());
             }
             let member_ty = ty.resolve(field.ty);
             match self.node(member_ty, member, &inner) {
@@ -276,8 +285,8 @@ impl Reader {
             }
             Scalar::Number if value.as_f64().is_none() => wrong(value, "float64"),
             Scalar::Bytes => bytes(value, place),
-            Scalar::Time => time(value, "%Y-%m-%dT%H:%M:%SZ"),
-            Scalar::MicroTime => time(value, "%Y-%m-%dT%H:%M:%S.%6fZ"),
+            Scalar::Time => time(value, "%Y-%m-%dT%H:%M:%SZ", place),
+            Scalar::MicroTime => time(value, "%Y-%m-%dT%H:%M:%S.%6fZ", place),
             Scalar::Quantity => quantity(value),
             Scalar::IntOrString => match value {
                 Value::String(_) | Value::Int(_) => Ok(()),
@@ -316,12 +325,9 @@ fn bytes(value: &Value, place: &Place<'_>) -> Result<(), String> {
     }
 }
 
-fn time(value: &mut Value, form: &str) -> Result<(), String> {
+fn time(value: &mut Value, form: &str, place: &Place<'_>) -> Result<(), String> {
     let Some(text) = value.as_str() else {
-        return Err(format!(
-            "json: cannot unmarshal {} into Go value of type string",
-            value.kind()
-        ));
+        return Err(place.mismatch(value, "string"));
     };
     if form.contains("%6f") {
         microseconds(text)?;
@@ -424,31 +430,10 @@ fn is_zero(ty: TypeRef<'_>, value: &Value) -> bool {
         (_, Value::Null) => true,
         (Type::List(_), Value::List(list)) => list.is_empty(),
         (Type::Map(map), Value::Map(members)) => map.fields.is_empty() && members.is_empty(),
+        (Type::Scalar(Scalar::IntOrString), _) => false,
         (Type::Scalar(_), Value::String(text)) => text.is_empty(),
         (Type::Scalar(_), Value::Bool(flag)) => !flag,
         (Type::Scalar(_), Value::Int(number)) => *number == 0,
         _ => false,
-    }
-}
-
-/// The Go type of a field, as the decoder names it.
-fn go_type(ty: TypeRef<'_>) -> String {
-    match ty.ty() {
-        Type::Scalar(scalar) => match scalar {
-            Scalar::Boolean => "bool",
-            Scalar::Int32 => "int32",
-            Scalar::Int64 | Scalar::Integer => "int64",
-            Scalar::Number => "float64",
-            Scalar::Bytes => "[]uint8",
-            _ => "string",
-        }
-        .to_owned(),
-        Type::List(list) => format!("[]{}", go_type(ty.resolve(list.element))),
-        Type::Map(map) if map.fields.is_empty() => match map.element {
-            Some(element) => format!("map[string]{}", go_type(ty.resolve(element))),
-            None => "map[string]interface {}".to_owned(),
-        },
-        Type::Map(map) => format!("v1.{}", map.name),
-        Type::Any | Type::Opaque => "interface {}".to_owned(),
     }
 }

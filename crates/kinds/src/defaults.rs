@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 use manifest::quantity::Quantity;
 use yaml::{Map, Value, json};
 
-use crate::Kind;
+use crate::{Kind, image};
 
 /// The plain defaults: struct name to members and values.
 type Table = HashMap<&'static str, Vec<(&'static str, Value)>>;
@@ -31,8 +31,19 @@ fn table() -> &'static Table {
     })
 }
 
-/// Fills in what a struct leaves out.
+/// Members that feature gates switch off, or that came to their end: nobody's object keeps them.
+const GATED: [(&str, &str); 4] = [
+    ("Endpoint", "deprecatedTopology"),
+    ("LeaseSpec", "preferredHolder"),
+    ("LeaseSpec", "strategy"),
+    ("PodSpec", "workloadRef"),
+];
+
+/// Fills in what a struct leaves out, and takes off what is switched off.
 pub(crate) fn fill(owner: &str, members: &mut Map) {
+    for (_, member) in GATED.iter().filter(|(known, _)| *known == owner) {
+        members.remove(member);
+    }
     for (member, value) in table().get(owner).into_iter().flatten() {
         if !members.contains_key(member) {
             members.insert(*member, value.clone());
@@ -59,7 +70,7 @@ pub(crate) fn fill(owner: &str, members: &mut Map) {
                 claim.insert("apiVersion", "v1");
                 claim.insert("kind", "PersistentVolumeClaim");
             }
-            rolling(members, "updateStrategy", &[("partition", 0.into())]);
+            partition(members);
         }
         "DaemonSetSpec" => rolling(
             members,
@@ -81,6 +92,13 @@ fn text<'a>(map: &'a Map, key: &str) -> &'a str {
 
 fn container(members: &mut Map) {
     pull_policy(members, "image", "imagePullPolicy");
+    // Switched off as well, and with it what holds nothing else.
+    if let Some(Value::Map(lifecycle)) = members.get_mut("lifecycle")
+        && lifecycle.remove("stopSignal").is_some()
+        && lifecycle.is_empty()
+    {
+        members.remove("lifecycle");
+    }
 }
 
 /// Images without a tag, or with `latest`, are pulled always.
@@ -88,13 +106,7 @@ fn pull_policy(members: &mut Map, image: &str, policy: &str) {
     if members.contains_key(policy) {
         return;
     }
-    let image = text(members, image);
-    let (name, digest) = image
-        .split_once('@')
-        .map_or((image, ""), |(name, digest)| (name, digest));
-    let last = name.rsplit('/').next().unwrap_or_default();
-    let tag = last.split_once(':').map_or("", |(_, tag)| tag);
-    let always = (tag.is_empty() && digest.is_empty()) || tag == "latest";
+    let always = image::is_latest(text(members, image));
     members.insert(policy, if always { "Always" } else { "IfNotPresent" });
 }
 
@@ -304,6 +316,18 @@ fn rolling(members: &mut Map, key: &str, parameters: &[(&str, Value)]) {
         for (name, value) in parameters {
             rolling.entry_or_insert(name, value.clone());
         }
+    }
+}
+
+/// A `StatefulSet` that names its strategy has its parameters only where it names these too.
+fn partition(members: &mut Map) {
+    let strategy = members.get("updateStrategy");
+    let named = strategy
+        .and_then(|strategy| strategy.get("type"))
+        .and_then(Value::as_str)
+        .is_some_and(|kind| !kind.is_empty());
+    if !named || strategy.is_some_and(|strategy| strategy.get("rollingUpdate").is_some()) {
+        rolling(members, "updateStrategy", &[("partition", 0.into())]);
     }
 }
 

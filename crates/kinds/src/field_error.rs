@@ -181,7 +181,21 @@ fn shown(value: &Value) -> String {
     match value {
         Value::String(text) => quoted(text),
         Value::Null => "null".to_owned(),
-        other => yaml::json::to_string(other),
+        other => go_json(other),
+    }
+}
+
+/// JSON as Go prints its types: the one struct that objects share and whose members do not stand in
+/// the order of their names is a selector.
+pub(crate) fn go_json(value: &Value) -> String {
+    let text = yaml::json::to_string;
+    match (value.get("matchLabels"), value.get("matchExpressions")) {
+        (Some(labels), Some(expressions)) => format!(
+            "{{\"matchLabels\":{},\"matchExpressions\":{}}}",
+            text(labels),
+            text(expressions)
+        ),
+        _ => text(value),
     }
 }
 

@@ -12,6 +12,8 @@ mod convert;
 mod decode;
 mod defaults;
 mod field_error;
+mod go_types;
+mod image;
 mod ip;
 mod kind;
 pub mod names;

@@ -23,14 +23,20 @@ impl Kind<'_> {
 
     /// As [`Kind::convert_create`], for a change.
     pub fn convert_update(&self, new: &mut Value) {
-        if self.place() == ("", "namespaces") {
-            name_label(new);
+        match self.place() {
+            // The number is a member inside of the server: one that is not given is a zero, which
+            // the writer owns until the real number takes its place.
+            ("apps", "daemonsets") => {
+                new.map_at_mut(&["metadata", "annotations"])
+                    .entry_or_insert(TEMPLATE_GENERATION, "0".into());
+            }
+            ("", "namespaces") => name_label(new),
+            _ => {}
         }
     }
 
     /// Drops what a client cannot set on a new object and sets what the server sets.
     pub fn prepare_create(&self, value: &mut Value, now: Timestamp) {
-        self.drop_gated(value);
         let metadata = value.map_at_mut(&["metadata"]);
         for key in SYSTEM {
             metadata.remove(key);
@@ -47,6 +53,7 @@ impl Kind<'_> {
                 add_finalizer(value, "kubernetes.io/pvc-protection");
                 data_sources(value.map_at_mut(&["spec"]));
             }
+            ("", "serviceaccounts") => named_secrets(value),
             ("", "services") => first_address(value.map_at_mut(&["spec"])),
             ("", "nodes") => not_ready(value.map_at_mut(&["spec"])),
             ("storage.k8s.io", "volumeattributesclasses") => {
@@ -70,16 +77,6 @@ impl Kind<'_> {
         }
     }
 
-    /// Drops members that a feature gate has switched off.
-    fn drop_gated(&self, value: &mut Value) {
-        if self.place() == ("coordination.k8s.io", "leases")
-            && let Some(Value::Map(spec)) = value.get_mut("spec")
-        {
-            spec.remove("strategy");
-            spec.remove("preferredHolder");
-        }
-    }
-
     /// Sets what depends on the uid and the final name of a new object.
     pub fn identify(&self, value: &mut Value) {
         if self.place() == ("batch", "jobs") {
@@ -89,7 +86,6 @@ impl Kind<'_> {
 
     /// Keeps what the written part of an object may not change.
     pub fn prepare_update(&self, part: Part, new: &mut Value, old: &Value) {
-        self.drop_gated(new);
         match part {
             Part::Main if self.has_status => restore(new.map_at_mut(&[]), Some(old), "status"),
             Part::Main | Part::Other => {}
@@ -100,7 +96,9 @@ impl Kind<'_> {
                 ("", "namespaces") => {
                     restore(new.map_at_mut(&["spec"]), old.get("spec"), "finalizers");
                 }
+                ("", "persistentvolumeclaims") => data_sources(new.map_at_mut(&["spec"])),
                 ("apps", "daemonsets") => template_generation(new, old),
+                ("", "serviceaccounts") => named_secrets(new),
                 ("", "services") => service_update(new, old),
                 _ => {}
             }
@@ -147,7 +145,9 @@ impl Kind<'_> {
 
     /// Counts the generation of a change that is ready to be stored.
     pub fn count_generation(&self, part: Part, new: &mut Value, old: &Value) {
-        if !self.counts_generations() || part == Part::Status || !self.content_changed(new, old) {
+        // Drivers begin to be counted with their first change.
+        let counts = self.counts_generations() || self.plural == "csidrivers";
+        if !counts || part == Part::Status || !self.content_changed(new, old) {
             return;
         }
         let before = old
@@ -164,7 +164,7 @@ impl Kind<'_> {
             return true;
         }
         match self.place() {
-            ("", "pods" | "replicationcontrollers") => true,
+            ("", "pods" | "podtemplates" | "replicationcontrollers") => true,
             ("", _) => false,
             ("coordination.k8s.io" | "rbac.authorization.k8s.io" | "autoscaling", _) => false,
             ("events.k8s.io" | "certificates.k8s.io" | "storage.k8s.io", _) => false,
@@ -424,6 +424,14 @@ fn restore(map: &mut Map, old: Option<&Value>, key: &str) {
         None => {
             map.remove(key);
         }
+    }
+}
+
+/// Of the secrets of an account nothing but the names is kept.
+fn named_secrets(account: &mut Value) {
+    let secrets = account.get_mut("secrets").and_then(Value::as_list_mut);
+    for secret in secrets.into_iter().flatten() {
+        secret.map_at_mut(&[]).retain(|key, _| key == "name");
     }
 }
 

@@ -20,7 +20,8 @@ PATHS = {}
 def call(method, path, body=None):
     request = urllib.request.Request(SERVER + path, method=method)
     request.add_header("Authorization", "Bearer " + TOKEN)
-    request.add_header("Content-Type", "application/json")
+    kind = "merge-patch+json" if method == "PATCH" else "json"
+    request.add_header("Content-Type", "application/" + kind)
     data = None if body is None else json.dumps(body).encode()
     try:
         with urllib.request.urlopen(request, data, context=CONTEXT) as answer:
@@ -77,8 +78,11 @@ def record(base, case):
         print("   old:", code, answer.get("message"), file=sys.stderr)
         return None
     name = old["metadata"]["name"]
+    # Some kinds are replaced only by who names the version.
+    new["metadata"]["resourceVersion"] = answer["metadata"]["resourceVersion"]
     result = causes(*call("PUT", f"{path}/{name}?dryRun=All", new))
     call("DELETE", f"{path}/{name}?gracePeriodSeconds=0", {"propagationPolicy": "Background"})
+    call("PATCH", f"{path}/{name}", {"metadata": {"finalizers": None}})
     return result
 
 

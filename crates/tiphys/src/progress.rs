@@ -382,11 +382,7 @@ mod tests {
 
     #[test]
     fn a_root_that_is_absent_is_missing() {
-        let got = missing(
-            &States::new(),
-            &["root".to_owned()],
-            &Revisions::default(),
-        );
+        let got = missing(&States::new(), &["root".to_owned()], &Revisions::default());
         assert_eq!(got, ["root: the Application is not there yet"]);
     }
 }

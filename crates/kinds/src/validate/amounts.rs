@@ -9,6 +9,7 @@ use super::field::Field;
 use crate::{FieldError, names};
 
 const HUGE_PAGES: &str = "hugepages-";
+const LONELY_PAGES: &str = "HugePages require cpu or memory";
 /// Resources that a container can ask for.
 const OF_CONTAINERS: [&str; 3] = ["cpu", "memory", "ephemeral-storage"];
 /// Resources that are counted: their quantities are whole.
@@ -132,23 +133,30 @@ pub(super) fn container_resources(resources: &Field<'_, '_>, claims: &[&str]) {
 }
 
 /// Requests and limits of a whole pod.
-pub(super) fn pod_resources(resources: &Field<'_, '_>) {
+pub(super) fn pod_resources(resources: &Field<'_, '_>, names: &[&str]) {
     let claims = resources.get("claims");
     if claims.is_set() {
         claims.forbidden("claims may not be set for Resources at pod-level");
     }
     requirements(resources, pod_resource_name);
+    claim_names(&claims, names);
 }
 
 /// What a pod costs besides its containers: limits, told at their own place.
 pub(super) fn overhead(limits: &Field<'_, '_>) {
     let place = limits.get("limits");
+    let (mut huge, mut computing) = (false, false);
     for (name, _) in limits.entries() {
         let (limit, told) = (limits.key(name), place.key(name));
         let limit = limit.told_at(&told);
         container_resource_name(name, &limit);
         amount(name, &limit);
         huge_pages(name, &limit);
+        huge |= is_huge_pages(name);
+        computing |= matches!(name, "cpu" | "memory");
+    }
+    if huge && !computing {
+        limits.forbidden(LONELY_PAGES);
     }
 }
 
@@ -188,7 +196,7 @@ fn requirements(resources: &Field<'_, '_>, check_name: fn(&str, &Field<'_, '_>))
         );
     }
     if huge && !computing {
-        resources.forbidden("HugePages require cpu or memory");
+        resources.forbidden(LONELY_PAGES);
     }
 }
 
@@ -292,7 +300,9 @@ pub(super) fn int_or_percent(amount: &Field<'_, '_>) {
 
 /// The number of a percentage; `None` for anything else.
 fn percent(amount: &Field<'_, '_>) -> Option<i64> {
-    amount.text().strip_suffix('%')?.parse().ok()
+    let digits = amount.text().strip_suffix('%')?;
+    let plain = digits.bytes().all(|byte| byte.is_ascii_digit());
+    digits.parse().ok().filter(|_| plain)
 }
 
 /// A percentage is not above 100.

@@ -187,8 +187,9 @@ fn shrinking(object: &Field<'_, '_>, spec: &Field<'_, '_>) {
     let asked = requests.get("storage");
     let capacity = object.get("status.capacity");
     let has = size(capacity.get("storage").value());
-    let (new, old) = (size(asked.value()), size(asked.old()));
-    if let (Some(new), Some(old)) = (new, old)
+    // What is not asked for counts as nothing.
+    let new = size(asked.value().or(Some(&Value::Int(0))));
+    if let (Some(new), Some(old)) = (new, size(asked.old()))
         && new < old
         && has.map_or(new.scaled(0).is_some_and(|number| number <= 0), |has| {
             new <= has
@@ -200,6 +201,15 @@ fn shrinking(object: &Field<'_, '_>, spec: &Field<'_, '_>) {
 
 pub(super) fn persistent_volume(object: &Field<'_, '_>) {
     let spec = object.get("spec");
+    volume_spec(&spec);
+    if object.is_update() {
+        // The rules of updates look at all of it as well.
+        volume_spec(&spec);
+        volume_update(&spec);
+    }
+}
+
+fn volume_spec(spec: &Field<'_, '_>) {
     let modes = spec.get("accessModes");
     modes.require();
     access_modes(&modes);
@@ -246,9 +256,6 @@ pub(super) fn persistent_volume(object: &Field<'_, '_>) {
         if !csi.is_set() {
             csi.required("has to be specified when using volumeAttributesClassName");
         }
-    }
-    if object.is_update() {
-        volume_update(&spec);
     }
 }
 

@@ -83,7 +83,9 @@ pub(super) fn secret(object: &Field<'_, '_>) {
     };
     match object.get("type").text() {
         "kubernetes.io/tls" => require(&["tls.crt", "tls.key"]),
-        "kubernetes.io/ssh-auth" => require(&["ssh-privatekey"]),
+        "kubernetes.io/ssh-auth" => {
+            data.key("ssh-privatekey").require();
+        }
         "kubernetes.io/dockercfg" => {
             require(&[".dockercfg"]);
             is_json(&data.key(".dockercfg"));

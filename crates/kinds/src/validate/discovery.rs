@@ -39,7 +39,12 @@ fn slice_ports(ports: &Field<'_, '_>) {
             name.duplicate_of(&name.text().into());
         }
         seen.push(name.text());
-        port.get("protocol").require_one_of(&PROTOCOLS);
+        let protocol = port.get("protocol");
+        if protocol.is_set() {
+            protocol.one_of(&PROTOCOLS);
+        } else {
+            protocol.required("");
+        }
         let protocol = port.get("appProtocol");
         if protocol.is_set() {
             protocol.problems(names::qualified_name_problems);

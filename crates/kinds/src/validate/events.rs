@@ -2,7 +2,7 @@
 
 use yaml::Value;
 
-use super::field::Field;
+use super::field::{Field, GoMember, IMMUTABLE};
 use crate::names;
 
 const MAX_WORDS: usize = 128;
@@ -55,27 +55,57 @@ fn check_series(series: &Field<'_, '_>) {
     series.get("lastObservedTime").require();
 }
 
+/// How a member is told that an update changed.
+enum Shown {
+    /// As JSON.
+    Plain,
+    /// As text, which is never absent.
+    Text,
+    /// As a struct without JSON names.
+    Struct(&'static [GoMember<'static>]),
+}
+
+const REFERENCE: Shown = Shown::Struct(&[
+    ("Kind", "kind", "\"\""),
+    ("Namespace", "namespace", "\"\""),
+    ("Name", "name", "\"\""),
+    ("UID", "uid", "\"\""),
+    ("APIVersion", "apiVersion", "\"\""),
+    ("ResourceVersion", "resourceVersion", "\"\""),
+    ("FieldPath", "fieldPath", "\"\""),
+]);
+const SOURCE: Shown =
+    Shown::Struct(&[("Component", "component", "\"\""), ("Host", "host", "\"\"")]);
+
 /// What an update may not change: the name that is told, and where it is stored.
-const FROZEN: [(&str, &str); 14] = [
-    ("involvedObject", "involvedObject"),
-    ("reason", "reason"),
-    ("message", "message"),
-    ("source", "source"),
-    ("firstTimestamp", "firstTimestamp"),
-    ("lastTimestamp", "lastTimestamp"),
-    ("count", "count"),
-    ("reason", "reason"),
-    ("type", "type"),
-    ("eventTime", "eventTime"),
-    ("action", "action"),
-    ("related", "related"),
-    ("reportingController", "reportingComponent"),
-    ("reportingInstance", "reportingInstance"),
+const FROZEN: [(&str, &str, Shown); 14] = [
+    ("involvedObject", "involvedObject", REFERENCE),
+    ("reason", "reason", Shown::Text),
+    ("message", "message", Shown::Text),
+    ("source", "source", SOURCE),
+    ("firstTimestamp", "firstTimestamp", Shown::Plain),
+    ("lastTimestamp", "lastTimestamp", Shown::Plain),
+    ("count", "count", Shown::Plain),
+    ("reason", "reason", Shown::Text),
+    ("type", "type", Shown::Text),
+    ("eventTime", "eventTime", Shown::Plain),
+    ("action", "action", Shown::Text),
+    ("related", "related", REFERENCE),
+    ("reportingController", "reportingComponent", Shown::Text),
+    ("reportingInstance", "reportingInstance", Shown::Text),
 ];
 
 fn frozen(object: &Field<'_, '_>) {
-    for (told, stored) in FROZEN {
-        object.get(stored).under(told).immutable();
+    for (told, stored, shown) in FROZEN {
+        let member = object.get(stored);
+        let told = member.under(told);
+        match shown {
+            Shown::Text => told.immutable_text(),
+            Shown::Struct(members) if member.is_set() && member.changed() => {
+                told.invalid_struct(members, IMMUTABLE);
+            }
+            Shown::Plain | Shown::Struct(_) => told.immutable(),
+        }
     }
 }
 

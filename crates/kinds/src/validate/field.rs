@@ -8,12 +8,14 @@ use std::cell::RefCell;
 
 use yaml::{Map, Value};
 
-use crate::field_error::quoted;
+use crate::field_error::{go_json, quoted};
 use crate::{FieldError, names};
 
 /// Errors in the order in which they are found.
 type Sink = RefCell<Vec<FieldError>>;
 
+/// How the real server spells members of volumes of which one is too many.
+const SPELT: [(&str, &str); 2] = [("cephfs", "cephFS"), ("downwardAPI", "downwarAPI")];
 pub(crate) const IMMUTABLE: &str = "field is immutable";
 const NEGATIVE: &str = "must be greater than or equal to 0";
 const PORT: &str = "must be between 1 and 65535, inclusive";
@@ -289,15 +291,29 @@ impl<'p, 'v> Field<'p, 'v> {
         members: &[GoMember<'_>],
         why: &str,
     ) {
+        let shown = of.go_struct(members);
+        self.tell(|path| FieldError::invalid_printed(path, &shown, why));
+    }
+
+    /// What stands here as Go prints a struct without JSON names.
+    pub(crate) fn go_struct(&self, members: &[GoMember<'_>]) -> String {
         let texts: Vec<String> = members
             .iter()
-            .map(|(go_name, name, absent)| match of.get(name).value() {
-                Some(value) => format!("{}:{}", quoted(go_name), yaml::json::to_string(value)),
+            .map(|(go_name, name, absent)| match self.get(name).value() {
+                Some(value) => format!("{}:{}", quoted(go_name), go_json(value)),
                 None => format!("{}:{absent}", quoted(go_name)),
             })
             .collect();
-        let shown = format!("{{{}}}", texts.join(","));
-        self.tell(|path| FieldError::invalid_printed(path, &shown, why));
+        format!("{{{}}}", texts.join(","))
+    }
+
+    /// As [`Field::go_struct`], for a list of such structs.
+    pub(crate) fn go_list(&self, members: &[GoMember<'_>]) -> String {
+        if !self.is_set() {
+            return "null".to_owned();
+        }
+        let items: Vec<String> = self.items().map(|item| item.go_struct(members)).collect();
+        format!("[{}]", items.join(","))
     }
 
     /// This may not be set, or not so.
@@ -496,13 +512,24 @@ impl<'p, 'v> Field<'p, 'v> {
                 continue;
             }
             match check {
-                _ if found => member.forbidden(refusal),
+                _ if found => {
+                    let spelt = SPELT.iter().find(|(own, _)| *own == name);
+                    let told = spelt.map_or(name, |(_, told)| *told);
+                    member.renamed(told).forbidden(refusal);
+                }
                 Check::Needs(names) => member.require_all(names),
                 Check::Rule(rule) => rule(&member),
             }
             found = true;
         }
         found
+    }
+
+    /// As [`Field::immutable`], where Go has a plain text, which is never absent.
+    pub(crate) fn immutable_text(&self) {
+        if self.changed() {
+            self.invalid_as(&self.text().into(), IMMUTABLE);
+        }
     }
 
     /// An update may not change what stands here.

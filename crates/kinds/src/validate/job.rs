@@ -71,9 +71,8 @@ fn pod_names(object: &Field<'_, '_>, spec: &Field<'_, '_>) {
     let name = name.get("name");
     let longest = format!("{}-{}", name.text(), completions - 1);
     if !names::label_problems(&longest).is_empty() {
-        name.invalid(&format!(
-            "will not able to create pod with invalid DNS label: {longest}"
-        ));
+        let why = format!("will not able to create pod with invalid DNS label: {longest}");
+        name.invalid_as(&name.text().into(), &why);
     }
 }
 
@@ -316,7 +315,12 @@ fn exit_codes(codes: &Field<'_, '_>, names: &[&Value]) {
 
 fn success_policy(spec: &Field<'_, '_>, policy: &Field<'_, '_>) {
     if spec.get("completionMode").text() != "Indexed" {
-        return policy.invalid(INDEXED);
+        let shown = policy.get("rules").go_list(&[
+            ("SucceededIndexes", "succeededIndexes", "null"),
+            ("SucceededCount", "succeededCount", "null"),
+        ]);
+        let shown = format!("{{\"Rules\":{shown}}}");
+        return policy.tell(|path| FieldError::invalid_printed(path, &shown, INDEXED));
     }
     let completions = spec.get("completions").number().unwrap_or(0);
     let rules = policy.get("rules");

@@ -17,34 +17,69 @@ const BANNED: &str = "v1, Kind=Event";
 /// What no update changes.
 const IMMUTABLE: [&str; 3] = ["uid", "deletionTimestamp", "deletionGracePeriodSeconds"];
 
-/// The kinds whose updates are checked as a whole, like new objects; others look at what changed.
-const CHECKED_AGAIN: [(&str, &str); 9] = [
-    ("", "configmaps"),
-    ("", "limitranges"),
-    ("", "persistentvolumeclaims"),
-    ("", "persistentvolumes"),
-    ("", "pods"),
-    ("", "secrets"),
-    ("", "serviceaccounts"),
-    ("", "services"),
-    ("batch", "jobs"),
-];
+/// How the rules of a kind look at the metadata of an update, after the generic registry did.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Again {
+    /// They do not.
+    Never,
+    /// At what changed.
+    Change,
+    /// As at that of a new object.
+    Whole,
+    /// At what changed, and as at that of a new object.
+    Both,
+    /// As at that of a new object, and once more.
+    Twice,
+}
+
+/// Found by asking a real server how often it tells the same of an update.
+fn again(kind: Kind<'_>, part: Part) -> Again {
+    if part != Part::Main {
+        return Again::Change;
+    }
+    match kind.place() {
+        ("policy", _) | ("", "events") => Again::Never,
+        ("", "limitranges") | ("discovery.k8s.io" | "admissionregistration.k8s.io", _) => {
+            Again::Whole
+        }
+        ("", "persistentvolumes") => Again::Twice,
+        ("", "configmaps" | "endpoints" | "namespaces" | "persistentvolumeclaims" | "pods")
+        | ("", "secrets" | "serviceaccounts")
+        | ("apps", "controllerrevisions")
+        | ("batch", "jobs")
+        | ("node.k8s.io", _)
+        | ("networking.k8s.io" | "rbac.authorization.k8s.io", _)
+        | ("storage.k8s.io", "storageclasses") => Again::Both,
+        _ => Again::Change,
+    }
+}
 
 pub(super) fn check(kind: Kind<'_>, object: &Field<'_, '_>, part: Option<Part>) {
     let metadata = object.get("metadata");
-    if let Some(part) = part {
-        // The generic registry looks first, then the kind's own rules begin the same way.
-        state(&metadata);
+    let Some(part) = part else {
+        return whole(kind, &metadata);
+    };
+    state(&metadata);
+    change(&metadata);
+    let again = again(kind, part);
+    if matches!(again, Again::Change | Again::Both) {
         change(&metadata);
-        change(&metadata);
-        if part != Part::Main || !CHECKED_AGAIN.contains(&kind.place()) {
-            return;
-        }
+        own_finalizers(kind, &metadata.get("finalizers"));
     }
+    if matches!(again, Again::Whole | Again::Both | Again::Twice) {
+        whole(kind, &metadata);
+    }
+    if again == Again::Twice {
+        whole(kind, &metadata);
+    }
+}
+
+/// The metadata of a new object.
+fn whole(kind: Kind<'_>, metadata: &Field<'_, '_>) {
     let generated = metadata.get("generateName");
     generated.optional_name(|text| problems(kind, &without_last_dash(text)));
     name(kind, &metadata.get("name"));
-    state(&metadata);
+    state(metadata);
     own_finalizers(kind, &metadata.get("finalizers"));
 }
 
@@ -189,7 +224,14 @@ fn finalizers(finalizers: &Field<'_, '_>) {
 
 /// Only built-in kinds refuse bare names; for others they are discouraged.
 fn own_finalizers(kind: Kind<'_>, finalizers: &Field<'_, '_>) {
-    for finalizer in finalizers.items().filter(|_| !kind.custom) {
+    let free = matches!(
+        (kind.group, kind.plural),
+        (
+            "admissionregistration.k8s.io" | "coordination.k8s.io" | "node.k8s.io" | "policy",
+            _
+        ) | ("", "events")
+    );
+    for finalizer in finalizers.items().filter(|_| !kind.custom && !free) {
         let name = finalizer.text();
         if !name.contains('/') && !STANDARD.contains(&name) {
             finalizer

@@ -11,6 +11,14 @@ const PROTOCOLS: [&str; 3] = ["TCP", "UDP", "SCTP"];
 
 /// The rules of a `NetworkPolicy`.
 pub(super) fn policy(object: &Field<'_, '_>) {
+    policy_spec(object);
+    if object.is_update() {
+        // The rules of updates look at all of it as well.
+        policy_spec(object);
+    }
+}
+
+fn policy_spec(object: &Field<'_, '_>) {
     let known = object.old().map(blocks).unwrap_or_default();
     let spec = object.get("spec");
     selector::check(&spec.get("podSelector"));
@@ -286,7 +294,7 @@ pub(super) fn ingress_status(object: &Field<'_, '_>) {
 /// The rules of an `IngressClass`.
 pub(super) fn ingress_class(object: &Field<'_, '_>) {
     let controller = object.get("spec.controller");
-    controller.immutable();
+    controller.immutable_text();
     controller.at_most(250);
     domain_prefixed_path(&controller);
     let parameters = object.get("spec.parameters");

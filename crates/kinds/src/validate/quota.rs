@@ -5,7 +5,7 @@ use yaml::{Map, Str, Value};
 
 use super::amounts::{self, quantity};
 use super::field::Field;
-use crate::names;
+use crate::{FieldError, names};
 
 const SCOPES: [&str; 7] = [
     "Terminating",
@@ -125,9 +125,15 @@ fn selector(selector: &Field<'_, '_>, hard: &Field<'_, '_>) {
             scope.invalid("unsupported scope");
         }
         for _ in 0..misfits(scope.text(), hard) {
-            selector
-                .told_at(&list)
-                .invalid("unsupported scope applied to resource");
+            let shown = list.go_list(&[
+                ("ScopeName", "scopeName", "\"\""),
+                ("Operator", "operator", "\"\""),
+                ("Values", "values", "null"),
+            ]);
+            let shown = format!("{{\"MatchExpressions\":{shown}}}");
+            list.tell(|path| {
+                FieldError::invalid_printed(path, &shown, "unsupported scope applied to resource")
+            });
         }
         let by_value = matches!(scope.text(), "PriorityClass" | "VolumeAttributesClass");
         if !by_value && SCOPES.contains(&scope.text()) && operator.text() != "Exists" {

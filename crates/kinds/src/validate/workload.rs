@@ -3,7 +3,7 @@
 use yaml::{Map, Value};
 
 use super::amounts::{at_most_all, int_or_percent, number_or_percent};
-use super::field::Field;
+use super::field::{Field, GoMember};
 use super::metadata::{annotations, labels};
 use super::{claim, pod, selector};
 use crate::{FieldError, names};
@@ -78,10 +78,23 @@ pub(super) fn deployment(object: &Field<'_, '_>) {
     selector::immutable(&spec.get("selector"));
 }
 
+const UNAVAILABLE: GoMember<'_> = ("MaxUnavailable", "maxUnavailable", "0");
+const SURGE: GoMember<'_> = ("MaxSurge", "maxSurge", "0");
+const PARTITIONED: [GoMember<'_>; 2] = [
+    ("Partition", "partition", "0"),
+    ("MaxUnavailable", "maxUnavailable", "null"),
+];
+
 /// A strategy of an unknown type, as the server's internal type prints it.
-fn printed(strategy: &Field<'_, '_>) -> String {
+fn printed(strategy: &Field<'_, '_>, members: &[GoMember<'_>]) -> String {
     let kind = crate::quoted(strategy.get("type").text());
-    format!("{{\"Type\":{kind},\"RollingUpdate\":null}}")
+    let rolling = strategy.get("rollingUpdate");
+    let rolling = if rolling.is_set() {
+        rolling.go_struct(members)
+    } else {
+        "null".to_owned()
+    };
+    format!("{{\"Type\":{kind},\"RollingUpdate\":{rolling}}}")
 }
 
 fn deployment_strategy(strategy: &Field<'_, '_>) {
@@ -102,7 +115,11 @@ fn deployment_strategy(strategy: &Field<'_, '_>) {
         }
         _ => strategy.tell(|path| {
             let known = ["Recreate", "RollingUpdate"];
-            FieldError::not_supported_printed(path, &printed(strategy), &known)
+            FieldError::not_supported_printed(
+                path,
+                &printed(strategy, &[UNAVAILABLE, SURGE]),
+                &known,
+            )
         }),
     }
 }
@@ -197,12 +214,7 @@ fn stateful_strategy(strategy: &Field<'_, '_>) {
     match strategy.get("type").text() {
         "" => strategy.required(""),
         "OnDelete" if rolling.is_set() => {
-            let partition = rolling.get("partition").number().unwrap_or(0);
-            let most = rolling
-                .get("maxUnavailable")
-                .value()
-                .map_or("null".to_owned(), yaml::json::to_string);
-            let shown = format!("{{\"Partition\":{partition},\"MaxUnavailable\":{most}}}");
+            let shown = rolling.go_struct(&PARTITIONED);
             let why = "only allowed for updateStrategy 'RollingUpdate'";
             rolling.tell(|path| FieldError::invalid_printed(path, &shown, why));
         }
@@ -220,7 +232,7 @@ fn stateful_strategy(strategy: &Field<'_, '_>) {
         }
         _ => strategy.tell(|path| {
             let why = "must be 'RollingUpdate' or 'OnDelete'";
-            FieldError::invalid_printed(path, &printed(strategy), why)
+            FieldError::invalid_printed(path, &printed(strategy, &PARTITIONED), why)
         }),
     }
 }
@@ -324,7 +336,11 @@ fn daemon_strategy(strategy: &Field<'_, '_>) {
         }
         _ => strategy.tell(|path| {
             let known = ["RollingUpdate", "OnDelete"];
-            FieldError::not_supported_printed(path, &printed(strategy), &known)
+            FieldError::not_supported_printed(
+                path,
+                &printed(strategy, &[UNAVAILABLE, SURGE]),
+                &known,
+            )
         }),
     }
 }

@@ -110,3 +110,8 @@ fn workloads_are_refused_as_recorded() {
 fn other_kinds_of_the_core_group_are_refused_as_recorded() {
     check("core", 2);
 }
+
+#[test]
+fn variants_of_many_kinds_are_refused_as_recorded() {
+    check("variants", 0);
+}

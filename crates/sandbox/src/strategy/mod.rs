@@ -77,7 +77,7 @@ pub(crate) fn prepare_create(context: &Context<'_>, value: &mut Value) -> Result
     let kind = context.resource.handle();
     kind.prepare_create(value, context.now);
     match context.place() {
-        ("", "pods") => pods::admit(context, value),
+        ("", "pods") => pods::admit(context, value)?,
         ("", "services") => services::allocate(context, value, None)?,
         REQUESTS => certificates::sign(context, value),
         _ => {}

@@ -3,11 +3,15 @@
 use yaml::{Map, Value};
 
 use crate::budget::limits;
+use crate::meta;
+use crate::status_error::{About, ApiError};
 use crate::store::Collection;
 
 use super::Context;
 
 const TOKEN_PATH: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
+/// The account of pods that name none. Bare servers lack it, and take such pods all the same.
+const DEFAULT_ACCOUNT: &str = "default";
 const TOLERATED: [&str; 2] = [
     "node.kubernetes.io/not-ready",
     "node.kubernetes.io/unreachable",
@@ -17,36 +21,66 @@ const TOLERATION_SECONDS: i64 = 300;
 const SUFFIX_LETTERS: &[u8] = b"bcdfghjklmnpqrstvwxz2456789";
 
 /// Changes a pod as the default admission plug-ins do.
-pub(super) fn admit(context: &Context<'_>, value: &mut Value) {
+///
+/// # Errors
+/// 403 where it names an account or a priority class that is not there.
+pub(super) fn admit(context: &Context<'_>, value: &mut Value) -> Result<(), ApiError> {
     limits::fill_in(&context.core.store, value);
-    account(value);
-    priority(context, value);
+    account(context, value)?;
+    priority(context, value)?;
     tolerations(value);
     token(context, value);
     let class = quality(value);
     let status = value.map_at_mut(&["status"]);
     status.insert("phase", "Pending");
     status.insert("qosClass", class);
+    Ok(())
+}
+
+fn refused(context: &Context<'_>, value: &Value, why: &str) -> ApiError {
+    let about = About {
+        group: &context.resource.group,
+        kind: &context.resource.plural,
+        name: meta::name(value),
+    };
+    ApiError::forbidden(about, why)
 }
 
 fn text<'a>(value: &'a Value, path: &[&str]) -> &'a str {
     value.at(path).and_then(Value::as_str).unwrap_or_default()
 }
 
-fn account(value: &mut Value) {
+/// The account that a pod runs as: one that it names itself must be there.
+fn account(context: &Context<'_>, value: &mut Value) -> Result<(), ApiError> {
     let spec = value.map_at_mut(&["spec"]);
     let given = spec
         .get("serviceAccountName")
         .or_else(|| spec.get("serviceAccount"))
         .and_then(Value::as_str)
         .filter(|name| !name.is_empty())
-        .unwrap_or("default")
+        .unwrap_or(DEFAULT_ACCOUNT)
         .to_owned();
     spec.insert("serviceAccountName", given.as_str());
-    spec.insert("serviceAccount", given);
+    spec.insert("serviceAccount", given.as_str());
+    let namespace = meta::text(value, "namespace");
+    let accounts = Collection::new("", "serviceaccounts");
+    if given != DEFAULT_ACCOUNT
+        && context
+            .core
+            .store
+            .get(&accounts, namespace, &given)
+            .is_none()
+    {
+        let why = format!(
+            "error looking up service account {namespace}/{given}: serviceaccount \"{given}\" not \
+             found"
+        );
+        return Err(refused(context, value, &why));
+    }
+    Ok(())
 }
 
-fn priority(context: &Context<'_>, value: &mut Value) {
+fn priority(context: &Context<'_>, value: &mut Value) -> Result<(), ApiError> {
     let name = text(value, &["spec", "priorityClassName"]).to_owned();
     let class = (!name.is_empty())
         .then(|| {
@@ -55,6 +89,10 @@ fn priority(context: &Context<'_>, value: &mut Value) {
         })
         .flatten()
         .map(|stored| stored.value());
+    if class.is_none() && !name.is_empty() {
+        let why = format!("no PriorityClass with name {name} was found");
+        return Err(refused(context, value, &why));
+    }
     let number = class
         .as_ref()
         .and_then(|class| class.get("value"))
@@ -63,6 +101,7 @@ fn priority(context: &Context<'_>, value: &mut Value) {
     let spec = value.map_at_mut(&["spec"]);
     spec.entry_or_insert("priority", number.into());
     spec.entry_or_insert("preemptionPolicy", "PreemptLowerPriority".into());
+    Ok(())
 }
 
 fn tolerations(value: &mut Value) {

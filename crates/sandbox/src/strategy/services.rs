@@ -133,13 +133,24 @@ pub(super) fn allocate(
         .unwrap_or("ClusterIP")
         .to_owned();
     if kind == "ExternalName" {
-        for key in ["clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy"] {
-            spec.remove(key);
+        // What else it may not have is refused; this is forgotten, if it is a policy at all.
+        let policy = spec.get("internalTrafficPolicy").and_then(Value::as_str);
+        if matches!(policy, Some("Cluster" | "Local")) {
+            spec.remove("internalTrafficPolicy");
         }
         return Ok(());
     }
     if let Some(old) = old.and_then(|old| old.get("spec")).and_then(Value::as_map) {
         keep(old, spec);
+    }
+    let missing = spec
+        .get("clusterIP")
+        .and_then(Value::as_str)
+        .is_none_or(str::is_empty);
+    let listed = spec.get("clusterIPs").and_then(Value::as_list);
+    if missing && listed.is_some_and(|list| !list.is_empty()) {
+        // Refused when it is looked at.
+        return Ok(());
     }
     if !headless_families(value.map_at_mut(&["spec"])) {
         single_stack(context, value)?;

@@ -101,7 +101,7 @@ pub(super) fn spec(pod: &Field<'_, '_>, name: &str) {
     container::all(pod, &shared);
     let resources = pod.get("resources");
     if resources.is_set() {
-        amounts::pod_resources(&resources);
+        amounts::pod_resources(&resources, &shared.claims);
         amounts::fit_containers(&resources, &pod.get("containers"));
     }
     host_network(pod);

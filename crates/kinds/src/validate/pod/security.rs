@@ -5,7 +5,7 @@ use yaml::Value;
 use super::volume::descending;
 use super::{Pod, container};
 use crate::validate::field::Field;
-use crate::{FieldError, quoted};
+use crate::{FieldError, names, quoted};
 
 /// The longest path of a profile.
 const PROFILE: usize = 4095;
@@ -68,6 +68,7 @@ pub(super) fn of_pod(pod: &Field<'_, '_>) {
         .optional_one_of(&["Always", "OnRootMismatch"]);
     seccomp(&context.get("seccompProfile"));
     app_armor(&context.get("appArmorProfile"));
+    windows(&context.get("windowsOptions"));
     context
         .get("supplementalGroupsPolicy")
         .optional_one_of(&["Merge", "Strict"]);
@@ -134,7 +135,45 @@ pub(super) fn of_container(context: &Field<'_, '_>, host_users: bool) {
             }
         }
     }
+    windows(&context.get("windowsOptions"));
     app_armor(&context.get("appArmorProfile"));
+}
+
+/// Who a process of Windows runs as.
+fn windows(options: &Field<'_, '_>) {
+    const SPECIFICATION: usize = 64 * 1024;
+    let (name, specification) = (
+        options.get("gmsaCredentialSpecName"),
+        options.get("gmsaCredentialSpec"),
+    );
+    if name.is_set() {
+        name.problems(names::subdomain_problems);
+    }
+    if specification.is_set() && specification.is_empty() {
+        specification.invalid("gmsaCredentialSpec cannot be an empty string");
+    } else if specification.text().len() > SPECIFICATION {
+        specification.invalid("gmsaCredentialSpec size must be under 64 KiB");
+    }
+    let user = options.get("runAsUserName");
+    if user.is_set() {
+        user_name(&user);
+    }
+}
+
+/// A name of a user with, perhaps, its domain before a backslash.
+fn user_name(user: &Field<'_, '_>) {
+    const LONGEST: usize = 104;
+    let parts: Vec<&str> = user.text().split('\\').collect();
+    let name = parts.last().copied().unwrap_or_default();
+    if user.is_empty() {
+        user.invalid("runAsUserName cannot be an empty string");
+    } else if user.text().chars().any(char::is_control) {
+        user.invalid("runAsUserName cannot contain control characters");
+    } else if parts.len() > 2 {
+        user.invalid("runAsUserName cannot contain more than one backslash");
+    } else if name.len() > LONGEST {
+        user.invalid("runAsUserName's User length must not be longer than 104 characters");
+    }
 }
 
 /// A context as the server's internal type prints it: all members, by their Go names.
