@@ -37,6 +37,10 @@ const STOP_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long to wait before a kind that the cluster does not serve is looked for again.
 const KIND_AGAIN: Duration = Duration::from_secs(2);
 
+/// How long an Application whose live objects change all the time rests between two looks, for each
+/// of its objects: about what a look costs.
+const PAUSE_EACH: Duration = Duration::from_micros(200);
+
 /// Reconciles the Applications of one control namespace.
 pub struct Controller {
     pub(crate) cluster: Cluster,
@@ -208,7 +212,9 @@ impl Controller {
         loop {
             for instance in changes.next().await {
                 let key = self.inputs.key_of_instance(&instance);
-                self.enqueue(key, Trigger::Live, Urgency::Now);
+                tracing::trace!(application = %key, trigger = ?Trigger::Live, "to be reconciled");
+                let n_resources = self.inputs.n_resources(&key);
+                self.queue.add_paced(key, PAUSE_EACH * n_resources);
             }
         }
     }

@@ -110,6 +110,17 @@ impl Inputs {
             .collect()
     }
 
+    /// How many objects an Application had when it was compared last.
+    pub(crate) fn n_resources(&self, key: &AppKey) -> u32 {
+        let state = self.lock();
+        let app = state
+            .apps
+            .get(key)
+            .and_then(|stored| stored.app.as_ref().ok());
+        let n_resources = app.map_or(0, |app| app.status.resources.len());
+        u32::try_from(n_resources).unwrap_or(u32::MAX)
+    }
+
     /// A project.
     pub(crate) fn project(&self, name: &str) -> Option<Arc<AppProject>> {
         self.lock().projects.get(name).cloned()

@@ -3,7 +3,7 @@
 //! Read [`Queue`] first. It knows keys and times only; it must never know why something is to be
 //! done, so that no work depends on the reason.
 
-use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -35,6 +35,11 @@ pub(crate) enum Urgency {
     Background,
 }
 
+/// So many ends of work are noted before old ones are forgotten.
+const MAX_ENDED: usize = 10_000;
+/// Pauses are shorter than this.
+const KEPT: Duration = Duration::from_secs(60);
+
 /// Keys that are to be worked on. Bounded by the number of Applications: a key is in it once.
 #[derive(Default)]
 pub(crate) struct Queue {
@@ -48,7 +53,10 @@ struct State {
     background: VecDeque<AppKey>,
     /// Where a key waits: in `urgent` when true.
     waiting: HashMap<AppKey, bool>,
-    running: HashSet<AppKey>,
+    /// What is worked on, and whether it is urgent.
+    running: HashMap<AppKey, bool>,
+    /// When the work on a key was over.
+    ended: HashMap<AppKey, Instant>,
     /// Keys that were added while they ran.
     again: HashMap<AppKey, bool>,
     by_time: BTreeMap<(Instant, u64), AppKey>,
@@ -85,6 +93,28 @@ impl Queue {
         self.wake.notify_one();
     }
 
+    /// Puts a key in as urgent, but so that a pause lies between the end of its last work and the
+    /// next: who changes all the time would keep everybody else waiting.
+    pub(crate) fn add_paced(&self, key: AppKey, pause: Duration) {
+        let now = Instant::now();
+        let rest = {
+            let state = self.lock();
+            if state.running.contains_key(&key) {
+                pause
+            } else {
+                let ended = state.ended.get(&key);
+                ended.map_or(Duration::ZERO, |ended| {
+                    (*ended + pause).saturating_duration_since(now)
+                })
+            }
+        };
+        if rest.is_zero() {
+            self.add(key, Urgency::Now);
+        } else {
+            self.add_after(key, rest);
+        }
+    }
+
     /// Waits for the next key. It must be given to [`Queue::done`] afterwards.
     pub(crate) async fn next(&self) -> AppKey {
         loop {
@@ -109,9 +139,13 @@ impl Queue {
     pub(crate) fn done(&self, key: &AppKey) {
         let mut state = self.lock();
         state.running.remove(key);
+        state.end(key, Instant::now());
         if let Some(is_urgent) = state.again.remove(key) {
             state.add(key.clone(), is_urgent);
-            drop(state);
+        }
+        let is_work_left = !state.waiting.is_empty();
+        drop(state);
+        if is_work_left {
             self.wake.notify_one();
         }
     }
@@ -125,7 +159,7 @@ impl Queue {
 
 impl State {
     fn add(&mut self, key: AppKey, is_urgent: bool) {
-        if self.running.contains(&key) {
+        if self.running.contains_key(&key) {
             *self.again.entry(key).or_insert(is_urgent) |= is_urgent;
             return;
         }
@@ -158,20 +192,39 @@ impl State {
             self.times.remove(&key);
             self.add(key, true);
         }
-        let key = self.urgent.pop_front().or_else(|| {
-            let waiting = &self.waiting;
-            let is_there = |key: &AppKey| waiting.get(key) == Some(&false);
-            let first = self.background.iter().position(is_there)?;
-            self.background.drain(..=first).next_back()
-        });
-        match key {
-            Some(key) => {
+        let urgent = self.urgent.pop_front().map(|key| (key, true));
+        let next = urgent.or_else(|| Some((self.take_background()?, false)));
+        match next {
+            Some((key, is_urgent)) => {
                 self.waiting.remove(&key);
-                self.running.insert(key.clone());
+                self.running.insert(key.clone(), is_urgent);
                 Ok(key)
             }
             None => Err(self.by_time.first_key_value().map(|((due, _), _)| *due)),
         }
+    }
+}
+
+impl State {
+    /// The next key of the background. While something urgent is worked on only one runs: it must
+    /// get on, but not take the processors away.
+    fn take_background(&mut self) -> Option<AppKey> {
+        let n_urgent = self.running.values().filter(|urgent| **urgent).count();
+        if n_urgent > 0 && n_urgent < self.running.len() {
+            return None;
+        }
+        let waiting = &self.waiting;
+        let is_there = |key: &AppKey| waiting.get(key) == Some(&false);
+        let first = self.background.iter().position(is_there)?;
+        self.background.drain(..=first).next_back()
+    }
+
+    /// Notes the end of the work on a key; old notes are forgotten.
+    fn end(&mut self, key: &AppKey, now: Instant) {
+        if self.ended.len() >= MAX_ENDED {
+            self.ended.retain(|_, ended| *ended + KEPT > now);
+        }
+        self.ended.insert(key.clone(), now);
     }
 }
 
@@ -219,6 +272,34 @@ mod tests {
         check_order(&queue, &["a"]);
         queue.done(&key("a"));
         check_order(&queue, &[]);
+    }
+
+    #[test]
+    fn one_of_the_background_runs_beside_urgent_work() {
+        let queue = Queue::default();
+        for name in ["x", "y", "z"] {
+            queue.add(key(name), Urgency::Background);
+        }
+        queue.add(key("a"), Urgency::Now);
+        check_order(&queue, &["a", "x"]);
+        queue.done(&key("x"));
+        check_order(&queue, &["y"]);
+        queue.done(&key("a"));
+        check_order(&queue, &["z"]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_paced_key_rests_between_works() {
+        const PAUSE: Duration = Duration::from_millis(100);
+        let queue = Queue::default();
+        queue.add_paced(key("a"), PAUSE);
+        check_order(&queue, &["a"]);
+        queue.add_paced(key("a"), PAUSE);
+        queue.done(&key("a"));
+        queue.add_paced(key("a"), PAUSE);
+        check_order(&queue, &[]);
+        tokio::time::advance(PAUSE).await;
+        check_order(&queue, &["a"]);
     }
 
     #[test]

@@ -4,6 +4,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Instant;
 
 use api::{Application, Source};
 use source::{Reference, Repository, Revision, Snapshot, Watcher};
@@ -79,13 +80,25 @@ impl Controller {
     /// Looks at every place that stands in for a repository, and puts the Applications that were
     /// compared with an older state of it into the queue.
     pub(crate) async fn look_at_stand_ins(&self) {
+        let began = Instant::now();
+        let mut all: Vec<(Handle, User)> = self.users().collect();
         for handle in self.repositories.stand_ins() {
+            let users: Vec<User> = all
+                .extract_if(.., |(other, _)| handle.is_same(other))
+                .map(|(_, user)| user)
+                .collect();
             if let Handle::Folder(folder) = handle {
-                folder.look().await;
+                if users.is_empty() {
+                    folder.forget();
+                } else {
+                    folder.look().await;
+                }
             }
+            let n_users = users.len();
             let mut by_revision: HashMap<Revision, Vec<User>> = HashMap::new();
-            for (_, user) in self.users().filter(|(other, _)| handle.is_same(other)) {
-                match handle.resolve(&user.source, self.usual_freshness()).await {
+            let freshness = self.usual_freshness();
+            for user in users {
+                match handle.resolve(&user.source, freshness).await {
                     Ok(revision) => by_revision.entry(revision).or_default().push(user),
                     Err(_) => self.enqueue(user.key, Trigger::Reference, Urgency::Now),
                 }
@@ -93,6 +106,7 @@ impl Controller {
             for (revision, users) in by_revision {
                 self.moved(handle, revision, users).await;
             }
+            tracing::debug!(n_users, elapsed = ?began.elapsed(), "looked at a local repository");
         }
     }
 

@@ -272,6 +272,11 @@ impl FolderHandle {
         *lock(&self.0.seen) = Some(now);
     }
 
+    /// Nobody reads it now: who comes next looks for itself.
+    pub(crate) fn forget(&self) {
+        *lock(&self.0.seen) = None;
+    }
+
     fn seen(&self) -> Option<Result<Snapshot, Error>> {
         lock(&self.0.seen).clone()
     }

@@ -38,10 +38,13 @@ impl Screen {
         if self.is_live {
             return;
         }
+        if self.revisions != *revisions {
+            self.revisions.clone_from(revisions);
+        }
         match changed {
-            Changed::One(name) if self.revisions == *revisions => self.tell(apps, name),
-            _ => {
-                self.revisions.clone_from(revisions);
+            // Whom a new commit does not touch has nothing to tell.
+            Changed::One(name) => self.tell(apps, name),
+            Changed::All => {
                 let mut names: Vec<String> =
                     self.lines.keys().chain(apps.keys()).cloned().collect();
                 names.sort_unstable();
