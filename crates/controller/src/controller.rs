@@ -4,6 +4,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::panic::AssertUnwindSafe;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -58,6 +59,8 @@ pub struct Controller {
     failed: Mutex<HashMap<AppKey, u32>>,
     listed: watch::Sender<BTreeSet<&'static str>>,
     local_changed: Notify,
+    /// How many looks at local folders have begun, and how many are over.
+    n_looks: (AtomicU64, watch::Sender<u64>),
     poll_now: Notify,
 }
 
@@ -78,6 +81,7 @@ impl Controller {
             failed: Mutex::default(),
             listed: watch::channel(BTreeSet::new()).0,
             local_changed: Notify::new(),
+            n_looks: (AtomicU64::new(0), watch::channel(0).0),
             poll_now: Notify::new(),
         })
     }
@@ -92,6 +96,17 @@ impl Controller {
     /// as one likes; calls in a row become one look.
     pub fn local_changed(&self) {
         self.local_changed.notify_one();
+    }
+
+    /// As [`Controller::local_changed`], and waits until the look is over: the Applications that it
+    /// concerns are in the queue then. Waits for ever when the controller does not run.
+    pub async fn look_at_local(&self) {
+        let (begun, over) = &self.n_looks;
+        let ours = begun.load(Ordering::Acquire) + 1;
+        let mut over = over.subscribe();
+        self.local_changed();
+        // The sender lives in `self`, so waiting cannot fail.
+        let _ = over.wait_for(|number| *number >= ours).await;
     }
 
     /// Asks every repository for its references now, as a webhook would.
@@ -222,7 +237,10 @@ impl Controller {
     async fn follow_local(self: Arc<Self>) {
         loop {
             self.local_changed.notified().await;
+            let (begun, over) = &self.n_looks;
+            let number = begun.fetch_add(1, Ordering::AcqRel) + 1;
             self.look_at_stand_ins().await;
+            over.send_replace(number);
         }
     }
 

@@ -5,6 +5,7 @@
 
 use std::collections::HashSet;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher};
@@ -12,6 +13,11 @@ use tokio::sync::mpsc;
 
 /// Events that wait to be read; more of them say nothing new.
 const MAX_WAITING: usize = 256;
+
+/// Files that nobody has touched for so long are taken to be whole.
+const QUIET: Duration = Duration::from_millis(15);
+/// The longest wait for that.
+const LONGEST: Duration = Duration::from_millis(250);
 
 /// The watched folders.
 pub(crate) struct Edits {
@@ -62,12 +68,18 @@ impl Edits {
         self.watched = watched;
     }
 
-    /// Waits for the next change; several in a row are one.
+    /// Waits for the next change; several in a row are one. A program that saves a file empties it
+    /// first, so a file is looked at when it has been left alone for a moment.
     pub(crate) async fn next(&mut self) {
         if self.events.recv().await.is_none() {
             // The watcher lives as long as we do; without it nothing ever changes.
             std::future::pending::<()>().await;
         }
+        let settled = async {
+            while let Ok(Some(())) = tokio::time::timeout(QUIET, self.events.recv()).await {}
+        };
+        // Who writes without a pause is looked at all the same.
+        drop(tokio::time::timeout(LONGEST, settled).await);
         while self.events.try_recv().is_ok() {}
     }
 }

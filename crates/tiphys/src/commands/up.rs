@@ -217,7 +217,8 @@ impl Session<'_> {
         loop {
             // What gives no notice, a repository elsewhere, is asked from time to time.
             drop(tokio::time::timeout(ASK_AGAIN, edits.next()).await);
-            self.controller.local_changed();
+            // What is live comes first; that there are other roots is rare.
+            self.controller.look_at_local().await;
             let outcome = match self.checkout.read().await {
                 Ok(intent) => {
                     edits.watch(&intent.folders);
