@@ -97,10 +97,21 @@ impl Controller {
             let n_users = users.len();
             let mut by_revision: HashMap<Revision, Vec<User>> = HashMap::new();
             let freshness = self.usual_freshness();
+            let mut answers: HashMap<(String, String), Option<Revision>> = HashMap::new();
             for user in users {
-                match handle.resolve(&user.source, freshness).await {
-                    Ok(revision) => by_revision.entry(revision).or_default().push(user),
-                    Err(_) => self.enqueue(user.key, Trigger::Reference, Urgency::Now),
+                let source = &user.source;
+                let asked = (source.target_revision.clone(), source.tag_prefix.clone());
+                let answer = match answers.get(&asked) {
+                    Some(known) => *known,
+                    None => {
+                        let answer = handle.resolve_changed(source, freshness).await.ok();
+                        answers.insert(asked, answer);
+                        answer
+                    }
+                };
+                match answer {
+                    Some(revision) => by_revision.entry(revision).or_default().push(user),
+                    None => self.enqueue(user.key, Trigger::Reference, Urgency::Now),
                 }
             }
             for (revision, users) in by_revision {

@@ -202,14 +202,17 @@ impl Commits {
         reference: &Reference,
         freshness: Freshness,
     ) -> Result<Revision, Error> {
-        // Only a local stand-in is looked at whenever somebody says that it changed.
-        let is_at_hand = self.head.is_some() && self.repository.url().file_path().is_some();
-        let freshness = if is_at_hand {
+        let freshness = if self.is_at_hand() {
             at_hand(freshness)
         } else {
             freshness
         };
         self.repository.resolve(reference, freshness).await
+    }
+
+    /// Only a local stand-in is looked at whenever somebody says that it changed.
+    fn is_at_hand(&self) -> bool {
+        self.head.is_some() && self.repository.url().file_path().is_some()
     }
 }
 
@@ -257,6 +260,25 @@ impl Handle {
         }
     }
 
+    /// As [`Handle::resolve`] where something has just changed: what is at hand is asked again. A
+    /// folder's files are taken as they were looked at.
+    pub(crate) async fn resolve_changed(
+        &self,
+        source: &Source,
+        freshness: Freshness,
+    ) -> Result<Revision, RepositoryError> {
+        let is_at_hand = match self {
+            Handle::Commits(commits) => commits.is_at_hand(),
+            Handle::Folder(folder) => folder.means_commit(&reference(source)?),
+        };
+        let freshness = if is_at_hand {
+            Freshness::Now
+        } else {
+            freshness
+        };
+        self.resolve(source, freshness).await
+    }
+
     async fn snapshot(&self, revision: Revision) -> Result<Snapshot, Error> {
         match self {
             Handle::Commits(commits) => commits.repository.snapshot(&revision).await,
@@ -295,11 +317,13 @@ impl FolderHandle {
         }
     }
 
-    /// Whether a reference means the folder as it is, rather than a commit.
-    fn means_files(&self, reference: &Reference) -> bool {
+    /// Whether a reference means a commit, rather than the folder as it is. One without history has
+    /// its present state only, whatever is asked.
+    fn means_commit(&self, reference: &Reference) -> bool {
         let text = reference.as_str();
         let name = text.strip_prefix("refs/heads/").unwrap_or(text);
-        text == HEAD || self.0.tree.branch().as_deref() == Some(name)
+        let tree = &self.0.tree;
+        tree.committed().is_some() && text != HEAD && tree.branch().as_deref() != Some(name)
     }
 
     async fn resolve(
@@ -308,10 +332,9 @@ impl FolderHandle {
         freshness: Freshness,
     ) -> Result<Revision, Error> {
         match self.0.tree.committed() {
-            Some(repository) if !self.means_files(reference) => {
+            Some(repository) if self.means_commit(reference) => {
                 repository.resolve(reference, at_hand(freshness)).await
             }
-            // A folder without history has its present state only, whatever is asked.
             _ => Ok(self.files(freshness).await?.revision),
         }
     }
