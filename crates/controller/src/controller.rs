@@ -19,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 use yaml::Value;
 
 use crate::counters::{Count, Counters, Counts};
+use crate::events::Events;
 use crate::inputs::{InputKind, Inputs, Touched};
 use crate::queue::{Queue, Urgency};
 use crate::renders::Renders;
@@ -51,6 +52,7 @@ pub struct Controller {
     pub(crate) queue: Queue,
     pub(crate) renders: Arc<Renders>,
     pub(crate) counters: Arc<Counters>,
+    pub(crate) events: Events,
     /// Renders and comparisons at one time.
     pub(crate) permits: Semaphore,
     /// Since when an Application's repository does not answer.
@@ -77,6 +79,7 @@ impl Controller {
             queue: Queue::default(),
             renders: Arc::default(),
             counters: Arc::default(),
+            events: Events::default(),
             failing: Mutex::default(),
             failed: Mutex::default(),
             listed: watch::channel(BTreeSet::new()).0,
@@ -144,6 +147,7 @@ impl Controller {
         tasks.spawn(self.clone().follow_cluster());
         tasks.spawn(self.clone().follow_repositories());
         tasks.spawn(self.clone().follow_local());
+        tasks.spawn(self.clone().write_events());
         let mut workers = JoinSet::new();
         for _ in 0..self.options.n_workers.max(1) {
             workers.spawn(self.clone().work(shutdown.clone()));
@@ -232,6 +236,10 @@ impl Controller {
                 self.queue.add_paced(key, PAUSE_EACH * n_resources);
             }
         }
+    }
+
+    async fn write_events(self: Arc<Self>) {
+        self.events.write_all(&self.cluster).await;
     }
 
     async fn follow_local(self: Arc<Self>) {
@@ -338,6 +346,7 @@ impl Controller {
     pub(crate) async fn patch_application(
         &self,
         key: &AppKey,
+        kind: PatchKind,
         patch: &Value,
     ) -> Result<Option<Object>, Error> {
         let gvk = Gvk::new(names::API_VERSION, names::APPLICATION);
@@ -353,7 +362,7 @@ impl Controller {
         };
         let target = (&*resource, key.namespace.as_str(), key.name.as_str(), "");
         let client = self.cluster.client();
-        match client.patch(target, PatchKind::Merge, patch, options).await {
+        match client.patch(target, kind, patch, options).await {
             Ok(written) => Ok(Some(written.object)),
             Err(error) if error.class() == Class::NotFound => Ok(None),
             Err(error) => Err(Error::cluster(what())(error)),

@@ -1,18 +1,18 @@
-//! Deletes what an Application has made, when it is deleted itself (semantics M). Which objects,
-//! and in which order, is `engine::teardown`'s.
+//! Deletes what an Application has made, when it is deleted itself (semantics M). Which steps,
+//! objects and hooks, and in which order, is `engine::teardown`'s.
 //!
-//! Read [`Controller::delete`] first. The finalizer goes when nothing is left that should go.
+//! Read [`Controller::delete`] first. The finalizer of a step goes when nothing is left of it.
 
 use std::time::Duration;
 
-use api::application::Cascade;
 use api::{Application, Condition, names, reason};
+use engine::normalize::Desired;
 use engine::summarize::merge_conditions;
-use engine::teardown::Teardown;
+use engine::teardown::{self, Step, Teardown};
 
 use crate::controller::Controller;
 use crate::counters::Count;
-use crate::observe::Context;
+use crate::observe::{Context, Failure, Wanted};
 use crate::{AppKey, Error, destination};
 
 /// What is being deleted is looked at again after this time, whatever happens.
@@ -20,13 +20,6 @@ const LOOK_AGAIN: Duration = Duration::from_secs(10);
 
 /// What had no finalizers of its own is gone at once: the next wave is due.
 const NEXT_WAVE: Duration = Duration::from_millis(100);
-
-/// Finalizers that stand for a cascade.
-const CASCADE: [&str; 3] = [
-    names::RESOURCES_FINALIZER,
-    names::RESOURCES_FINALIZER_FOREGROUND,
-    names::RESOURCES_FINALIZER_BACKGROUND,
-];
 
 /// How far the deletion of an Application is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,10 +48,9 @@ impl Controller {
         app: &mut Application,
         stored: &mut Application,
     ) -> Result<Deletion, Error> {
-        let cascade = app.cascade();
-        if cascade == Cascade::Orphan {
+        let Some(mut step) = Step::next(&app.metadata.finalizers) else {
             return Ok(Deletion::Over);
-        }
+        };
         if is_operating(app) {
             return Ok(Deletion::UnderWay);
         }
@@ -70,33 +62,40 @@ impl Controller {
             self.write(stored, app).await?;
             return Ok(Deletion::Over);
         }
-        let left = match self.deletion_context(key, app) {
-            Ok(context) => self.delete_wave(&context, cascade).await,
-            Err(problem) => Left::Stuck(problem),
-        };
+        loop {
+            let left = match self.deletion_context(key, app) {
+                Ok(context) => self.bring_forward(&context, step).await?,
+                Err(problem) => Left::Stuck(problem),
+            };
+            let is_done = matches!(left, Left::Nothing);
+            self.note(key, app, step, left);
+            self.write(stored, app).await?;
+            match Step::next(&app.metadata.finalizers) {
+                None => return Ok(Deletion::Over),
+                Some(next) if is_done => step = next,
+                Some(_) => return Ok(Deletion::UnderWay),
+            }
+        }
+    }
+
+    /// Puts what became of a step into `app`, and says when it is looked at again.
+    fn note(&self, key: &AppKey, app: &mut Application, step: Step, left: Left) {
         let mut conditions = app.status.conditions.clone();
-        conditions.retain(|it| it.condition_type != reason::DELETION_ERROR);
-        let deletion = match left {
+        let is_other = |it: &Condition| it.condition_type != reason::DELETION_ERROR;
+        match left {
             Left::Nothing => {
-                app.metadata
-                    .finalizers
-                    .retain(|it| !CASCADE.contains(&it.as_str()));
-                Deletion::Over
+                conditions.retain(is_other);
+                app.metadata.finalizers.retain(|it| !step.asks(it));
             }
-            Left::Something(delay) => {
-                self.queue.add_after(key.clone(), delay);
-                Deletion::UnderWay
-            }
+            Left::Something(delay) => self.queue.add_after(key.clone(), delay),
             Left::Stuck(problem) => {
+                conditions.retain(is_other);
                 conditions.push(Condition::new(reason::DELETION_ERROR, problem));
                 self.queue.add_after(key.clone(), LOOK_AGAIN);
-                Deletion::UnderWay
             }
-        };
+        }
         app.status.conditions =
             merge_conditions(&app.status.conditions, conditions, self.now().into());
-        self.write(stored, app).await?;
-        Ok(deletion)
     }
 
     /// As for a comparison, but for a spec that need not be valid any more.
@@ -121,24 +120,64 @@ impl Controller {
         })
     }
 
-    /// Deletes the objects of the highest wave that is left.
-    async fn delete_wave(&self, context: &Context, cascade: Cascade) -> Left {
-        let live = self.cluster.live(&context.instance);
-        let actions = match engine::teardown(&live, &context.subject(), cascade) {
-            Teardown::Gone => return Left::Nothing,
+    /// Does what comes next in one step.
+    async fn bring_forward(&self, context: &Context, step: Step) -> Result<Left, Error> {
+        let subject = context.subject();
+        let next = match step {
+            Step::Cascade => {
+                let live = self.cluster.live(&context.instance);
+                engine::teardown(&live, &subject, context.app.cascade())
+            }
+            Step::CleanUp(when) => {
+                let live = self.cluster.live(&context.instance);
+                teardown::clean_up(when, &live, &subject)
+            }
+            Step::Hooks(when) => {
+                let next = match self.desired(context).await? {
+                    Ok(desired) => {
+                        let live = self.cluster.live(&context.instance);
+                        teardown::run_hooks(when, &desired, &live, &subject)
+                    }
+                    Err(failure) => Teardown::Failed(failure.condition.message, Vec::new()),
+                };
+                match next {
+                    Teardown::Failed(problem, actions) => {
+                        let problem = format!("error executing {when} hooks: {problem}");
+                        Teardown::Failed(problem, actions)
+                    }
+                    next => next,
+                }
+            }
+        };
+        let (mut problem, actions) = match next {
+            Teardown::Gone => return Ok(Left::Nothing),
             Teardown::Wait(why) => {
                 tracing::debug!(application = %context.key, why, "deletion waits");
-                return Left::Something(LOOK_AGAIN);
+                return Ok(Left::Something(LOOK_AGAIN));
             }
-            Teardown::Delete(actions) => actions,
+            Teardown::Failed(problem, actions) => (Some(problem), actions),
+            Teardown::Do(actions) => (None, actions),
         };
-        let mut problem = None;
         for action in actions {
             self.counters.add(Count::Action);
             let result = self.cluster.execute(&action).await;
             problem = problem.or(result.outcome.err());
         }
-        problem.map_or(Left::Something(NEXT_WAVE), Left::Stuck)
+        Ok(problem.map_or(Left::Something(NEXT_WAVE), Left::Stuck))
+    }
+
+    /// What Git says of an Application that is being deleted.
+    async fn desired(&self, context: &Context) -> Result<Result<Desired, Failure>, Error> {
+        let wanted = Wanted {
+            sources: context.app.spec.all_sources(),
+            pinned: Vec::new(),
+            freshness: self.usual_freshness(),
+        };
+        let loaded = self.load(context, &wanted).await;
+        match loaded.failure {
+            Some(failure) => Ok(Err(failure)),
+            None => self.normalize(context, loaded.rendered).await.map(Ok),
+        }
     }
 }
 

@@ -23,6 +23,7 @@ mod repositories;
 
 mod deletion;
 mod destination;
+mod events;
 mod observe;
 mod reconcile;
 mod status;

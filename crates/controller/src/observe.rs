@@ -80,11 +80,12 @@ pub(crate) struct Failure {
     pub(crate) is_retryable: bool,
 }
 
+/// Desired state as it is rendered.
 #[derive(Default)]
-struct Loaded {
+pub(crate) struct Loaded {
     revisions: Vec<String>,
-    rendered: Vec<Arc<Rendered>>,
-    failure: Option<Failure>,
+    pub(crate) rendered: Vec<Arc<Rendered>>,
+    pub(crate) failure: Option<Failure>,
 }
 
 impl Controller {
@@ -147,7 +148,8 @@ impl Controller {
         })
     }
 
-    async fn load(&self, context: &Context, wanted: &Wanted) -> Loaded {
+    /// Resolves, fetches and renders all sources.
+    pub(crate) async fn load(&self, context: &Context, wanted: &Wanted) -> Loaded {
         let n_sources = wanted.sources.len();
         let mut loaded = Loaded::default();
         for (number, source) in wanted.sources.iter().enumerate() {
@@ -239,7 +241,8 @@ impl Controller {
             .open(url, &context.app.spec.project, &credentials)
     }
 
-    async fn normalize(
+    /// Makes rendered objects the Application's.
+    pub(crate) async fn normalize(
         &self,
         context: &Context,
         rendered: Vec<Arc<Rendered>>,

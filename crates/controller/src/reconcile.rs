@@ -7,11 +7,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use api::{AppProject, Application, Condition, names, reason};
+use cluster::PatchKind;
 use engine::Live;
 use engine::live::ClusterName;
 use engine::operation::{self, Auto, Ending, autosync};
 use engine::subject::Subject;
 use engine::summarize::{Findings, Outcome, merge_conditions};
+use engine::teardown;
 use jiff::Timestamp;
 use source::Freshness;
 use tokio::time::Instant;
@@ -19,10 +21,11 @@ use tokio::time::Instant;
 use crate::controller::Controller;
 use crate::counters::Count;
 use crate::deletion::Deletion;
+use crate::inputs::InputKind;
 use crate::observe::{Context, Observed, Wanted};
 use crate::queue::Urgency;
 use crate::sync::{Operated, Standing, ended, standing};
-use crate::{AppKey, Error, destination, status};
+use crate::{AppKey, Error, destination, events, status};
 
 /// For how long an Application that was compared before keeps its status while its repository does
 /// not answer (semantics 115).
@@ -41,12 +44,12 @@ impl Controller {
             return Ok(());
         }
         let mut app = stored.clone();
-        take_refresh(&mut app);
         if app.metadata.deletion_timestamp.is_some()
             && self.delete(key, &mut app, &mut stored).await? == Deletion::Over
         {
             return Ok(());
         }
+        take_refresh(&mut app);
         let context = match self.context(key, &app) {
             Ok(context) => context,
             Err(invalid) => {
@@ -185,6 +188,10 @@ impl Controller {
         observed: &Observed,
         is_new: bool,
     ) {
+        if observed.failure.is_none() && app.metadata.deletion_timestamp.is_none() {
+            let before = &app.metadata.finalizers;
+            app.metadata.finalizers = teardown::finalizers(before, &observed.comparison);
+        }
         let failure = observed
             .failure
             .as_ref()
@@ -209,7 +216,8 @@ impl Controller {
             status.reconciled_at = Some(self.now().into());
         }
         // What was known before tells a new commit from a change in the cluster.
-        let auto = autosync(app, &status.sync, &observed.comparison, self.now());
+        let windows = &context.project.spec.sync_windows;
+        let auto = autosync(app, windows, &status.sync, &observed.comparison, self.now());
         let before = std::mem::replace(&mut app.status, status).conditions;
         match auto {
             Auto::Nothing => {}
@@ -235,15 +243,18 @@ impl Controller {
         stored: &mut Application,
         app: &Application,
     ) -> Result<(), Error> {
-        let Some(patch) = status::patch(stored, app) else {
-            return Ok(());
-        };
-        let answer = self.patch_application(&AppKey::of(stored), &patch).await?;
-        self.counters.add(Count::StatusWrite);
-        if let Some(object) = answer {
-            self.inputs
-                .applied(crate::inputs::InputKind::Application, &object);
+        if let Some(patch) = status::patch(stored, app) {
+            let answer = self
+                .patch_application(&AppKey::of(stored), PatchKind::Merge, &patch)
+                .await?;
+            self.counters.add(Count::StatusWrite);
+            if let Some(object) = answer {
+                self.inputs.applied(InputKind::Application, &object);
+            }
+            let events = events::of_change(stored, app);
+            self.events.tell(stored, events, self.now());
         }
+        self.end_refresh(stored, app).await?;
         stored.status = app.status.clone();
         stored.operation.clone_from(&app.operation);
         stored
@@ -256,6 +267,31 @@ impl Controller {
             .clone_from(&app.metadata.finalizers);
         Ok(())
     }
+
+    /// Takes the request for a refresh off, unless somebody has asked anew in the meantime: that
+    /// one is another reconcile's (semantics 133).
+    async fn end_refresh(&self, stored: &Application, app: &Application) -> Result<(), Error> {
+        let Some(patch) = status::refresh_done(stored, app) else {
+            return Ok(());
+        };
+        let key = AppKey::of(stored);
+        match self.patch_application(&key, PatchKind::Json, &patch).await {
+            Ok(Some(object)) => {
+                self.inputs.applied(InputKind::Application, &object);
+            }
+            Ok(None) => {}
+            Err(Error::Cluster { source, .. }) if is_refused(&source) => {
+                tracing::debug!(application = %key, "another refresh was asked for");
+            }
+            Err(error) => return Err(error),
+        }
+        Ok(())
+    }
+}
+
+/// Whether a patch was not applied as one of its tests did not hold.
+fn is_refused(error: &cluster::Error) -> bool {
+    matches!(error, cluster::Error::Status { code: 422, .. })
 }
 
 impl Context {

@@ -6,12 +6,13 @@
 
 use std::time::Duration;
 
-use api::operation::{OperationPhase, OperationState, SyncOperation};
+use api::operation::{OperationPhase, OperationState, SyncOperation, SyncResult};
 use api::sync_options::SyncOption;
 use api::{Application, Source, reason};
 use engine::ActionResult;
 use engine::advance::{Batch, Next, OnFailure, Step, View};
 use engine::operation::{self, Ending, Resume};
+use engine::window::{self, Asked, Verdict};
 use futures::StreamExt as _;
 use jiff::Timestamp;
 use source::Freshness;
@@ -125,6 +126,13 @@ impl Controller {
                 "Invalid operation request: no operation specified",
             ));
         };
+        if let Verdict::Blocked(why) = self.window(context, &state) {
+            operation::pin(&mut state, &app.spec, &[]);
+            if state.phase == OperationPhase::Running {
+                state.message = why;
+            }
+            return Ok(state);
+        }
         let observed = self.observe(context, &wanted(app, &sync, &state)).await?;
         operation::pin(&mut state, &app.spec, &observed.revisions);
         if let Some(errors) = observed.errors(&app.status.conditions) {
@@ -139,6 +147,18 @@ impl Controller {
         }
         self.execute_plan(context, (app, stored), state, observed)
             .await
+    }
+
+    /// What the project's sync windows say of an operation.
+    fn window(&self, context: &Context, state: &OperationState) -> Verdict {
+        let began = state.started_at.map(|it| it.instant());
+        let asked = if state.operation.initiated_by.automated {
+            Asked::Automated(began)
+        } else {
+            Asked::Manual(began)
+        };
+        let windows = &context.project.spec.sync_windows;
+        window::check(windows, &context.app, asked, self.now())
     }
 
     async fn execute_plan(
@@ -165,7 +185,9 @@ impl Controller {
                 .get(&(source.repo_url.clone(), source.target_revision.clone()))
                 .cloned()
         };
-        let plan = engine::plan(&comparison, &live, &state, context.subject());
+        let schemas = self.cluster.builtin_schemas();
+        let schema_of = |gvk: &manifest::Gvk| schemas.schema(gvk);
+        let plan = engine::plan(&comparison, &live, &state, context.subject(), &schema_of);
         let mut step = engine::advance(
             &plan,
             &state,
@@ -251,6 +273,7 @@ fn superseded(state: &OperationState, newest: &[String]) -> Option<OperationStat
     let is_outdated = state.phase == OperationPhase::Running
         && state.operation.initiated_by.automated
         && !newest.is_empty()
+        && pinned.iter().any(|it| !it.is_empty())
         && pinned != newest;
     (is_outdated && !is_hook_running).then(|| OperationState {
         phase: OperationPhase::Failed,
@@ -278,7 +301,8 @@ fn wanted(app: &Application, sync: &SyncOperation, state: &OperationState) -> Wa
             many.clone()
         }
     };
-    let pinned = match &state.sync_result {
+    let is_pinned = |it: &&SyncResult| !it.revision.is_empty() || !it.revisions.is_empty();
+    let pinned = match state.sync_result.as_ref().filter(is_pinned) {
         Some(result) => one_or_many(&result.revision, &result.revisions),
         None => one_or_many(&sync.revision, &sync.revisions),
     };

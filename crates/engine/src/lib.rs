@@ -11,6 +11,7 @@ mod child;
 mod glob;
 mod health;
 mod hook;
+mod jq;
 mod results;
 
 pub mod live;
@@ -30,6 +31,7 @@ pub mod operation;
 pub mod plan;
 pub mod summarize;
 pub mod teardown;
+pub mod window;
 
 pub use action::{Action, ActionResult};
 pub use advance::advance;

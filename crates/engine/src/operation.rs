@@ -7,11 +7,16 @@ use api::application::Retry;
 use api::operation::{
     InitiatedBy, Operation, OperationPhase, OperationState, SyncOperation, SyncResource, SyncResult,
 };
+use api::project::SyncWindow;
 use api::status::{HistoryEntry, SyncStatus};
 use api::{Application, ApplicationSpec, ApplicationStatus, Condition, SyncCode, Time, reason};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::compare::{Compared, Comparison};
+use crate::window::{self, Asked, Verdict};
+
+/// How soon it is looked again whether a window has opened: they do at whole minutes.
+const NEXT_WINDOW: SignedDuration = SignedDuration::from_secs(60);
 
 /// How often an automated sync is tried again when the spec says nothing (semantics 88).
 const DEFAULT_RETRIES: i64 = 5;
@@ -51,9 +56,10 @@ pub fn sources(operation: &SyncOperation, spec: &ApplicationSpec) -> Vec<api::So
 }
 
 /// Pins the resolved revisions, so that the operation goes on with them after a restart
-/// (semantics 78). What is pinned already stays.
+/// (semantics 78). What is pinned already stays; without revisions only the sources are noted.
 pub fn pin(state: &mut OperationState, spec: &ApplicationSpec, revisions: &[String]) {
-    if state.sync_result.is_some() {
+    let is_pinned = |it: &SyncResult| !it.revision.is_empty() || !it.revisions.is_empty();
+    if state.sync_result.as_ref().is_some_and(is_pinned) {
         return;
     }
     let operation = state.operation.sync.clone().unwrap_or_default();
@@ -186,17 +192,18 @@ pub enum Auto {
     Nothing,
     /// This operation is to be written.
     Sync(Box<Operation>),
-    /// A self-heal comes later.
+    /// A self-heal comes later, or a sync when a window opens.
     Later(SignedDuration),
     /// It would sync, but must not; the condition says why.
     Refused(Condition),
 }
 
 /// Whether the application is synced by itself now. `sync` is the new `status.sync`; errors among
-/// `conditions` of the comparison forbid it.
+/// `conditions` of the comparison forbid it, and so may the `windows` of the project.
 #[must_use]
 pub fn autosync(
     app: &Application,
+    windows: &[SyncWindow],
     sync: &SyncStatus,
     comparison: &Comparison,
     now: Timestamp,
@@ -208,6 +215,9 @@ pub fn autosync(
     let has_error = comparison.conditions.iter().any(Condition::is_error);
     if is_busy || has_error || sync.status != SyncCode::OutOfSync {
         return Auto::Nothing;
+    }
+    if window::check(windows, app, Asked::ByAutomation, now) != Verdict::Open {
+        return Auto::Later(NEXT_WINDOW);
     }
     let shown: Vec<_> = comparison
         .objects

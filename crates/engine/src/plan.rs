@@ -14,7 +14,7 @@ use manifest::{Gvk, Object, ObjectKey};
 use yaml::{Map, Value};
 
 use crate::action::TaskKey;
-use crate::compare::{Compared, Comparison, Rules};
+use crate::compare::{Compared, Comparison, Rules, SchemaOf};
 use crate::gate::Gate;
 use crate::hook;
 use crate::live::Live;
@@ -130,20 +130,22 @@ impl Request {
 }
 
 /// Plans the operation of `state` (its `sync` and pinned revision) over a comparison. `live` must
-/// hold the destination namespace when it exists.
+/// hold the destination namespace when it exists; `schema_of` knows the built-in kinds, for the
+/// fields that `RespectIgnoreDifferences` leaves as they are live.
 #[must_use]
 pub fn plan<'a>(
     comparison: &Comparison,
     live: &Live,
     state: &OperationState,
     subject: Subject<'a>,
+    schema_of: SchemaOf<'_>,
 ) -> Plan<'a> {
     let request = Request::new(state);
     let gate = subject.gate();
     let crds = defined_kinds(comparison);
     let mut tasks = Vec::new();
     for one in &comparison.objects {
-        let own = tasks_of(one, &request, &subject);
+        let own = tasks_of(one, &request, &subject, schema_of);
         tasks.extend(own.into_iter().map(|mut task| {
             task.refusal = refusal(&task, one, (&request, &crds), &gate);
             task
@@ -161,7 +163,12 @@ pub fn plan<'a>(
     }
 }
 
-fn tasks_of(one: &Compared, request: &Request, subject: &Subject<'_>) -> Vec<Task> {
+fn tasks_of(
+    one: &Compared,
+    request: &Request,
+    subject: &Subject<'_>,
+    schema_of: SchemaOf<'_>,
+) -> Vec<Task> {
     let respects = request.options.has(SyncOption::RespectIgnoreDifferences);
     let task = |phase, work, is_hook| Task {
         key: TaskKey {
@@ -200,7 +207,12 @@ fn tasks_of(one: &Compared, request: &Request, subject: &Subject<'_>) -> Vec<Tas
             let mut object = desired.object.clone();
             if let (true, Some(live)) = (respects, &one.live) {
                 let system = &subject.settings.ignore_differences;
-                Rules::new(system, &subject.app.spec.ignore_differences).respect(&mut object, live);
+                let schema = schema_of(&live.gvk());
+                Rules::new(system, &subject.app.spec.ignore_differences).respect(
+                    &mut object,
+                    live,
+                    schema.as_ref(),
+                );
             }
             vec![task(Phase::Sync, Work::Apply(object), false)]
         }

@@ -1,6 +1,10 @@
-//! What is deleted when an Application goes (semantics M): one wave at a time, highest first.
+//! What happens when an Application goes (semantics M): hooks before, its objects one wave at a time,
+//! hooks after, and what is left of the hooks.
 //!
-//! Read [`teardown`] first. Without a cascade finalizer nothing is deleted, and this is not asked.
+//! Read [`Step`] first, then [`teardown`]. Each step is asked for by a finalizer of its own; without
+//! one nothing is done.
+
+mod hooks;
 
 use api::application::Cascade;
 use api::names;
@@ -14,15 +18,63 @@ use crate::live::Live;
 use crate::subject::Subject;
 use crate::tracking::is_crd;
 
-/// What comes next in an application's deletion.
+pub use hooks::{When, clean_up, finalizers, run_hooks};
+
+/// What comes next in a step of an application's deletion.
 #[derive(Debug)]
 pub enum Teardown {
-    /// Delete these, then look again.
-    Delete(Vec<Authorized<Action>>),
-    /// Objects are going, or wait for a person; the reason says which.
+    /// Do this, then look again.
+    Do(Vec<Authorized<Action>>),
+    /// Something runs or is going, or waits for a person; the reason says which.
     Wait(String),
+    /// It failed, as the text says. Do this, then begin it anew.
+    Failed(String, Vec<Authorized<Action>>),
     /// Nothing is left: the finalizer can go.
     Gone,
+}
+
+/// A part of an application's deletion, in the order in which they come (semantics 192).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// Hooks run.
+    Hooks(When),
+    /// The objects are deleted.
+    Cascade,
+    /// What is left of hooks is deleted.
+    CleanUp(When),
+}
+
+impl Step {
+    const ALL: [Step; 5] = [
+        Step::Hooks(When::Before),
+        Step::Cascade,
+        Step::Hooks(When::After),
+        Step::CleanUp(When::Before),
+        Step::CleanUp(When::After),
+    ];
+
+    /// The step that is next for an Application with these finalizers; `None` when nothing is to be
+    /// done.
+    #[must_use]
+    pub fn next(finalizers: &[String]) -> Option<Step> {
+        let is_asked = |step: &Step| finalizers.iter().any(|it| step.asks(it));
+        Step::ALL.into_iter().find(is_asked)
+    }
+
+    /// Whether a finalizer asks for this step.
+    #[must_use]
+    pub fn asks(self, finalizer: &str) -> bool {
+        match self {
+            Step::Hooks(when) => finalizer == when.finalizers()[0],
+            Step::CleanUp(when) => finalizer == when.finalizers()[1],
+            Step::Cascade => [
+                names::RESOURCES_FINALIZER,
+                names::RESOURCES_FINALIZER_FOREGROUND,
+                names::RESOURCES_FINALIZER_BACKGROUND,
+            ]
+            .contains(&finalizer),
+        }
+    }
 }
 
 /// The next step of the cascade. Only objects that carry the application's mark count, so that
@@ -56,8 +108,17 @@ pub fn teardown(live: &Live, subject: &Subject<'_>, cascade: Cascade) -> Teardow
             waiting.key()
         ));
     }
+    Teardown::Do(deletions(now, propagation, subject))
+}
+
+/// The deletions of objects, as far as the project allows them.
+fn deletions<'a>(
+    objects: impl IntoIterator<Item = &'a Object>,
+    propagation: Propagation,
+    subject: &Subject<'_>,
+) -> Vec<Authorized<Action>> {
     let gate = subject.gate();
-    let actions = now.into_iter().map(|object| Action {
+    let actions = objects.into_iter().map(|object| Action {
         gvk: object.gvk(),
         key: object.key(),
         verb: Verb::Delete {
@@ -66,10 +127,16 @@ pub fn teardown(live: &Live, subject: &Subject<'_>, cascade: Cascade) -> Teardow
         },
         task: None,
     });
-    let actions: Vec<_> = actions
+    actions
         .filter_map(|action| authorize(&gate, action).ok())
-        .collect();
-    Teardown::Delete(actions)
+        .collect()
+}
+
+/// Whether a live object carries the application's mark, for itself.
+fn is_ours(object: &Object, subject: &Subject<'_>, instance: &str) -> bool {
+    let tracking = &subject.settings.tracking;
+    tracking.owner(object) == Some(instance)
+        && tracking.is_self_referencing(object, subject.namespace())
 }
 
 /// Semantics 193 and 194.
@@ -78,15 +145,12 @@ fn is_deletable(object: &Object, subject: &Subject<'_>, instance: &str) -> bool 
     let is_owned = owners
         .and_then(yaml::Value::as_list)
         .is_some_and(|list| !list.is_empty());
-    let tracking = &subject.settings.tracking;
     let metadata = &subject.app.metadata;
     let is_app_itself = object.kind() == names::APPLICATION
         && object.group() == names::GROUP
         && object.name() == metadata.name
         && object.namespace() == metadata.namespace;
-    let is_ours = tracking.owner(object) == Some(instance)
-        && tracking.is_self_referencing(object, subject.namespace());
-    is_ours
+    is_ours(object, subject, instance)
         && !is_owned
         && !is_app_itself
         && !is_crd(object)

@@ -9,6 +9,7 @@ mod object;
 pub mod patch;
 pub mod quantity;
 mod read_set;
+pub mod schedule;
 pub mod schema;
 pub mod stream;
 mod tree;

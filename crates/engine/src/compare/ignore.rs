@@ -6,39 +6,55 @@
 use api::application::IgnoreDifferences;
 use api::{Condition, reason};
 use manifest::Object;
+use manifest::patch::{merge_patch, merge_patch_between, strategic_merge, two_way};
+use manifest::schema::Schema;
 use yaml::Value;
 
 use super::managed;
 use crate::glob::{Dialect, matches};
+use crate::jq::{JqError, Program};
 
 /// The rules of the controller and of one application, together.
 #[derive(Clone, Debug)]
 pub(crate) struct Rules<'a> {
-    rules: Vec<&'a IgnoreDifferences>,
+    rules: Vec<Rule<'a>>,
+    problems: Vec<Condition>,
+}
+
+#[derive(Clone, Debug)]
+struct Rule<'a> {
+    written: &'a IgnoreDifferences,
+    programs: Vec<Program>,
 }
 
 impl<'a> Rules<'a> {
     pub(crate) fn new(system: &'a [IgnoreDifferences], own: &'a [IgnoreDifferences]) -> Self {
+        let mut problems = Vec::new();
+        let rules = system.iter().chain(own).map(|written| {
+            let mut programs = Vec::new();
+            for text in &written.jq_path_expressions {
+                match Program::parse(text) {
+                    Ok(program) => programs.push(program),
+                    Err(error) => problems.push(problem(text, &error)),
+                }
+            }
+            Rule { written, programs }
+        });
         Rules {
-            rules: system.iter().chain(own).collect(),
+            rules: rules.collect(),
+            problems,
         }
     }
 
-    /// What cannot be honoured yet, for people.
-    pub(crate) fn warnings(&self) -> Vec<Condition> {
-        let jq = self.rules.iter().flat_map(|rule| &rule.jq_path_expressions);
-        jq.map(|path| {
-            let message = format!(
-                "ignoreDifferences: jq path {path:?} is not supported yet, the difference counts; use jsonPointers where the path has no wildcard"
-            );
-            Condition::new(reason::UNSUPPORTED_SETTING_WARNING, message)
-        })
-        .collect()
+    /// What is wrong with the rules: errors, which forbid any comparison, and warnings.
+    pub(crate) fn problems(&self) -> &[Condition] {
+        &self.problems
     }
 
     /// The rules that are for this object.
-    fn of<'b>(&'b self, object: &'b Object) -> impl Iterator<Item = &'b IgnoreDifferences> {
-        self.rules.iter().copied().filter(|rule| {
+    fn of<'b>(&'b self, object: &'b Object) -> impl Iterator<Item = &'b Rule<'a>> {
+        self.rules.iter().filter(|rule| {
+            let rule = rule.written;
             matches(&rule.group, object.group(), Dialect::Glob)
                 && matches(&rule.kind, object.kind(), Dialect::Glob)
                 && (rule.name.is_empty() || rule.name == object.name())
@@ -49,12 +65,17 @@ impl<'a> Rules<'a> {
     /// Takes the ignored fields out of `values`, which are sides of `live`'s object.
     pub(crate) fn strip(&self, live: &Object, values: &mut [&mut Value]) {
         for rule in self.of(live) {
-            for pointer in &rule.json_pointers {
+            for program in &rule.programs {
+                for value in values.iter_mut() {
+                    program.delete(value);
+                }
+            }
+            for pointer in &rule.written.json_pointers {
                 for value in values.iter_mut() {
                     remove(value, &tokens(pointer));
                 }
             }
-            for manager in &rule.managed_fields_managers {
+            for manager in &rule.written.managed_fields_managers {
                 for field in managed::owned_leaves(live, manager) {
                     for value in values.iter_mut() {
                         managed::remove(value, &field);
@@ -64,20 +85,73 @@ impl<'a> Rules<'a> {
         }
     }
 
-    /// Gives the ignored fields of `desired` the values that are live (semantics 68).
-    pub(crate) fn respect(&self, desired: &mut Object, live: &Object) {
-        let pointers: Vec<Vec<String>> = self
-            .of(live)
-            .flat_map(|rule| &rule.json_pointers)
-            .filter(|pointer| pointer.as_str() != "/status" && !pointer.starts_with("/status/"))
-            .map(|pointer| tokens(pointer))
-            .collect();
-        for tokens in pointers {
-            match find(live.value(), &tokens) {
-                Some(value) => put(desired.value_mut(), &tokens, value),
-                None => remove(desired.value_mut(), &tokens),
+    /// Gives the ignored fields of `desired` the values that are live (semantics 68): what takes the
+    /// live object without them to the live object is put on the desired one without them.
+    pub(crate) fn respect(&self, desired: &mut Object, live: &Object, schema: Option<&Schema>) {
+        let is_status = |pointer: &str| pointer == "/status" || pointer.starts_with("/status/");
+        let mut stripped = live.value().clone();
+        for rule in self.of(live) {
+            let pointers = rule.written.json_pointers.iter();
+            for pointer in pointers.filter(|it| !is_status(it)) {
+                let tokens = tokens(pointer);
+                match find(live.value(), &tokens) {
+                    Some(value) => put(desired.value_mut(), &tokens, value),
+                    None => remove(desired.value_mut(), &tokens),
+                }
+            }
+            for program in &rule.programs {
+                program.delete(&mut stripped);
+                program.delete(desired.value_mut());
+            }
+            for manager in &rule.written.managed_fields_managers {
+                for field in managed::owned_leaves(live, manager) {
+                    managed::remove(&mut stripped, &field);
+                    managed::remove(desired.value_mut(), &field);
+                }
             }
         }
+        if stripped == *live.value() {
+            return;
+        }
+        let patched = match schema {
+            Some(schema) => two_way(&stripped, live.value(), schema).and_then(|patch| {
+                strategic_merge(desired.value().clone(), &Value::Map(patch), schema)
+            }),
+            None => merge_patch(desired.value().clone(), &between(&stripped, live.value())),
+        };
+        // Where no patch can be made of it, what Git says stands.
+        if let Ok(patched) = patched
+            && let Ok(object) = Object::new(patched)
+        {
+            *desired = object;
+        }
+    }
+}
+
+fn between(original: &Value, modified: &Value) -> Value {
+    match (original, modified) {
+        (Value::Map(original), Value::Map(modified)) => {
+            Value::Map(merge_patch_between(original, modified))
+        }
+        _ => Value::Map(yaml::Map::new()),
+    }
+}
+
+/// What is said of an expression that cannot be used: of a broken one as Argo CD does.
+fn problem(text: &str, error: &JqError) -> Condition {
+    match error {
+        JqError::Syntax(problem) => Condition::new(
+            reason::COMPARISON_ERROR,
+            format!(
+                "Failed to compare desired state to live state: failed to create diff normalizer: {problem}"
+            ),
+        ),
+        JqError::Unsupported(problem) => Condition::new(
+            reason::UNSUPPORTED_SETTING_WARNING,
+            format!(
+                "ignoreDifferences: jq path {text:?} is not honoured, the difference counts: {problem}"
+            ),
+        ),
     }
 }
 

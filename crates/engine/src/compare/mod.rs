@@ -106,7 +106,9 @@ pub fn compare(
         conditions: desired.conditions.clone(),
         ..Comparison::default()
     };
-    comparison.conditions.extend(rules.warnings());
+    comparison
+        .conditions
+        .extend(rules.problems().iter().cloned());
     let options = subject.app.spec.sync_options();
     let mut is_desired: HashMap<&ObjectKey, ()> = HashMap::new();
     for one in &desired.objects {
@@ -133,7 +135,20 @@ pub fn compare(
         }
     }
     comparison.sync = overall(&comparison, subject);
+    if rules.problems().iter().any(Condition::is_error) {
+        nothing_is_known(&mut comparison);
+    }
     comparison
+}
+
+/// What was found does not count, as a rule of the comparison cannot be read (recording
+/// ignore-badjq).
+fn nothing_is_known(comparison: &mut Comparison) {
+    comparison.sync = SyncCode::Unknown;
+    let judged = comparison.objects.iter_mut();
+    for one in judged.filter(|one| one.status != SyncCode::Unset) {
+        one.status = SyncCode::Unknown;
+    }
 }
 
 /// What a comparison of two objects needs besides them.

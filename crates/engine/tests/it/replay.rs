@@ -18,10 +18,6 @@ use crate::world::{Unfit, World};
 const KNOWN: &[(&str, &str)] = &[
     // On purpose, see docs/differences.md.
     ("bad-path-file", "a path that names one file is a source"),
-    (
-        "ignore-badjq",
-        "jq paths come later; a broken one is not told apart yet",
-    ),
     // What the engine does not do yet.
     ("hooks-cm", "PreDelete and PostDelete hooks"),
     ("hooks-predelete-fails", "PreDelete and PostDelete hooks"),

@@ -94,10 +94,13 @@ fn run(case: &Value) -> String {
     let desired = engine::normalize(&[rendered(text(case, "desired"))], &subject, &|gvk| {
         cluster.scope(gvk)
     });
+    let schemas = cluster.schemas.clone();
     let comparison = engine::compare(&desired, &cluster.live, &subject, &|gvk| {
         cluster.schema(gvk)
     });
-    let plan = engine::plan(&comparison, &cluster.live, &state, subject);
+    let plan = engine::plan(&comparison, &cluster.live, &state, subject, &|gvk| {
+        schemas.schema(gvk)
+    });
     let mut out = String::new();
     print_plan(&plan, &mut out);
     steps(&mut cluster, &plan, &state, &mut out);

@@ -329,7 +329,8 @@ impl World {
             live: &self.cluster.live,
         };
         let status = engine::summarize(&subject, &findings, now.into());
-        let auto = operation::autosync(app, &status.sync, &comparison, now);
+        let windows = &subject.project.spec.sync_windows;
+        let auto = operation::autosync(app, windows, &status.sync, &comparison, now);
         let refusal: Vec<Condition> = match auto {
             Auto::Sync(operation) => {
                 app.operation = Some(operation);
@@ -435,7 +436,15 @@ impl World {
             state.message = stop.1;
             return Ok(state);
         }
-        let plan = engine::plan(&comparison, &self.cluster.live, &state, *subject);
+        let schemas = self.cluster.schemas.clone();
+        let schema_of = |gvk: &manifest::Gvk| schemas.schema(gvk);
+        let plan = engine::plan(
+            &comparison,
+            &self.cluster.live,
+            &state,
+            *subject,
+            &schema_of,
+        );
         let head = self.head(&app_key(app));
         let resolve = |_: &api::Source| Some(head.clone());
         let mut step = {
@@ -509,13 +518,13 @@ impl World {
     ) -> Result<(), Unfit> {
         let cascade = app.cascade();
         match engine::teardown(&self.cluster.live, subject, cascade) {
-            Teardown::Delete(actions) => {
+            Teardown::Do(actions) => {
                 self.cluster.stage += 1;
                 for action in &actions {
                     self.cluster.execute(action.get());
                 }
             }
-            Teardown::Wait(_) => {}
+            Teardown::Wait(_) | Teardown::Failed(..) => {}
             Teardown::Gone => {
                 for finalizer in app.metadata.finalizers.clone() {
                     self.cluster.remove_finalizer(key, &finalizer);
