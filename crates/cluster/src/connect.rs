@@ -1,5 +1,6 @@
 //! From a kubeconfig, a pod's service account or an in-process service to a [`Client`].
 
+use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -9,6 +10,7 @@ use hyper_util::rt::{TokioExecutor, TokioTimer};
 use kube::client::{Body, ConfigExt};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use tower::{BoxError, Service, ServiceBuilder};
+use yaml::{Map, Value};
 
 use crate::{Client, Error};
 
@@ -31,6 +33,80 @@ pub enum Connection {
     /// What `kubectl` would use here: `$KUBECONFIG`, the file in the home folder, or the service
     /// account of the pod.
     Inferred,
+    /// A server with what it wants to know, as Secrets of Argo CD hold it.
+    Server(Box<Access>),
+}
+
+/// How one API server is reached; empty texts say nothing. Its debug form shows no credential.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Access {
+    /// The URL of its API.
+    pub server: String,
+    /// A bearer token.
+    pub bearer_token: String,
+    /// A name for basic authentication.
+    pub username: String,
+    /// The password of that name.
+    pub password: String,
+    /// Whether any certificate of the server is believed.
+    pub is_insecure: bool,
+    /// The name in the server's certificate, where it is not that of the URL.
+    pub server_name: String,
+    /// The certificates of authorities, as base64 of PEM.
+    pub authority: String,
+    /// Our certificate, as base64 of PEM.
+    pub certificate: String,
+    /// The key of our certificate, as base64 of PEM.
+    pub key: String,
+    /// The URL of a proxy on the way.
+    pub proxy: String,
+}
+
+impl fmt::Debug for Access {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Access({})", self.server)
+    }
+}
+
+impl Access {
+    /// The same as a kubeconfig, which `kube` knows how to use.
+    fn kubeconfig(&self) -> Value {
+        let mut cluster = texts(&[
+            ("server", &self.server),
+            ("certificate-authority-data", &self.authority),
+            ("tls-server-name", &self.server_name),
+            ("proxy-url", &self.proxy),
+        ]);
+        cluster.insert("insecure-skip-tls-verify", self.is_insecure);
+        let user = texts(&[
+            ("token", &self.bearer_token),
+            ("username", &self.username),
+            ("password", &self.password),
+            ("client-certificate-data", &self.certificate),
+            ("client-key-data", &self.key),
+        ]);
+        let named = |kind: &str, value: Map| {
+            let entry = Map::from([("name", "it".into()), (kind, value.into())]);
+            Value::List(vec![entry.into()])
+        };
+        let context = texts(&[("cluster", "it"), ("user", "it")]);
+        Value::Map(Map::from([
+            ("apiVersion", "v1".into()),
+            ("kind", "Config".into()),
+            ("clusters", named("cluster", cluster)),
+            ("users", named("user", user)),
+            ("contexts", named("context", context)),
+            ("current-context", "it".into()),
+        ]))
+    }
+}
+
+/// The texts that are not empty.
+fn texts(entries: &[(&str, &str)]) -> Map {
+    let given = entries.iter().filter(|(_, text)| !text.is_empty());
+    given
+        .map(|(key, text)| (*key, Value::from(*text)))
+        .collect()
 }
 
 /// Reads the configuration and sets up the transport; sends nothing yet.
@@ -47,6 +123,14 @@ pub async fn connect(connection: &Connection) -> Result<Client, Error> {
                 ..Default::default()
             };
             kube::Config::from_custom_kubeconfig(file, &options)
+                .await
+                .map_err(|error| config_error(what(), error))?
+        }
+        Connection::Server(access) => {
+            let what = || format!("cluster {}", access.server);
+            let text = yaml::json::to_string(&access.kubeconfig());
+            let file = Kubeconfig::from_yaml(&text).map_err(|error| config_error(what(), error))?;
+            kube::Config::from_custom_kubeconfig(file, &KubeConfigOptions::default())
                 .await
                 .map_err(|error| config_error(what(), error))?
         }

@@ -150,6 +150,12 @@ impl Cluster {
         &self.shared.client
     }
 
+    /// How it is observed.
+    #[must_use]
+    pub fn options(&self) -> &Options {
+        &self.shared.options
+    }
+
     /// What the cluster serves now.
     #[must_use]
     pub fn discovery(&self) -> Arc<Discovery> {

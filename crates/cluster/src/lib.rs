@@ -20,7 +20,7 @@ mod watch;
 
 pub use changes::Changes;
 pub use client::{Client, Listing, PatchKind, WriteOptions, Written};
-pub use connect::{Connection, connect};
+pub use connect::{Access, Connection, connect};
 pub use discovery::{Discovery, Resource};
 pub use error::{Class, Error};
 pub use handle::{Cluster, Options};

@@ -18,6 +18,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use yaml::Value;
 
+use crate::clusters::Clusters;
 use crate::counters::{Count, Counters, Counts};
 use crate::events::Events;
 use crate::inputs::{InputKind, Inputs, Touched};
@@ -45,7 +46,10 @@ const PAUSE_EACH: Duration = Duration::from_micros(200);
 
 /// Reconciles the Applications of one control namespace.
 pub struct Controller {
+    /// The one that it runs in.
     pub(crate) cluster: Cluster,
+    /// All others.
+    pub(crate) clusters: Clusters,
     pub(crate) repositories: Repositories,
     pub(crate) options: Options,
     pub(crate) inputs: Inputs,
@@ -74,6 +78,7 @@ impl Controller {
             inputs: Inputs::new(&options.control_namespace),
             permits: Semaphore::new(options.n_renders.max(1)),
             cluster,
+            clusters: Clusters::default(),
             repositories,
             options,
             queue: Queue::default(),
@@ -144,7 +149,8 @@ impl Controller {
             () = all_listed => {}
             () = shutdown.cancelled() => return Ok(()),
         }
-        tasks.spawn(self.clone().follow_cluster());
+        tasks.spawn(self.clone().follow_cluster(self.cluster.clone()));
+        tasks.spawn(self.clone().follow_other_clusters());
         tasks.spawn(self.clone().follow_repositories());
         tasks.spawn(self.clone().follow_local());
         tasks.spawn(self.clone().write_events());
@@ -213,6 +219,7 @@ impl Controller {
                     tracing::warn!(%problem, "a server's key or certificate cannot be read");
                 }
                 self.repositories.store().set_trust(trust);
+                self.clusters.set(self.inputs.cluster_secrets());
                 for (key, _) in self.inputs.apps() {
                     self.enqueue(key, Trigger::Settings, Urgency::Now);
                 }
@@ -226,8 +233,8 @@ impl Controller {
     }
 
     /// Applications whose live objects changed are looked at.
-    async fn follow_cluster(self: Arc<Self>) {
-        let changes = self.cluster.changes();
+    pub(crate) async fn follow_cluster(self: Arc<Self>, cluster: Cluster) {
+        let changes = cluster.changes();
         loop {
             for instance in changes.next().await {
                 let key = self.inputs.key_of_instance(&instance);
@@ -378,8 +385,13 @@ impl Controller {
         } else {
             format!("{}_{}", key.namespace, key.name)
         };
-        let wanted = self.cluster.want(&instance.into(), BTreeSet::new()).await;
-        wanted.map_err(Error::cluster("reading live objects"))
+        let instance = instance.into();
+        let others = self.clusters.connected();
+        for cluster in others.iter().chain([&self.cluster]) {
+            let wanted = cluster.want(&instance, BTreeSet::new()).await;
+            wanted.map_err(Error::cluster("reading live objects"))?;
+        }
+        Ok(())
     }
 
     pub(crate) fn failing(&self) -> MutexGuard<'_, HashMap<AppKey, Instant>> {

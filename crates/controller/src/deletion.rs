@@ -13,7 +13,7 @@ use engine::teardown::{self, Step, Teardown};
 use crate::controller::Controller;
 use crate::counters::Count;
 use crate::observe::{Context, Failure, Wanted};
-use crate::{AppKey, Error, destination};
+use crate::{AppKey, Error};
 
 /// What is being deleted is looked at again after this time, whatever happens.
 const LOOK_AGAIN: Duration = Duration::from_secs(10);
@@ -54,7 +54,7 @@ impl Controller {
         if is_operating(app) {
             return Ok(Deletion::UnderWay);
         }
-        if destination::resolve(&app.spec.destination).is_err() {
+        if self.clusters.resolve(&app.spec.destination).is_err() {
             // Where there is no cluster there is nothing to delete (semantics 200).
             app.metadata
                 .finalizers
@@ -64,7 +64,8 @@ impl Controller {
         }
         loop {
             let left = match self.deletion_context(key, app) {
-                Ok(context) => self.bring_forward(&context, step).await?,
+                Ok(Some(context)) => self.bring_forward(&context, step).await?,
+                Ok(None) => Left::Something(LOOK_AGAIN),
                 Err(problem) => Left::Stuck(problem),
             };
             let is_done = matches!(left, Left::Nothing);
@@ -98,8 +99,9 @@ impl Controller {
             merge_conditions(&app.status.conditions, conditions, self.now().into());
     }
 
-    /// As for a comparison, but for a spec that need not be valid any more.
-    fn deletion_context(&self, key: &AppKey, app: &Application) -> Result<Context, String> {
+    /// As for a comparison, but for a spec that need not be valid any more; `None` while its cluster
+    /// is connected to.
+    fn deletion_context(&self, key: &AppKey, app: &Application) -> Result<Option<Context>, String> {
         let name = match app.spec.project.as_str() {
             "" => names::DEFAULT_PROJECT,
             name => name,
@@ -110,14 +112,19 @@ impl Controller {
             ));
         };
         let settings = self.inputs.settings();
-        Ok(Context {
+        let cluster = self.clusters.resolve(&app.spec.destination)?;
+        let Some(handle) = self.reach(&cluster)? else {
+            return Ok(None);
+        };
+        Ok(Some(Context {
             key: key.clone(),
             app: app.clone().into(),
             project,
-            cluster: destination::resolve(&app.spec.destination)?,
+            cluster,
+            handle,
             instance: app.instance_name(&settings.engine.control_namespace).into(),
             settings,
-        })
+        }))
     }
 
     /// Does what comes next in one step.
@@ -125,17 +132,17 @@ impl Controller {
         let subject = context.subject();
         let next = match step {
             Step::Cascade => {
-                let live = self.cluster.live(&context.instance);
+                let live = context.handle.live(&context.instance);
                 engine::teardown(&live, &subject, context.app.cascade())
             }
             Step::CleanUp(when) => {
-                let live = self.cluster.live(&context.instance);
+                let live = context.handle.live(&context.instance);
                 teardown::clean_up(when, &live, &subject)
             }
             Step::Hooks(when) => {
                 let next = match self.desired(context).await? {
                     Ok(desired) => {
-                        let live = self.cluster.live(&context.instance);
+                        let live = context.handle.live(&context.instance);
                         teardown::run_hooks(when, &desired, &live, &subject)
                     }
                     Err(failure) => Teardown::Failed(failure.condition.message, Vec::new()),
@@ -160,7 +167,7 @@ impl Controller {
         };
         for action in actions {
             self.counters.add(Count::Action);
-            let result = self.cluster.execute(&action).await;
+            let result = context.handle.execute(&action).await;
             problem = problem.or(result.outcome.err());
         }
         Ok(problem.map_or(Left::Something(NEXT_WAVE), Left::Stuck))

@@ -12,7 +12,11 @@ use source::{CredentialStore, RepositorySecret, SecretKind, Trust};
 use yaml::Value;
 
 use crate::AppKey;
+use crate::clusters::ClusterSecret;
 use crate::settings::Settings;
+
+/// The type of Secrets that describe a cluster.
+const CLUSTER_SECRET: &str = "cluster";
 
 /// The kinds that are watched in the control namespace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -74,6 +78,7 @@ struct State {
     projects: HashMap<String, Arc<AppProject>>,
     config_maps: HashMap<String, BTreeMap<String, String>>,
     secrets: BTreeMap<String, RepositorySecret>,
+    clusters: BTreeMap<String, Arc<ClusterSecret>>,
     settings: Arc<Settings>,
     credentials: Arc<CredentialStore>,
 }
@@ -87,6 +92,7 @@ impl Inputs {
                 projects: HashMap::new(),
                 config_maps: HashMap::new(),
                 secrets: BTreeMap::new(),
+                clusters: BTreeMap::new(),
                 settings: Arc::new(Settings::read(control_namespace, &BTreeMap::new())),
                 credentials: Arc::default(),
             }),
@@ -136,6 +142,11 @@ impl Inputs {
         self.lock().credentials.clone()
     }
 
+    /// The clusters that Secrets describe.
+    pub(crate) fn cluster_secrets(&self) -> Vec<Arc<ClusterSecret>> {
+        self.lock().clusters.values().cloned().collect()
+    }
+
     /// The servers that are believed now, with what could not be read.
     pub(crate) fn trust(&self) -> (Trust, Vec<source::TrustError>) {
         let state = self.lock();
@@ -183,7 +194,10 @@ impl Inputs {
             InputKind::Application => state.apps.keys().cloned().collect(),
             InputKind::Project => state.projects.keys().map(key).collect(),
             InputKind::ConfigMap => state.config_maps.keys().map(key).collect(),
-            InputKind::Secret => state.secrets.keys().map(key).collect(),
+            InputKind::Secret => {
+                let names = state.secrets.keys().chain(state.clusters.keys());
+                names.map(key).collect()
+            }
         }
     }
 
@@ -217,10 +231,7 @@ impl Inputs {
                 state.config_maps.remove(&key.name);
                 self.settings_changed(&mut state)
             }
-            InputKind::Secret => match state.secrets.remove(&key.name) {
-                Some(_) => credentials_changed(&mut state),
-                None => Touched::Nothing,
-            },
+            InputKind::Secret => secret_removed(&mut state, &key.name),
         }
     }
 
@@ -302,11 +313,11 @@ impl Inputs {
             .label(names::SECRET_TYPE)
             .and_then(SecretKind::from_label);
         let mut state = self.lock();
+        if object.label(names::SECRET_TYPE) == Some(CLUSTER_SECRET) {
+            return cluster_applied(&mut state, name, &secret_data(object));
+        }
         let Some(kind) = kind else {
-            return match state.secrets.remove(name) {
-                Some(_) => credentials_changed(&mut state),
-                None => Touched::Nothing,
-            };
+            return secret_removed(&mut state, name);
         };
         match RepositorySecret::parse(kind, &secret_data(object)) {
             Ok(secret) => {
@@ -318,6 +329,28 @@ impl Inputs {
             }
         }
         credentials_changed(&mut state)
+    }
+}
+
+fn cluster_applied(state: &mut State, name: &str, data: &BTreeMap<String, Vec<u8>>) -> Touched {
+    let before = state.clusters.get(name).cloned();
+    match ClusterSecret::parse(data) {
+        Ok(secret) if before.as_deref() == Some(&secret) => return Touched::Nothing,
+        Ok(secret) => drop(state.clusters.insert(name.to_owned(), Arc::new(secret))),
+        Err(problem) => {
+            tracing::warn!(secret = name, problem, "the Secret is no cluster");
+            state.clusters.remove(name);
+        }
+    }
+    Touched::Everything
+}
+
+fn secret_removed(state: &mut State, name: &str) -> Touched {
+    let was_cluster = state.clusters.remove(name).is_some();
+    match state.secrets.remove(name) {
+        Some(_) => credentials_changed(state),
+        None if was_cluster => Touched::Everything,
+        None => Touched::Nothing,
     }
 }
 

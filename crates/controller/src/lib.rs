@@ -8,6 +8,7 @@
 //! This crate must never decide about a sync, and never talk to a cluster or a repository but
 //! through `cluster` and `source`.
 
+mod clusters;
 mod controller;
 mod counters;
 mod error;
@@ -22,7 +23,6 @@ mod renders;
 mod repositories;
 
 mod deletion;
-mod destination;
 mod events;
 mod observe;
 mod reconcile;

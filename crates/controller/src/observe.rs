@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use api::status::SourceType;
 use api::{AppProject, Application, Condition, Source, reason};
+use cluster::Cluster;
 use engine::Live;
 use engine::compare::Comparison;
 use engine::live::ClusterName;
@@ -37,6 +38,7 @@ pub(crate) struct Context {
     pub(crate) app: Arc<Application>,
     pub(crate) project: Arc<AppProject>,
     pub(crate) cluster: ClusterName,
+    pub(crate) handle: Cluster,
     pub(crate) settings: Arc<Settings>,
     pub(crate) instance: Str,
 }
@@ -120,7 +122,7 @@ impl Controller {
             // Without desired state nothing is known about any object.
             return Ok(Observed {
                 comparison: Comparison::default(),
-                live: self.cluster.live(&context.instance),
+                live: context.handle.live(&context.instance),
                 revisions,
                 source_types: Vec::new(),
                 failure,
@@ -129,8 +131,8 @@ impl Controller {
         let source_types = rendered.iter().map(|one| one.source_type.clone()).collect();
         let desired = self.normalize(context, rendered).await?;
         self.want(context, &desired).await?;
-        let live = self.cluster.live(&context.instance);
-        let schemas = self.schemas(&desired).await?;
+        let live = context.handle.live(&context.instance);
+        let schemas = schemas(&context.handle, &desired).await?;
         let comparison = {
             let (context, live) = (context.clone(), live.clone());
             self.on_render_thread("comparison", move || {
@@ -247,7 +249,7 @@ impl Controller {
         context: &Context,
         rendered: Vec<Arc<Rendered>>,
     ) -> Result<Desired, Error> {
-        let (context, cluster) = (context.clone(), self.cluster.clone());
+        let (context, cluster) = (context.clone(), context.handle.clone());
         self.on_render_thread("normalization", move || {
             let scope_of = |gvk: &Gvk| cluster.scope_of(gvk);
             engine::normalize(&rendered, &context.subject(), &scope_of)
@@ -268,21 +270,8 @@ impl Controller {
                 name: namespace.as_str().into(),
             });
         }
-        let wanted = self.cluster.want(&context.instance, keys).await;
+        let wanted = context.handle.want(&context.instance, keys).await;
         wanted.map_err(Error::cluster("reading live objects"))
-    }
-
-    /// The schemas of the desired kinds, as far as anybody knows them.
-    async fn schemas(&self, desired: &Desired) -> Result<HashMap<Gvk, Schema>, Error> {
-        let mut schemas = HashMap::new();
-        let kinds: BTreeSet<Gvk> = desired.objects.iter().map(|one| one.object.gvk()).collect();
-        for gvk in kinds {
-            let schema = self.cluster.schema(&gvk).await;
-            if let Some(schema) = schema.map_err(Error::cluster("reading schemas"))? {
-                schemas.insert(gvk, schema);
-            }
-        }
-        Ok(schemas)
     }
 
     /// Runs work that needs a processor and no network, a bounded number at a time.
@@ -332,6 +321,19 @@ impl Controller {
         }
         revisions
     }
+}
+
+/// The schemas of the desired kinds, as far as anybody knows them.
+async fn schemas(cluster: &Cluster, desired: &Desired) -> Result<HashMap<Gvk, Schema>, Error> {
+    let mut schemas = HashMap::new();
+    let kinds: BTreeSet<Gvk> = desired.objects.iter().map(|one| one.object.gvk()).collect();
+    for gvk in kinds {
+        let schema = cluster.schema(&gvk).await;
+        if let Some(schema) = schema.map_err(Error::cluster("reading schemas"))? {
+            schemas.insert(gvk, schema);
+        }
+    }
+    Ok(schemas)
 }
 
 impl Observed {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use api::{AppProject, Application, Condition, names, reason};
-use cluster::PatchKind;
+use cluster::{Cluster, PatchKind};
 use engine::Live;
 use engine::live::ClusterName;
 use engine::operation::{self, Auto, Ending, autosync};
@@ -18,6 +18,7 @@ use jiff::Timestamp;
 use source::Freshness;
 use tokio::time::Instant;
 
+use crate::clusters::Link;
 use crate::controller::Controller;
 use crate::counters::Count;
 use crate::deletion::Deletion;
@@ -25,7 +26,7 @@ use crate::inputs::InputKind;
 use crate::observe::{Context, Observed, Wanted};
 use crate::queue::Urgency;
 use crate::sync::{Operated, Standing, ended, standing};
-use crate::{AppKey, Error, destination, events, status};
+use crate::{AppKey, Error, events, status};
 
 /// For how long an Application that was compared before keeps its status while its repository does
 /// not answer (semantics 115).
@@ -52,7 +53,8 @@ impl Controller {
         take_refresh(&mut app);
         let context = match self.context(key, &app) {
             Ok(context) => context,
-            Err(invalid) => {
+            Err(NoContext::Waits) => return Ok(()),
+            Err(NoContext::Invalid(invalid)) => {
                 invalid.put_into(&mut app, &self.inputs.settings().engine, self.now());
                 return self.write(&mut stored, &app).await;
             }
@@ -108,7 +110,7 @@ impl Controller {
     }
 
     /// What the Application is judged by, or what is wrong with its spec.
-    pub(crate) fn context(&self, key: &AppKey, app: &Application) -> Result<Context, Invalid> {
+    pub(crate) fn context(&self, key: &AppKey, app: &Application) -> Result<Context, NoContext> {
         let settings = self.inputs.settings();
         let name = match app.spec.project.as_str() {
             "" => names::DEFAULT_PROJECT,
@@ -116,28 +118,46 @@ impl Controller {
         };
         let Some(project) = self.inputs.project(name) else {
             let message = format!("Application referencing project {name} which does not exist");
-            return Err(Invalid::new(vec![Condition::new(
-                reason::INVALID_SPEC_ERROR,
-                message,
-            )]));
+            let condition = Condition::new(reason::INVALID_SPEC_ERROR, message);
+            return Err(Invalid::new(vec![condition]).into());
         };
         if let Some(condition) = engine::gate::check_sources(&app.spec) {
-            return Err(Invalid::new(vec![condition]));
+            return Err(Invalid::new(vec![condition]).into());
         }
-        let cluster = destination::resolve(&app.spec.destination).map_err(Invalid::destination)?;
+        let cluster = self.clusters.resolve(&app.spec.destination);
+        let cluster = cluster.map_err(Invalid::destination)?;
         let instance = app.instance_name(&settings.engine.control_namespace).into();
         let conditions = engine::gate::Gate::new(&project, &cluster).check_spec(&app.spec);
         if !conditions.is_empty() {
-            return Err(Invalid::new(conditions));
+            return Err(Invalid::new(conditions).into());
         }
+        let reached = self.reach(&cluster);
+        let unreachable = |problem| Invalid::new(vec![unreachable(&cluster, problem)]);
+        let Some(handle) = reached.map_err(unreachable)? else {
+            return Err(NoContext::Waits);
+        };
         Ok(Context {
             key: key.clone(),
             app: Arc::new(app.clone()),
             project,
             cluster,
+            handle,
             settings,
             instance,
         })
+    }
+
+    /// The handle of a cluster; `None` while it is connected to, after which the Application is
+    /// looked at again.
+    pub(crate) fn reach(&self, cluster: &ClusterName) -> Result<Option<Cluster>, String> {
+        if cluster.server == names::IN_CLUSTER_SERVER {
+            return Ok(Some(self.cluster.clone()));
+        }
+        match self.clusters.link(&cluster.server) {
+            Link::Ready(cluster) => Ok(Some(cluster)),
+            Link::Unasked | Link::Connecting => Ok(None),
+            Link::Failed(problem) => Err(problem),
+        }
     }
 
     /// The newest state of Git; asked of the servers when somebody wants that, or when the spec is
@@ -312,6 +332,29 @@ impl AppKey {
             name: app.metadata.name.clone(),
         }
     }
+}
+
+/// Why an Application cannot be compared.
+pub(crate) enum NoContext {
+    /// Something is wrong.
+    Invalid(Invalid),
+    /// Its cluster is being connected to.
+    Waits,
+}
+
+impl From<Invalid> for NoContext {
+    fn from(invalid: Invalid) -> Self {
+        NoContext::Invalid(invalid)
+    }
+}
+
+/// In Argo CD's words, with ours for the cause.
+fn unreachable(cluster: &ClusterName, problem: String) -> Condition {
+    let message = format!(
+        "Failed to load live state: failed to get cluster info for {:?}: error synchronizing cache state : {problem}",
+        cluster.server
+    );
+    Condition::new(reason::COMPARISON_ERROR, message)
 }
 
 /// What is wrong with a spec.

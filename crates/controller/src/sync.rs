@@ -9,6 +9,7 @@ use std::time::Duration;
 use api::operation::{OperationPhase, OperationState, SyncOperation, SyncResult};
 use api::sync_options::SyncOption;
 use api::{Application, Source, reason};
+use cluster::Cluster;
 use engine::ActionResult;
 use engine::advance::{Batch, Next, OnFailure, Step, View};
 use engine::operation::{self, Ending, Resume};
@@ -185,7 +186,7 @@ impl Controller {
                 .get(&(source.repo_url.clone(), source.target_revision.clone()))
                 .cloned()
         };
-        let schemas = self.cluster.builtin_schemas();
+        let schemas = context.handle.builtin_schemas();
         let schema_of = |gvk: &manifest::Gvk| schemas.schema(gvk);
         let plan = engine::plan(&comparison, &live, &state, context.subject(), &schema_of);
         let mut step = engine::advance(
@@ -218,8 +219,8 @@ impl Controller {
             };
             app.status.operation_state = Some(Box::new(state.clone()));
             self.write(stored, app).await?;
-            let answers = self.execute(&batch).await;
-            live = self.cluster.live(&context.instance);
+            let answers = self.execute(&context.handle, &batch).await;
+            live = context.handle.live(&context.instance);
             let view = View {
                 live: &live,
                 resolve: &resolve,
@@ -230,7 +231,7 @@ impl Controller {
     }
 
     /// Executes a batch: stage by stage, the actions of a stage side by side.
-    async fn execute(&self, batch: &Batch) -> Vec<Option<ActionResult>> {
+    async fn execute(&self, cluster: &Cluster, batch: &Batch) -> Vec<Option<ActionResult>> {
         let mut answers = Vec::new();
         let mut is_stopped = false;
         for stage in batch.stages() {
@@ -241,7 +242,7 @@ impl Controller {
             let running = stage.actions.iter().cloned().map(|action| {
                 self.counters.add(Count::Action);
                 tracing::debug!(action = %action.get(), "execute");
-                let cluster = self.cluster.clone();
+                let cluster = cluster.clone();
                 async move { cluster.execute(&action).await }
             });
             let running: Vec<_> = running.collect();

@@ -145,7 +145,7 @@ fn plain_value(value: &Value) -> Value {
 
 /// A message without what may differ: names of temporary files, the cache's remark, the words of a
 /// parser and what we add to them.
-fn plain(message: &str) -> String {
+pub(crate) fn plain(message: &str) -> String {
     let mut text = message.replace("Manifest generation error (cached): ", "");
     text = text.replace("code = Unknown desc = rpc error: ", "");
     for start in [

@@ -5,11 +5,13 @@
 //! corpus' README says what must match. It must never know how the found value came about.
 
 mod application;
+mod events;
 mod live;
 mod pattern;
 mod requests;
 
 pub use application::application;
+pub use events::events;
 pub use live::live;
 pub use pattern::{Difference, fits, map_texts};
 pub use requests::requests;

@@ -6,6 +6,7 @@
     reason = "tests fail by panics and print their rates"
 )]
 
+mod clusters;
 mod deletion;
 mod mistakes;
 mod operations;
@@ -13,6 +14,7 @@ mod replay;
 mod scale;
 mod sync;
 mod waves;
+mod windows;
 mod world;
 
 pub(crate) use world::{World, application};

@@ -147,7 +147,7 @@ fn replay_alone(scenario: &Value) -> Vec<String> {
 }
 
 /// The virtual time: it began with the first scenario.
-fn now() -> Timestamp {
+pub(crate) fn now() -> Timestamp {
     static START: OnceLock<(Timestamp, std::time::Instant)> = OnceLock::new();
     let (time, instant) = START.get_or_init(|| (Timestamp::now(), std::time::Instant::now()));
     let passed = tokio::time::Instant::now()
@@ -179,6 +179,8 @@ struct Replay {
     namespaces: BTreeSet<String>,
     /// Marks of the recording with what they stand for here.
     marks: Vec<(String, String)>,
+    /// The names of the Events that were seen.
+    events: BTreeSet<String>,
     /// What was recorded as live after the last step.
     live: BTreeMap<String, Value>,
     _folder: tempfile::TempDir,
@@ -245,6 +247,7 @@ impl Replay {
             repositories,
             namespaces: names("namespaces"),
             marks,
+            events: BTreeSet::new(),
             live: BTreeMap::new(),
             _folder: folder,
         };
@@ -431,14 +434,37 @@ impl Replay {
                 None => (key.to_owned(), value.clone()),
             })
             .collect();
+        let events = self.new_events().await;
         if is_settled {
             let requests = self.journal.since(n_before);
             let requests: Vec<Value> = requests.iter().map(|it| self.recorded(it)).collect();
             let expect = step.get("expect").cloned().unwrap_or_default();
             differences.extend(recordings::requests(list(&expect, "requests"), &requests));
             differences.extend(recordings::live(&self.live, &self.found_live(&found).await));
+            differences.extend(recordings::events(list(&expect, "events"), &events));
         }
         differences
+    }
+
+    /// The Events about Applications since the last time, in the form of the recorder.
+    async fn new_events(&mut self) -> Vec<Value> {
+        let mut events = Vec::new();
+        for event in self.world.list(&Gvk::new("v1", "Event")).await {
+            let about = event
+                .value()
+                .get("involvedObject")
+                .cloned()
+                .unwrap_or_default();
+            let is_known = !self.events.insert(event.name().to_owned());
+            if is_known || text(&about, "kind") != "Application" {
+                continue;
+            }
+            let copied = |key: &'static str| (key, Value::from(text(event.value(), key)));
+            let mut one = Map::from(["type", "reason", "message"].map(copied));
+            one.insert("application", text(&about, "name"));
+            events.push(self.recorded(&Value::Map(one)));
+        }
+        events
     }
 
     /// The objects of the recorded kinds that the recorder would show.
