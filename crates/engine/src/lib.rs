@@ -31,7 +31,6 @@ pub mod operation;
 pub mod plan;
 pub mod summarize;
 pub mod teardown;
-pub mod window;
 
 pub use action::{Action, ActionResult};
 pub use advance::advance;

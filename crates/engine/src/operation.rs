@@ -3,6 +3,8 @@
 //!
 //! Read [`autosync`] first. The clock is an argument.
 
+pub mod window;
+
 use api::application::Retry;
 use api::operation::{
     InitiatedBy, Operation, OperationPhase, OperationState, SyncOperation, SyncResource, SyncResult,
@@ -12,8 +14,8 @@ use api::status::{HistoryEntry, SyncStatus};
 use api::{Application, ApplicationSpec, ApplicationStatus, Condition, SyncCode, Time, reason};
 use jiff::{SignedDuration, Timestamp};
 
+use self::window::{Asked, Verdict};
 use crate::compare::{Compared, Comparison};
-use crate::window::{self, Asked, Verdict};
 
 /// How soon it is looked again whether a window has opened: they do at whole minutes.
 const NEXT_WINDOW: SignedDuration = SignedDuration::from_secs(60);

@@ -47,9 +47,8 @@ impl Other {
         };
         let namespace = "{apiVersion: v1, kind: Namespace, metadata: {name: demo}}";
         let namespace = Object::new(yaml::parse_str(namespace).expect("YAML")).expect("an object");
-        let created = other
-            .client()
-            .create(&namespaces(), &namespace, WriteOptions::default());
+        let (client, kind) = (other.client(), namespaces());
+        let created = client.create(&kind, &namespace, WriteOptions::default());
         created.await.expect("created");
         other
     }
