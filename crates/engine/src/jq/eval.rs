@@ -127,7 +127,7 @@ pub(super) fn eval<'v>(
             eval(first, input.clone(), fuel, emit)?;
             eval(second, input, fuel, emit)
         }
-        Term::Each(term) => eval(term, input, fuel, &mut |fuel, item| each(item, fuel, emit)),
+        Term::Each(term) => eval(term, input, fuel, &mut |fuel, item| each(&item, fuel, emit)),
         Term::Index(term, index) => {
             let indices = all(index, &input, fuel)?;
             eval(term, input, fuel, &mut |fuel, item| {
@@ -195,7 +195,7 @@ pub(super) fn recurse<'v>(input: Item<'v>, fuel: &mut Fuel, emit: Emit<'_, 'v>) 
         fuel.burn()?;
         let mut inner = Vec::new();
         if matches!(*item.value, Value::List(_) | Value::Map(_)) {
-            each(item.clone(), fuel, &mut |_, one| {
+            each(&item, fuel, &mut |_, one| {
                 inner.push(one);
                 Ok(())
             })?;
@@ -207,19 +207,19 @@ pub(super) fn recurse<'v>(input: Item<'v>, fuel: &mut Fuel, emit: Emit<'_, 'v>) 
 }
 
 /// `.[]`
-pub(super) fn each<'v>(item: Item<'v>, fuel: &mut Fuel, emit: Emit<'_, 'v>) -> Outcome {
+pub(super) fn each<'v>(item: &Item<'v>, fuel: &mut Fuel, emit: Emit<'_, 'v>) -> Outcome {
     match &*item.value {
         Value::List(list) => {
             for index in 0..list.len() {
                 fuel.burn()?;
-                emit(fuel, element(&item, index))?;
+                emit(fuel, element(item, index))?;
             }
             Ok(())
         }
         Value::Map(map) => {
             for key in map.keys() {
                 fuel.burn()?;
-                emit(fuel, member(&item, key))?;
+                emit(fuel, member(item, key))?;
             }
             Ok(())
         }

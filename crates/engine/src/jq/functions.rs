@@ -113,7 +113,7 @@ pub(super) fn call<'v>(
         }
         ("map", [term]) => {
             let mut list = Vec::new();
-            each(input, fuel, &mut |fuel, item| {
+            each(&input, fuel, &mut |fuel, item| {
                 eval(term, item, fuel, &mut |fuel, item| {
                     fuel.burn_for(&item.value)?;
                     list.push(item.value.into_owned());
@@ -126,7 +126,7 @@ pub(super) fn call<'v>(
         ("first", []) => element(0, input, fuel, emit),
         ("last", []) => element(-1, input, fuel, emit),
         ("any" | "all", _) => {
-            let holds = quantified(name == "any", arguments.first(), input, fuel)?;
+            let holds = quantified(name == "any", arguments.first(), &input, fuel)?;
             emit(fuel, Item::computed(holds.into()))
         }
         (_, []) => {
@@ -186,7 +186,7 @@ fn element<'v>(index: i64, input: Item<'v>, fuel: &mut Fuel, emit: Emit<'_, 'v>)
 fn quantified(
     is_any: bool,
     test: Option<&Term>,
-    input: Item<'_>,
+    input: &Item<'_>,
     fuel: &mut Fuel,
 ) -> Result<bool, Stop> {
     let mut holds = !is_any;
@@ -246,25 +246,8 @@ fn plain(name: &str, value: &Value) -> Result<Value, Stop> {
         "not" => (!is_true(value)).into(),
         "type" => kind(value).into(),
         "length" => length(value)?,
-        "keys" => match value {
-            Value::Map(map) => {
-                let mut keys: Vec<&str> = map.keys().map(|key| key.as_str()).collect();
-                keys.sort_unstable();
-                Value::List(keys.into_iter().map(Value::from).collect())
-            }
-            Value::List(list) => Value::List((0..count(list.len())).map(Value::Int).collect()),
-            _ => return Err(Stop::Failed),
-        },
-        "to_entries" => {
-            let map = value.as_map().ok_or(Stop::Failed)?;
-            let entry = |(key, value): (&yaml::Str, &Value)| {
-                Value::Map(Map::from([
-                    ("key", key.as_str().into()),
-                    ("value", value.clone()),
-                ]))
-            };
-            Value::List(map.iter().map(entry).collect())
-        }
+        "keys" => keys(value)?,
+        "to_entries" => entries(value)?,
         "ascii_downcase" => text()?.to_ascii_lowercase().into(),
         "ascii_upcase" => text()?.to_ascii_uppercase().into(),
         "tostring" => match value {
@@ -307,6 +290,30 @@ fn plain(name: &str, value: &Value) -> Result<Value, Stop> {
         }
         _ => return Err(Stop::Failed),
     })
+}
+
+fn keys(value: &Value) -> Result<Value, Stop> {
+    let list: Vec<Value> = match value {
+        Value::Map(map) => {
+            let mut keys: Vec<&str> = map.keys().map(yaml::Str::as_str).collect();
+            keys.sort_unstable();
+            keys.into_iter().map(Value::from).collect()
+        }
+        Value::List(list) => (0..count(list.len())).map(Value::Int).collect(),
+        _ => return Err(Stop::Failed),
+    };
+    Ok(Value::List(list))
+}
+
+fn entries(value: &Value) -> Result<Value, Stop> {
+    let map = value.as_map().ok_or(Stop::Failed)?;
+    let entry = |(key, value): (&yaml::Str, &Value)| {
+        Value::Map(Map::from([
+            ("key", key.as_str().into()),
+            ("value", value.clone()),
+        ]))
+    };
+    Ok(Value::List(map.iter().map(entry).collect()))
 }
 
 fn flatten(value: &Value, flat: &mut Vec<Value>) {
