@@ -132,7 +132,7 @@ impl Controller {
             return Err(Invalid::new(conditions).into());
         }
         let reached = self.reach(&cluster);
-        let unreachable = |problem| Invalid::new(vec![unreachable(&cluster, problem)]);
+        let unreachable = |problem: String| Invalid::new(vec![unreachable(&cluster, &problem)]);
         let Some(handle) = reached.map_err(unreachable)? else {
             return Err(NoContext::Waits);
         };
@@ -349,7 +349,7 @@ impl From<Invalid> for NoContext {
 }
 
 /// In Argo CD's words, with ours for the cause.
-fn unreachable(cluster: &ClusterName, problem: String) -> Condition {
+fn unreachable(cluster: &ClusterName, problem: &str) -> Condition {
     let message = format!(
         "Failed to load live state: failed to get cluster info for {:?}: error synchronizing cache state : {problem}",
         cluster.server

@@ -152,7 +152,7 @@ impl Controller {
 
     /// What the project's sync windows say of an operation.
     fn window(&self, context: &Context, state: &OperationState) -> Verdict {
-        let began = state.started_at.map(|it| it.instant());
+        let began = state.started_at.map(api::Time::instant);
         let asked = if state.operation.initiated_by.automated {
             Asked::Automated(began)
         } else {
