@@ -437,14 +437,10 @@ impl World {
             return Ok(state);
         }
         let schemas = self.cluster.schemas.clone();
-        let schema_of = |gvk: &manifest::Gvk| schemas.schema(gvk);
-        let plan = engine::plan(
-            &comparison,
-            &self.cluster.live,
-            &state,
-            *subject,
-            &schema_of,
-        );
+        let live = &self.cluster.live;
+        let plan = engine::plan(&comparison, live, &state, *subject, &|gvk| {
+            schemas.schema(gvk)
+        });
         let head = self.head(&app_key(app));
         let resolve = |_: &api::Source| Some(head.clone());
         let mut step = {
