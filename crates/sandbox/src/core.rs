@@ -2,6 +2,7 @@
 //!
 //! [`Core::answer`] is the whole API; only watches go on after it has returned.
 
+use std::cell::RefCell;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use http::Method;
@@ -10,6 +11,7 @@ use manifest::schema::SchemaSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::Rbac;
+use crate::admission::webhook::Webhooks;
 use crate::audit::Audit;
 use crate::auth::{Authenticator, Authorizer};
 use crate::negotiate::{Form, Kinds, PRODUCED, STREAMED, Shape};
@@ -37,6 +39,8 @@ pub(crate) struct Core {
     pub(crate) definitions: crd::Cache,
     /// Admission policies as they were read last.
     pub(crate) policies: admission::Cache,
+    /// The webhooks as the configurations say.
+    webhooks: RwLock<Arc<Webhooks>>,
     /// Addresses and ports of services.
     pub(crate) allocator: services::Allocator,
     /// What simulated containers printed.
@@ -59,6 +63,10 @@ pub(crate) struct Call<'a> {
     pub(crate) path: &'a ResourcePath,
     pub(crate) form: Form,
     pub(crate) now: Timestamp,
+    /// Who is asked about writes; none on a thread that may not wait.
+    pub(crate) webhooks: &'a Webhooks,
+    /// What is told even where the request is refused.
+    pub(crate) warnings: &'a RefCell<Vec<String>>,
 }
 
 impl Core {
@@ -71,13 +79,16 @@ impl Core {
     ) -> Self {
         let built_in = Registry::built_in();
         let allocator = services::Allocator::of(&store);
+        let rules = structural::environment();
+        let webhooks = Webhooks::of(&store, &rules);
         Core {
+            webhooks: RwLock::new(Arc::new(webhooks)),
             store,
             registry: RwLock::new(Arc::new(built_in.clone())),
             built_in,
             openapi: openapi::Documents::default(),
             schemas: SchemaSet::builtin(),
-            rules: structural::environment(),
+            rules,
             definitions: crd::Cache::default(),
             policies: admission::Cache::default(),
             allocator,
@@ -102,18 +113,59 @@ impl Core {
             .unwrap_or_else(PoisonError::into_inner) = Arc::new(registry);
     }
 
-    /// Answers one request.
-    pub(crate) fn answer(&self, request: &ApiRequest, now: Timestamp) -> Reply {
-        self.try_answer(request, now).unwrap_or_else(Reply::from)
+    /// The webhooks that are to be asked about a request; `None` when there are none.
+    pub(crate) fn webhooks_of(&self, request: &ApiRequest) -> Option<Arc<Webhooks>> {
+        if matches!(request.method, Method::GET | Method::HEAD) {
+            return None;
+        }
+        let webhooks = self.webhooks.read().unwrap_or_else(PoisonError::into_inner);
+        (!webhooks.is_empty()).then(|| Arc::clone(&webhooks))
     }
 
-    fn try_answer(&self, request: &ApiRequest, now: Timestamp) -> Result<Reply, ApiError> {
+    /// Reads the configurations of webhooks again.
+    pub(crate) fn configure_webhooks(&self) {
+        let webhooks = Arc::new(Webhooks::of(&self.store, &self.rules));
+        let mut known = self
+            .webhooks
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        *known = webhooks;
+    }
+
+    /// Answers one request. With webhooks it may take long: it waits for their answers.
+    pub(crate) fn answer(
+        &self,
+        request: &ApiRequest,
+        now: Timestamp,
+        webhooks: &Webhooks,
+    ) -> Reply {
+        let warnings = RefCell::default();
+        let outside = (webhooks, &warnings);
+        let reply = self.try_answer(request, now, outside);
+        let mut reply = reply.unwrap_or_else(Reply::from);
+        for warning in warnings.into_inner() {
+            // Nothing is told twice.
+            if !reply.warnings.contains(&warning) {
+                reply.warnings.push(warning);
+            }
+        }
+        reply
+    }
+
+    fn try_answer(
+        &self,
+        request: &ApiRequest,
+        now: Timestamp,
+        outside: (&Webhooks, &RefCell<Vec<String>>),
+    ) -> Result<Reply, ApiError> {
         let registry = self.registry();
         let route = Route::parse(&request.path);
         self.authorizer
             .check_request(&self.store, request, &route)?;
         match &route {
-            Route::Resource(path) => return self.resource(&registry, request, path, now),
+            Route::Resource(path) => {
+                return self.resource(&registry, request, path, (now, outside));
+            }
             Route::Unknown => return Ok(Reply::page_not_found()),
             // These answer whatever the method is.
             Route::Health | Route::Metrics | Route::Group(_) | Route::OpenApiV2 => {}
@@ -145,7 +197,7 @@ impl Core {
         registry: &Registry,
         request: &ApiRequest,
         path: &ResourcePath,
-        now: Timestamp,
+        (now, (webhooks, warnings)): (Timestamp, (&Webhooks, &RefCell<Vec<String>>)),
     ) -> Result<Reply, ApiError> {
         let found = registry.resource(&path.group, &path.version, &path.plural);
         let Some(resource) = found else {
@@ -178,6 +230,8 @@ impl Core {
             path,
             form,
             now,
+            webhooks,
+            warnings,
         };
         let mut reply = verbs::answer(&call).unwrap_or_else(Reply::from);
         reply.media = Some(form.media);
@@ -210,6 +264,11 @@ fn deprecation(resource: &Resource) -> Option<&'static str> {
 }
 
 impl Call<'_> {
+    /// Tells the client something, whatever becomes of its request.
+    pub(crate) fn warn(&self, warnings: Vec<String>) {
+        self.warnings.borrow_mut().extend(warnings);
+    }
+
     /// The namespace of the path; empty for cluster-scoped objects and for all namespaces.
     pub(crate) fn namespace(&self) -> &str {
         self.path.namespace.as_deref().unwrap_or_default()

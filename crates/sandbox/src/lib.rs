@@ -27,6 +27,7 @@ mod meta;
 mod negotiate;
 mod openapi;
 mod options;
+mod outbound;
 mod ownership;
 mod registry;
 mod render;

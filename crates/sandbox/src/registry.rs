@@ -166,6 +166,16 @@ impl Registry {
             .get(&(Str::from(group), Str::from(version), Str::from(plural)))
     }
 
+    /// All versions of what is kept in one collection.
+    pub(crate) fn versions_of(
+        &self,
+        collection: &Collection,
+    ) -> impl Iterator<Item = &Arc<Resource>> {
+        let versions = self.groups.iter().flat_map(|group| &group.versions);
+        let resources = versions.flat_map(|version| &version.resources);
+        resources.filter(move |resource| resource.collection == *collection)
+    }
+
     /// The resource with this kind in a group and version.
     pub(crate) fn by_kind(&self, group: &str, version: &str, kind: &str) -> Option<&Arc<Resource>> {
         self.version(group, version)?

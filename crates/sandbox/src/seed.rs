@@ -3,6 +3,7 @@
 use yaml::Value;
 
 use crate::Rbac;
+use crate::admission::webhook::Webhooks;
 use crate::codec;
 use crate::core::Core;
 use crate::request::{ApiRequest, Query, User};
@@ -62,7 +63,7 @@ pub(crate) fn seed(core: &Core, now: jiff::Timestamp, rbac: Rbac) -> u64 {
             body: body.into(),
             user: User::admin(),
         };
-        let reply = core.answer(&request, now);
+        let reply = core.answer(&request, now, &Webhooks::default());
         if !matches!(reply.status, 201 | 409) {
             tracing::error!(path, status = reply.status, "an initial object is refused");
         }

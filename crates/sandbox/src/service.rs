@@ -14,6 +14,7 @@ use http_body::{Body, Frame};
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full, StreamBody};
 
+use crate::admission::webhook::Webhooks;
 use crate::audit::Entry;
 use crate::auth::impersonation;
 use crate::core::Core;
@@ -122,7 +123,7 @@ impl Service {
                 if let Some((_, entry)) = &mut noted {
                     entry.name(&request);
                 }
-                self.answer(&request).await
+                self.answer(request).await
             }
             Err(error) => Reply::from(error),
         };
@@ -134,8 +135,18 @@ impl Service {
         self.respond(reply, writing, is_head)
     }
 
-    async fn answer(&self, request: &ApiRequest) -> Reply {
-        let reply = self.core.answer(request, self.clock.now());
+    async fn answer(&self, request: ApiRequest) -> Reply {
+        let now = self.clock.now();
+        let reply = match self.core.webhooks_of(&request) {
+            None => self.core.answer(&request, now, &Webhooks::default()),
+            Some(webhooks) => {
+                let core = Arc::clone(&self.core);
+                // A thread that may wait for the webhooks.
+                let answer = move || core.answer(&request, now, &webhooks);
+                let answered = tokio::task::spawn_blocking(answer).await;
+                answered.unwrap_or_else(|_stopped| ApiError::internal("server is stopping").into())
+            }
+        };
         if reply.revision > 0
             && let Err(error) = self.core.store.settled(reply.revision).await
         {

@@ -12,6 +12,8 @@ pub(crate) struct ApiError {
     pub(crate) reason: &'static str,
     pub(crate) message: String,
     pub(crate) details: Option<Box<Details>>,
+    /// The whole Status, where somebody else wrote it.
+    pub(crate) told: Option<Box<Value>>,
 }
 
 /// The `details` of a Status.
@@ -69,6 +71,19 @@ impl ApiError {
             reason,
             message: message.into(),
             details: None,
+            told: None,
+        }
+    }
+
+    /// A refusal in the words of somebody else.
+    pub(crate) fn told(status: Value) -> Self {
+        let code = status.get("code").and_then(Value::as_i64);
+        let code = code.and_then(|code| u16::try_from(code).ok());
+        let message = status.get("message").and_then(Value::as_str);
+        let message = message.unwrap_or_default().to_owned();
+        ApiError {
+            told: Some(Box::new(status)),
+            ..ApiError::new(code.unwrap_or(500), "", message)
         }
     }
 
@@ -265,6 +280,9 @@ impl ApiError {
 
     /// The Status object.
     pub(crate) fn status(&self) -> Value {
+        if let Some(told) = &self.told {
+            return Value::clone(told);
+        }
         let mut status = Map::from([
             ("apiVersion", "v1".into()),
             ("code", i64::from(self.code).into()),

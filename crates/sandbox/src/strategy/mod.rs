@@ -18,7 +18,7 @@ use crate::registry::Resource;
 use crate::request::User;
 use crate::status_error::{About, ApiError};
 use crate::store::Stored;
-use crate::{crd, meta};
+use crate::{admission, crd, meta};
 use life::clock;
 
 /// The place of requests for certificates.
@@ -72,15 +72,29 @@ pub(crate) fn has_status(resource: &Resource) -> bool {
     }
 }
 
+/// Adds to a new object what the default admission plug-ins add, before webhooks see it; again
+/// when they changed it.
+///
+/// # Errors
+/// 403 where a pod names an account or a priority class that is not there.
+pub(crate) fn admit_create(context: &Context<'_>, value: &mut Value) -> Result<(), ApiError> {
+    match context.place() {
+        ("", "pods") => pods::admit(context, value),
+        _ => Ok(()),
+    }
+}
+
 /// Sets what a client cannot set on a new object, and the defaults.
 pub(crate) fn prepare_create(context: &Context<'_>, value: &mut Value) -> Result<(), ApiError> {
     let kind = context.resource.handle();
     kind.prepare_create(value, context.now);
     match context.place() {
-        ("", "pods") => pods::admit(context, value)?,
         ("", "services") => services::allocate(context, value, None)?,
         REQUESTS => certificates::sign(context, value),
         _ => {}
+    }
+    if context.place() == ("", "pods") {
+        pods::begin(value);
     }
     if is_definition(context.resource) {
         let status = crd::initial_status(value);
@@ -194,6 +208,9 @@ pub(crate) fn after_write(context: &Context<'_>, stored: Option<&Arc<Stored>>) {
     }
     if context.resource.group == crate::auth::rbac::GROUP {
         context.core.authorizer.changed();
+    }
+    if context.resource.group == admission::GROUP {
+        context.core.configure_webhooks();
     }
     if is_definition(context.resource) {
         if let Some(stored) = stored {

@@ -30,11 +30,15 @@ pub(super) fn admit(context: &Context<'_>, value: &mut Value) -> Result<(), ApiE
     priority(context, value)?;
     tolerations(value);
     token(context, value);
+    Ok(())
+}
+
+/// The status of a new pod.
+pub(super) fn begin(value: &mut Value) {
     let class = quality(value);
     let status = value.map_at_mut(&["status"]);
     status.insert("phase", "Pending");
     status.insert("qosClass", class);
-    Ok(())
 }
 
 fn refused(context: &Context<'_>, value: &Value, why: &str) -> ApiError {

@@ -79,6 +79,7 @@ pub(crate) fn insert(call: &Call<'_>, value: Value, writer: &Writer) -> Result<R
     if let Writer::Update(manager) = writer {
         ownership::track_create(&context, &mut value, manager);
     }
+    let mut value = admit(call, &context, value)?;
     strategy::prepare_create(&context, &mut value)?;
     for attempt in 0.. {
         if generated {
@@ -92,11 +93,7 @@ pub(crate) fn insert(call: &Call<'_>, value: Value, writer: &Writer) -> Result<R
             return Err(ApiError::invalid(call.about_kind(name), &errors));
         }
         let mut warnings = strategy::warnings(&context, &candidate, None);
-        let write = admission::Write {
-            operation: admission::Operation::Create,
-            new: Some(&candidate),
-            old: None,
-        };
+        let write = admission::Write::create(&candidate);
         warnings.extend(admission::check(call, write)?);
         let name = meta::name(&candidate).to_owned();
         let exists = call
@@ -124,6 +121,18 @@ pub(crate) fn insert(call: &Call<'_>, value: Value, writer: &Writer) -> Result<R
         }
     }
     Err(ApiError::internal("no name is free"))
+}
+
+/// What the plug-ins and the mutating webhooks make of a new object.
+fn admit(call: &Call<'_>, context: &Context<'_>, mut value: Value) -> Result<Value, ApiError> {
+    strategy::admit_create(context, &mut value)?;
+    let Some(mut changed) = admission::mutate(call, admission::Write::create(&value))? else {
+        return Ok(value);
+    };
+    check_namespace(call, &mut changed)?;
+    strategy::convert_create(context, &mut changed);
+    strategy::admit_create(context, &mut changed)?;
+    Ok(changed)
 }
 
 fn already_exists(call: &Call<'_>, name: &str, existing: &Value) -> ApiError {

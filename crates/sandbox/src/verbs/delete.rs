@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use yaml::Value;
+use yaml::{Map, Value};
 
 use crate::admission;
 use crate::core::Call;
@@ -89,6 +89,36 @@ impl Options {
         ]
     }
 
+    /// The options as an object.
+    pub(crate) fn value(&self) -> Value {
+        let mut map = Map::new();
+        let mut preconditions = Map::new();
+        if let Some(policy) = &self.policy {
+            map.insert("propagationPolicy", policy.as_str());
+        }
+        if let Some(orphan) = self.orphan_dependents {
+            map.insert("orphanDependents", orphan);
+        }
+        if let Some(seconds) = self.grace_period_seconds {
+            map.insert("gracePeriodSeconds", seconds);
+        }
+        for (key, text) in [
+            ("uid", &self.uid),
+            ("resourceVersion", &self.resource_version),
+        ] {
+            if let Some(text) = text {
+                preconditions.insert(key, text.as_str());
+            }
+        }
+        if !preconditions.is_empty() {
+            map.insert("preconditions", preconditions);
+        }
+        if !self.dry_run.is_empty() {
+            map.insert("dryRun", self.dry_run.clone());
+        }
+        map.into()
+    }
+
     fn is_dry_run(&self) -> bool {
         !self.dry_run.is_empty()
     }
@@ -130,12 +160,11 @@ pub(crate) fn delete(call: &Call<'_>) -> Result<Reply, ApiError> {
     let options = Options::of(call)?;
     for _ in 0..ATTEMPTS {
         let stored = read::find(call)?;
-        let write = admission::Write {
-            operation: admission::Operation::Delete,
-            new: None,
-            old: Some(&stored.value()),
+        let warnings = match call.subresource() {
+            // An eviction is admitted as itself.
+            Some(_) => Vec::new(),
+            None => admission::check_deletion(call, &stored.value(), &options.value())?,
         };
-        let warnings = admission::check(call, write)?;
         if let Some(reply) = try_delete(call, &options, &stored)? {
             let warnings = [warnings, options.warnings(call)].concat();
             return Ok(reply.with_warnings(warnings));

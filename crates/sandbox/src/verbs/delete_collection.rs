@@ -1,5 +1,6 @@
 //! DELETE of all objects that a selector matches.
 
+use crate::admission;
 use crate::core::Call;
 use crate::reply::Reply;
 use crate::status_error::ApiError;
@@ -12,8 +13,11 @@ pub(crate) fn delete_collection(call: &Call<'_>) -> Result<Reply, ApiError> {
     let options = Options::of(call)?;
     let (meta, objects) = list::select(call)?;
     let mut revision = 0;
+    let mut told = Vec::new();
     for stored in &objects {
         let mut newest = Some(std::sync::Arc::clone(stored));
+        let mut warnings = admission::check_deletion(call, &stored.value(), &options.value())?;
+        told.append(&mut warnings);
         while let Some(stored) = newest {
             if let Some(reply) = try_delete(call, &options, &stored)? {
                 revision = revision.max(reply.revision);
@@ -25,6 +29,7 @@ pub(crate) fn delete_collection(call: &Call<'_>) -> Result<Reply, ApiError> {
                     .get(&call.resource.collection, &stored.namespace, &stored.name);
         }
     }
+    told.extend(options.warnings(call));
     let reply = list::reply(call, &meta, objects)?.after(revision);
-    Ok(reply.with_warnings(options.warnings(call)))
+    Ok(reply.with_warnings(told))
 }

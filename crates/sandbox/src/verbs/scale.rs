@@ -5,6 +5,7 @@ use std::sync::Arc;
 use kinds::Kind;
 use yaml::{Map, Value};
 
+use crate::admission::{self, Write};
 use crate::codec;
 use crate::core::Call;
 use crate::decode::{self, Decoded};
@@ -153,7 +154,10 @@ fn write(
     let paths = paths(call);
     let reply = update::change_object(&whole(call), Part::Other, &Writer::update(call), |old| {
         let before = scale_of(call, old)?;
-        let after = change(&before)?;
+        let mut after = change(&before)?;
+        if let Some(changed) = admission::mutate(call, Write::update(&after, &before))? {
+            after = changed;
+        }
         let replicas = after
             .at(&["spec", "replicas"])
             .and_then(Value::as_i64)
@@ -171,6 +175,7 @@ fn write(
             );
             return Err(ApiError::invalid(about, &[error]));
         }
+        call.warn(admission::check(call, Write::update(&after, &before))?);
         let version = meta::text(&after, "resourceVersion").to_owned();
         let mut new = old.clone();
         insert_at(&mut new, &paths.replicas, replicas.into());

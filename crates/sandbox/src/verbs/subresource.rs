@@ -3,6 +3,7 @@
 use http::Method;
 use yaml::{Map, Value};
 
+use crate::admission::{self, Write};
 use crate::core::Call;
 use crate::decode::{self, Decoded};
 use crate::meta;
@@ -67,9 +68,20 @@ fn log(call: &Call<'_>) -> Result<Reply, ApiError> {
     Ok(Reply::typed(200, "text/plain", text.unwrap_or_default()))
 }
 
+/// The body, as webhooks and policies leave it.
+fn admitted(call: &Call<'_>) -> Result<Value, ApiError> {
+    let Decoded { mut value, .. } = decode::any(call)?;
+    meta::of(&mut value).insert("namespace", call.namespace());
+    if let Some(changed) = admission::mutate(call, Write::create(&value))? {
+        value = changed;
+    }
+    call.warn(admission::check(call, Write::create(&value))?);
+    Ok(value)
+}
+
 /// Assigns a pod to a node, as a scheduler asks for.
 fn bind(call: &Call<'_>) -> Result<Reply, ApiError> {
-    let Decoded { value: binding, .. } = decode::any(call)?;
+    let binding = admitted(call)?;
     let node = binding
         .at(&["target", "name"])
         .and_then(Value::as_str)
@@ -119,6 +131,7 @@ fn set_condition(object: &mut Value, condition: Map) {
 
 /// Deletes a pod on behalf of who drains a node.
 fn evict(call: &Call<'_>) -> Result<Reply, ApiError> {
+    admitted(call)?;
     let reply = super::delete::delete(call)?;
     Ok(Reply::value(201, &success(Some(201), None)).after(reply.revision))
 }

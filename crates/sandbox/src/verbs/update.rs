@@ -27,13 +27,15 @@ pub(crate) fn put(call: &Call<'_>, part: Part) -> Result<Reply, ApiError> {
     Options::Update.check(call)?;
     let Decoded { value, warnings } = decode::object(call)?;
     check_identity(call, &value)?;
-    let value = crate::convert::to_storage(&call.resource, value);
+    let mut value = crate::convert::to_storage(&call.resource, value);
+    if call.resource.namespaced {
+        meta::of(&mut value).insert("namespace", call.namespace());
+    }
     let exists = call
         .core
         .store
         .get(&call.resource.collection, call.namespace(), call.name());
     if exists.is_none() && part == Part::Main && call.resource.handle().created_by_update() {
-        let mut value = value;
         meta::of(&mut value).remove("resourceVersion");
         return super::create::insert(call, value, &Writer::update(call));
     }
@@ -112,26 +114,31 @@ fn try_change(
 ) -> Result<Option<Reply>, ApiError> {
     let old = stored.value();
     let mut new = change(&old)?;
-    let pinned = check_preconditions(call, &old, &new, stored)?;
-    escalation::check(call, &new, Some(&old))?;
     let context = Context::of(call);
-    keep_system_fields(&old, &mut new);
     strategy::convert_update(&context, &mut new);
     if let Writer::Update(manager) = writer {
         ownership::track_update(&context, part, &old, &mut new, manager);
     }
+    let is_of_part = admission::is_of_part(call);
+    if !is_of_part
+        && let Some(changed) = admission::mutate(call, admission::Write::update(&new, &old))?
+    {
+        new = changed;
+        strategy::convert_update(&context, &mut new);
+    }
+    let pinned = check_preconditions(call, &old, &new, stored)?;
+    escalation::check(call, &new, Some(&old))?;
+    keep_system_fields(&old, &mut new);
     strategy::prepare_update(&context, part, &mut new, &old)?;
     let errors = strategy::validate(&context, &new, Some((part, &old)));
     if !errors.is_empty() {
         return Err(ApiError::invalid(call.about_kind(call.name()), &errors));
     }
     let mut warnings = strategy::warnings(&context, &new, Some((part, &old)));
-    let write = admission::Write {
-        operation: admission::Operation::Update,
-        new: Some(&new),
-        old: Some(&old),
-    };
-    warnings.extend(admission::check(call, write)?);
+    if !is_of_part {
+        let write = admission::Write::update(&new, &old);
+        warnings.extend(admission::check(call, write)?);
+    }
     let unchanged = ownership::same_but_times(&old, &new);
     if unchanged && !may_go(&new) {
         return Ok(Some(

@@ -6,42 +6,18 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use cel::{Budget, Environment, EvalError, MapValue, Program, Type, Val, Variables};
-use yaml::{Map, Str, Value};
+use yaml::{Str, Value};
 
 use crate::core::{Call, Core};
-use crate::render;
+use crate::registry::Resource;
 use crate::status_error::{ApiError, Cause};
 use crate::store::Collection;
 
-const GROUP: &str = "admissionregistration.k8s.io";
+use super::subject::{Equivalents, Subject, selects};
+use super::{GROUP, Write, items, text};
+
 /// What all expressions of a policy may cost for one write (Kubernetes' own limit).
-const BUDGET: u64 = 10_000_000;
-
-/// What a write does, as policies name it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Operation {
-    Create,
-    Update,
-    Delete,
-}
-
-impl Operation {
-    fn name(self) -> &'static str {
-        match self {
-            Operation::Create => "CREATE",
-            Operation::Update => "UPDATE",
-            Operation::Delete => "DELETE",
-        }
-    }
-}
-
-/// A write: the object to be and the one that is.
-#[derive(Clone, Copy)]
-pub(crate) struct Write<'a> {
-    pub(crate) operation: Operation,
-    pub(crate) new: Option<&'a Value>,
-    pub(crate) old: Option<&'a Value>,
-}
+pub(super) const BUDGET: u64 = 10_000_000;
 
 /// Compiled policies by name, with the revision that they were read from.
 pub(crate) type Cache = Mutex<HashMap<Str, (u64, Arc<Policy>)>>;
@@ -55,7 +31,8 @@ pub(crate) struct Policy {
     validations: Vec<Validation>,
 }
 
-struct Expression {
+/// An expression, compiled.
+pub(super) struct Expression {
     text: Str,
     program: Result<Program, String>,
 }
@@ -77,31 +54,32 @@ struct Denial {
 ///
 /// # Errors
 /// The refusal of the first policy that denies it.
-pub(crate) fn check(call: &Call<'_>, write: Write<'_>) -> Result<Vec<String>, ApiError> {
+pub(super) fn check(call: &Call<'_>, write: &Write<'_>) -> Result<Vec<String>, ApiError> {
     let list = |plural: &str| {
         let collection = Collection::new(GROUP, plural);
         call.core.store.list(&collection, None).objects
     };
     let bindings = list("validatingadmissionpolicybindings");
-    // Policies do not look at what makes them, so that they can be mended.
-    if bindings.is_empty() || call.resource.group == GROUP {
+    if bindings.is_empty() {
         return Ok(Vec::new());
     }
-    let request = Request::of(call, write);
+    let written = Subject::new(call, write);
     let mut warnings = Vec::new();
     for stored in list("validatingadmissionpolicies") {
         let policy = compiled(call.core, &stored.name, stored.revision, || stored.value());
         let constraints = policy.value.at(&["spec", "matchConstraints"]);
-        if !constraints.is_some_and(|constraints| request.matches(constraints)) {
+        let target = constraints.and_then(|constraints| matches(&written, constraints));
+        let Some(target) = target else {
             continue;
-        }
+        };
+        let request = Request::of(written.seen_as(&target).into_owned());
         for binding in &bindings {
             let binding = binding.value();
             if text(&binding, &["spec", "policyName"]) != &*policy.name {
                 continue;
             }
             let limits = binding.at(&["spec", "matchResources"]);
-            if limits.is_some_and(|limits| !request.matches(limits)) {
+            if limits.is_some_and(|limits| matches(&written, limits).is_none()) {
                 continue;
             }
             for denial in request.judge(&policy, &binding) {
@@ -111,14 +89,6 @@ pub(crate) fn check(call: &Call<'_>, write: Write<'_>) -> Result<Vec<String>, Ap
         }
     }
     Ok(warnings)
-}
-
-fn text<'a>(value: &'a Value, path: &[&str]) -> &'a str {
-    value.at(path).and_then(Value::as_str).unwrap_or_default()
-}
-
-fn items<'a>(value: &'a Value, path: &[&str]) -> &'a [Value] {
-    value.at(path).and_then(Value::as_list).unwrap_or_default()
 }
 
 fn compiled(core: &Core, name: &str, revision: u64, value: impl Fn() -> Value) -> Arc<Policy> {
@@ -133,25 +103,24 @@ fn compiled(core: &Core, name: &str, revision: u64, value: impl Fn() -> Value) -
     policy
 }
 
+/// The functions and variables of the expressions of admission.
+pub(super) fn environment(functions: &Environment) -> Environment {
+    [
+        "object",
+        "oldObject",
+        "request",
+        "params",
+        "namespaceObject",
+        "variables",
+    ]
+    .iter()
+    .fold(functions.clone(), |all, name| all.with(name, Type::Dyn))
+}
+
 impl Policy {
     fn compile(name: &str, value: Value, environment: &Environment) -> Policy {
-        let known = [
-            "object",
-            "oldObject",
-            "request",
-            "params",
-            "namespaceObject",
-            "variables",
-        ];
-        let environment = known
-            .iter()
-            .fold(environment.clone(), |all, name| all.with(name, Type::Dyn));
-        let expression = |text: &str| Expression {
-            program: environment
-                .compile(text)
-                .map_err(|issues| issues.to_string()),
-            text: text.into(),
-        };
+        let environment = self::environment(environment);
+        let expression = |text: &str| Expression::compile(text, &environment);
         let spec = |key: &str| items(&value, &["spec", key]);
         Policy {
             name: name.into(),
@@ -187,7 +156,23 @@ impl Policy {
 }
 
 impl Expression {
-    fn run<'a>(&self, variables: &Variables<'a>, budget: &mut Budget) -> Result<Val<'a>, String> {
+    /// What is wrong with `text` comes out when it runs.
+    pub(super) fn compile(text: &str, environment: &Environment) -> Self {
+        Expression {
+            program: environment
+                .compile(text)
+                .map_err(|issues| issues.to_string()),
+            text: text.into(),
+        }
+    }
+
+    /// # Errors
+    /// In the words of the real server: why the text gives no value.
+    pub(super) fn run<'a>(
+        &self,
+        variables: &Variables<'a>,
+        budget: &mut Budget,
+    ) -> Result<Val<'a>, String> {
         let said = |why: &str| format!("expression '{}' resulted in error: {why}", self.text);
         let program = self.program.as_ref().map_err(|why| said(why))?;
         let done = program.run(variables, budget);
@@ -195,44 +180,30 @@ impl Expression {
     }
 }
 
+/// The resource in whose version a policy or binding looks at a write, when it does.
+fn matches(written: &Subject<'_>, constraints: &Value) -> Option<Arc<Resource>> {
+    let rules = items(constraints, &["resourceRules"]);
+    let excluded = items(constraints, &["excludeResourceRules"]);
+    let equivalents = Equivalents::of(constraints);
+    let target = if constraints.get("resourceRules").is_none() {
+        Some(Arc::clone(&written.resource))
+    } else {
+        written.target(rules, equivalents)
+    };
+    let is_excluded = written.target(excluded, equivalents).is_some();
+    target.filter(|_| !is_excluded && written.selected(constraints))
+}
+
 /// A write as expressions see it.
 struct Request<'a> {
-    call: &'a Call<'a>,
-    operation: Operation,
-    object: Value,
-    old: Value,
-    namespace: Value,
+    subject: Subject<'a>,
     request: Value,
 }
 
 impl<'a> Request<'a> {
-    fn of(call: &'a Call<'_>, write: Write<'_>) -> Request<'a> {
-        let typed = |value: Option<&Value>| match value {
-            Some(value) => {
-                let mut value = value.clone();
-                render::type_meta(&mut value, &call.resource);
-                value
-            }
-            None => Value::Null,
-        };
-        let namespace = call.namespace();
-        let found = call
-            .core
-            .store
-            .get(&Collection::new("", "namespaces"), "", namespace);
-        let namespace = found.map_or(Value::Null, |stored| stored.value());
-        let name = write
-            .new
-            .or(write.old)
-            .map_or(call.name(), crate::meta::name);
-        Request {
-            operation: write.operation,
-            object: typed(write.new),
-            old: typed(write.old),
-            request: request(call, write.operation, name),
-            namespace,
-            call,
-        }
+    fn of(subject: Subject<'a>) -> Request<'a> {
+        let request = subject.request().into();
+        Request { subject, request }
     }
 
     /// Does what the binding says about a broken policy.
@@ -247,7 +218,7 @@ impl<'a> Request<'a> {
         let who = format!("ValidatingAdmissionPolicy '{policy}' with binding '{name}'");
         if acts("Deny") {
             let message = format!("{who} denied request: {}", denial.message);
-            let about = self.call.about(text(&self.request, &["name"]));
+            let about = self.subject.call.about(&self.subject.name);
             let mut error = ApiError::forbidden(about, &message);
             (error.code, error.reason) = match denial.reason.as_str() {
                 "Unauthorized" => (401, "Unauthorized"),
@@ -265,68 +236,6 @@ impl<'a> Request<'a> {
         Ok(acts("Warn").then(warning))
     }
 
-    /// Whether a policy or binding looks at this write.
-    fn matches(&self, constraints: &Value) -> bool {
-        let rules = items(constraints, &["resourceRules"]);
-        let excluded = items(constraints, &["excludeResourceRules"]);
-        let named =
-            constraints.get("resourceRules").is_none() || rules.iter().any(|rule| self.fits(rule));
-        if !named || excluded.iter().any(|rule| self.fits(rule)) {
-            return false;
-        }
-        let selector = |key: &str| constraints.get(key).unwrap_or(&Value::Null);
-        let is_namespace =
-            self.call.resource.group.is_empty() && self.call.resource.plural == "namespaces";
-        let namespace = if is_namespace {
-            &self.object
-        } else {
-            &self.namespace
-        };
-        let in_namespace = namespace.is_null() || selects(selector("namespaceSelector"), namespace);
-        let of_object = [&self.object, &self.old]
-            .into_iter()
-            .any(|object| !object.is_null() && selects(selector("objectSelector"), object));
-        in_namespace && of_object
-    }
-
-    fn fits(&self, rule: &Value) -> bool {
-        let resource = &self.call.resource;
-        let any = |key: &str, wanted: &str| {
-            items(rule, &[key])
-                .iter()
-                .filter_map(Value::as_str)
-                .any(|known| known == "*" || known == wanted)
-        };
-        let plural = resource.plural.as_str();
-        let part = self.call.subresource();
-        let of_resource = items(rule, &["resources"])
-            .iter()
-            .filter_map(Value::as_str)
-            .any(|known| match (known.split_once('/'), part) {
-                (None, None) => known == "*" || known == plural,
-                (None, Some(_)) => false,
-                (Some((of, "*")), None) => of == "*" || of == plural,
-                (Some(_), None) => false,
-                (Some((of, wanted)), Some(part)) => {
-                    (of == "*" || of == plural) && (wanted == "*" || wanted == part)
-                }
-            });
-        let scope = match text(rule, &["scope"]) {
-            "Cluster" => !resource.namespaced,
-            "Namespaced" => resource.namespaced,
-            _ => true,
-        };
-        let names = items(rule, &["resourceNames"]);
-        let name = text(&self.request, &["name"]);
-        let named = names.is_empty() || names.iter().any(|known| known.as_str() == Some(name));
-        any("apiGroups", &resource.group)
-            && any("apiVersions", &resource.version)
-            && any("operations", self.operation.name())
-            && of_resource
-            && scope
-            && named
-    }
-
     /// The objects that a binding gives to a policy: `null` when it takes none.
     fn params(&self, policy: &Policy, binding: &Value) -> Result<Vec<Value>, Denial> {
         let Some(kind) = policy.value.at(&["spec", "paramKind"]) else {
@@ -337,7 +246,7 @@ impl<'a> Request<'a> {
         };
         let version = text(kind, &["apiVersion"]);
         let (group, version) = version.rsplit_once('/').unwrap_or(("", version));
-        let registry = self.call.core.registry();
+        let registry = self.subject.call.core.registry();
         let denied = |message: &str| Denial {
             message: message.to_owned(),
             reason: "".into(),
@@ -349,10 +258,10 @@ impl<'a> Request<'a> {
         };
         let namespace = match text(reference, &["namespace"]) {
             _ if !resource.namespaced => "",
-            "" => self.call.namespace(),
+            "" => self.subject.call.namespace(),
             given => given,
         };
-        let store = &self.call.core.store;
+        let store = &self.subject.call.core.store;
         let found: Vec<Value> = match text(reference, &["name"]) {
             "" => {
                 let selector = reference.get("selector").unwrap_or(&Value::Null);
@@ -389,10 +298,10 @@ impl<'a> Request<'a> {
     fn judge_with(&self, policy: &Policy, params: &Value) -> Vec<Denial> {
         let mut variables = Variables::new();
         for (name, value) in [
-            ("object", &self.object),
-            ("oldObject", &self.old),
+            ("object", &self.subject.object),
+            ("oldObject", &self.subject.old),
             ("request", &self.request),
-            ("namespaceObject", &self.namespace),
+            ("namespaceObject", &self.subject.namespace),
             ("params", params),
         ] {
             let value = Val::data(value, &Type::Dyn).unwrap_or(Val::Null);
@@ -461,70 +370,4 @@ impl Validation {
             self.message.trim().to_owned()
         }
     }
-}
-
-/// The `request` of expressions.
-fn request(call: &Call<'_>, operation: Operation, name: &str) -> Value {
-    let resource = &call.resource;
-    let texts = |pairs: [(&str, &str); 3]| -> Value {
-        let pairs = pairs
-            .into_iter()
-            .map(|(key, text)| (Str::from(key), Value::from(text)));
-        Value::Map(pairs.collect::<Map>())
-    };
-    let kind = texts([
-        ("group", &resource.group),
-        ("version", &resource.version),
-        ("kind", &resource.kind),
-    ]);
-    let place = texts([
-        ("group", &resource.group),
-        ("version", &resource.version),
-        ("resource", &resource.plural),
-    ]);
-    let part = call.subresource().unwrap_or_default();
-    let user = &call.request.user;
-    let user = Map::from([
-        ("username", user.name.as_str().into()),
-        ("uid", user.uid.as_str().into()),
-        ("groups", user.groups.clone().into()),
-    ]);
-    Value::Map(Map::from([
-        ("kind", kind.clone()),
-        ("resource", place.clone()),
-        ("subResource", part.into()),
-        ("requestKind", kind),
-        ("requestResource", place),
-        ("requestSubResource", part.into()),
-        ("name", name.into()),
-        ("namespace", call.namespace().into()),
-        ("operation", operation.name().into()),
-        ("userInfo", user.into()),
-        ("dryRun", call.dry_run().into()),
-    ]))
-}
-
-/// Whether a label selector, or none, selects an object.
-fn selects(selector: &Value, object: &Value) -> bool {
-    let labels = object.at(&["metadata", "labels"]);
-    let label = |key: &str| labels.and_then(|labels| labels.get(key)?.as_str());
-    let pairs = selector.get("matchLabels").and_then(Value::as_map);
-    let equal = pairs
-        .into_iter()
-        .flat_map(Map::iter)
-        .all(|(key, value)| label(key) == value.as_str());
-    let fits = |expression: &Value| {
-        let value = label(text(expression, &["key"]));
-        let among = value.is_some_and(|value| {
-            let known = items(expression, &["values"]);
-            known.iter().any(|known| known.as_str() == Some(value))
-        });
-        match text(expression, &["operator"]) {
-            "In" => among,
-            "NotIn" => !among,
-            "Exists" => value.is_some(),
-            _ => value.is_none(),
-        }
-    };
-    equal && items(selector, &["matchExpressions"]).iter().all(fits)
 }
