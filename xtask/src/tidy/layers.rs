@@ -71,6 +71,11 @@ const CRATES: &[Crate] = &[
         may_use: &["yaml"],
     },
     Crate {
+        name: "admit",
+        layer: 2,
+        may_use: &["yaml", "kinds", "cel"],
+    },
+    Crate {
         name: "columns",
         layer: 2,
         may_use: &["yaml", "kinds"],
@@ -111,6 +116,7 @@ const CRATES: &[Crate] = &[
             "columns",
             "protobuf",
             "structural",
+            "admit",
             "life",
         ],
     },

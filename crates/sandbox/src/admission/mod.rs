@@ -5,7 +5,6 @@
 //! it is a [`subject::Subject`]. Only [`webhook`] reaches out of the process.
 
 mod policy;
-mod review;
 mod subject;
 pub(crate) mod webhook;
 

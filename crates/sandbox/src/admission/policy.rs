@@ -13,7 +13,7 @@ use crate::registry::Resource;
 use crate::status_error::{ApiError, Cause};
 use crate::store::Collection;
 
-use super::subject::{Equivalents, Subject, selects};
+use super::subject::{Equivalents, Subject};
 use super::{GROUP, Write, items, text};
 
 /// What all expressions of a policy may cost for one write (Kubernetes' own limit).
@@ -267,7 +267,8 @@ impl<'a> Request<'a> {
                 let selector = reference.get("selector").unwrap_or(&Value::Null);
                 let all = store.list(&resource.collection, Some(namespace)).objects;
                 let all = all.iter().map(|stored| stored.value());
-                all.filter(|value| selects(selector, value)).collect()
+                all.filter(|value| admit::selects(selector, value))
+                    .collect()
             }
             name => store
                 .get(&resource.collection, namespace, name)

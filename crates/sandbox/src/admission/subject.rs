@@ -191,14 +191,14 @@ impl<'a> Subject<'a> {
     /// Whether the selectors for namespaces and objects, where given, select this write.
     pub(super) fn selected(&self, selectors: &Value) -> bool {
         let selector = |key: &str| selectors.get(key).unwrap_or(&Value::Null);
-        let in_namespace =
-            self.namespace.is_null() || selects(selector("namespaceSelector"), &self.namespace);
+        let in_namespace = self.namespace.is_null()
+            || admit::selects(selector("namespaceSelector"), &self.namespace);
         let of_object = selector("objectSelector");
         in_namespace
-            && (selects_all(of_object)
+            && (admit::selects_all(of_object)
                 || [&self.object, &self.old]
                     .into_iter()
-                    .any(|object| !object.is_null() && selects(of_object, object)))
+                    .any(|object| !object.is_null() && admit::selects(of_object, object)))
     }
 
     /// The `request` of expressions: everything but the objects, absent texts empty.
@@ -319,33 +319,4 @@ fn place(resource: &Resource) -> Value {
         ("version", &resource.version),
         ("resource", &resource.plural),
     ])
-}
-
-fn selects_all(selector: &Value) -> bool {
-    selector.get("matchLabels").is_none() && items(selector, &["matchExpressions"]).is_empty()
-}
-
-/// Whether a label selector, or none, selects an object.
-pub(super) fn selects(selector: &Value, object: &Value) -> bool {
-    let labels = object.at(&["metadata", "labels"]);
-    let label = |key: &str| labels.and_then(|labels| labels.get(key)?.as_str());
-    let pairs = selector.get("matchLabels").and_then(Value::as_map);
-    let equal = pairs
-        .into_iter()
-        .flat_map(Map::iter)
-        .all(|(key, value)| label(key) == value.as_str());
-    let fits = |expression: &Value| {
-        let value = label(text(expression, &["key"]));
-        let among = value.is_some_and(|value| {
-            let known = items(expression, &["values"]);
-            known.iter().any(|known| known.as_str() == Some(value))
-        });
-        match text(expression, &["operator"]) {
-            "In" => among,
-            "NotIn" => !among,
-            "Exists" => value.is_some(),
-            _ => value.is_none(),
-        }
-    };
-    equal && items(selector, &["matchExpressions"]).iter().all(fits)
 }

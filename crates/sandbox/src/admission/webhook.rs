@@ -10,21 +10,26 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use admit::{Power, Verdict};
 use cel::{Budget, Environment, Type, Val, Variables};
 use manifest::patch;
 use yaml::{Map, Value};
 
+use crate::codec;
 use crate::core::Call;
-use crate::outbound::{Endpoint, VERSIONS};
+use crate::outbound::{Endpoint, Review, VERSIONS};
 use crate::registry::Resource;
 use crate::status_error::ApiError;
 use crate::store::{Collection, Store};
 
 use super::policy::{self, Expression};
-use super::review::{self, Power, Verdict};
 use super::subject::{Equivalents, Subject};
 use super::{GROUP, items, text};
 
+const REVIEW: Review = Review {
+    group: "admission.k8s.io",
+    kind: "AdmissionReview",
+};
 /// Seconds that a webhook has which says nothing about it.
 const TIMEOUT: i64 = 10;
 /// The longest that a webhook may take: validation allows no more.
@@ -223,7 +228,7 @@ impl Webhook {
         Err(ApiError::forbidden(about, &told))
     }
 
-    async fn ask(&self, subject: &Subject<'_>, power: Power) -> Result<Verdict, Failure> {
+    async fn ask(&self, subject: &Subject<'_>, power: Power) -> Result<(Verdict, Value), Failure> {
         let effects = text(&self.value, &["sideEffects"]);
         if subject.is_dry_run() && !matches!(effects, "None" | "NoneOnDryRun") {
             let name = kinds::quoted(&self.name);
@@ -235,23 +240,33 @@ impl Webhook {
             Failure::Call(format!("could not create admission objects: {why}"))
         })?;
         let uid = uuid::Uuid::new_v4().to_string();
-        let body = review::review(subject, &uid, version);
+        let mut request = subject.request();
+        request.insert("uid", uid.as_str());
+        request.insert("object", subject.object.clone());
+        request.insert("oldObject", subject.old.clone());
+        let body = admit::review(request, version);
         let endpoint = self.endpoint.as_ref();
         let endpoint =
             endpoint.map_err(|why| Failure::Call(format!("could not get REST client: {why}")))?;
         let store = &subject.call.core.store;
         let answer = endpoint
-            .ask(store, review::REVIEW, &body, self.timeout)
+            .ask(store, REVIEW, &body, self.timeout)
             .await
             .map_err(|why| Failure::Call(format!("failed to call webhook: {why}")))?;
-        review::verdict(&answer, (&uid, version), power).map_err(Failure::Call)
+        let verdict = admit::verdict(&answer, (&uid, version), power).map_err(Failure::Call)?;
+        let operations = operations(&verdict.patch).map_err(Failure::Call)?;
+        Ok((verdict, operations))
     }
 
     /// Asks for a change; `None` when it makes none.
     fn mutate<'a>(&self, subject: &Subject<'a>) -> Result<Option<Subject<'a>>, ApiError> {
         let verdict = wait(self.ask(subject, Power::Mutate));
-        let patch = self.judge(subject.call, verdict)?;
-        patch.map_or(Ok(None), |patch| self.apply(subject, &patch))
+        match self.judge(subject.call, verdict)? {
+            Value::List(operations) if !operations.is_empty() => {
+                self.apply(subject, &operations.into())
+            }
+            _ => Ok(None),
+        }
     }
 
     fn apply<'a>(
@@ -278,19 +293,19 @@ impl Webhook {
         Ok((changed.object != subject.object).then_some(changed))
     }
 
-    /// What an answer means for the write: the change that it asks for, if any.
+    /// What an answer means for the write: the operations that it asks for.
     fn judge(
         &self,
         call: &Call<'_>,
-        verdict: Result<Verdict, Failure>,
-    ) -> Result<Option<Value>, ApiError> {
-        let verdict = match verdict {
+        verdict: Result<(Verdict, Value), Failure>,
+    ) -> Result<Value, ApiError> {
+        let (verdict, operations) = match verdict {
             Ok(verdict) => verdict,
             Err(Failure::Refusal(refusal)) => return Err(refusal),
             Err(Failure::Call(why)) => {
                 tracing::warn!(webhook = self.name, why, "a webhook cannot be asked");
                 if self.on_failure == OnFailure::GoOn {
-                    return Ok(None);
+                    return Ok(Value::Null);
                 }
                 let name = kinds::quoted(&self.name);
                 let why = format!("failed calling webhook {name}: {why}");
@@ -299,8 +314,23 @@ impl Webhook {
         };
         call.warn(verdict.warnings);
         match verdict.denied {
-            Some(status) => Err(ApiError::told(review::denial(&self.name, &status))),
-            None => Ok(verdict.patch),
+            Some(status) => Err(ApiError::told(admit::denial(&self.name, &status))),
+            None => Ok(operations),
         }
+    }
+}
+
+/// The operations of a patch; `null` when there is none.
+fn operations(patch: &[u8]) -> Result<Value, String> {
+    let undecodable = |why: &str| format!("received undecodable patch in webhook response: {why}");
+    if patch.is_empty() {
+        return Ok(Value::Null);
+    }
+    match codec::parse_json(patch).map_err(|why| undecodable(&why))? {
+        operations @ (Value::Null | Value::List(_)) => Ok(operations),
+        other => Err(undecodable(&format!(
+            "json: cannot unmarshal {} into Go value of type jsonpatch.Patch",
+            other.kind()
+        ))),
     }
 }

@@ -3,7 +3,6 @@
 //! [`prepare_create`] and [`prepare_update`] are the doors; what needs only the object is in `kinds`.
 
 mod certificates;
-mod expressions;
 mod pods;
 pub(crate) mod services;
 
@@ -165,7 +164,7 @@ pub(crate) fn validate(
     }
     if let ("admissionregistration.k8s.io", plural) = context.place() {
         let (functions, old) = (&context.core.rules, old.map(|(_, old)| old));
-        errors.extend(expressions::problems(plural, functions, value, old));
+        errors.extend(admit::problems(plural, functions, value, old));
     }
     if is_definition(context.resource) && old.is_none_or(|(part, _)| part != Part::Status) {
         let rules = &context.core.rules;

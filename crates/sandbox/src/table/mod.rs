@@ -1,8 +1,6 @@
 //! Objects as rows: what `kubectl get` prints.
 //!
-//! What stands in the rows of built-in kinds says `columns`; `path` reads it for custom ones.
-
-mod path;
+//! What stands in the rows says `columns`.
 
 use std::sync::Arc;
 
@@ -153,13 +151,13 @@ impl Shown<'_> {
             return known.to_vec();
         };
         let mut columns: Vec<Value> = known.iter().take(1).cloned().collect();
-        columns.extend(path::definitions(&custom.columns));
+        columns.extend(columns::custom_definitions(&custom.columns));
         columns
     }
 
     fn row(&self, rows: Rows, kept: Value, served: impl FnOnce() -> Value) -> Value {
         let cells = match self.custom {
-            Some(custom) => path::cells(&custom.columns, &kept, rows.now),
+            Some(custom) => columns::custom_cells(&custom.columns, &kept, rows.now),
             None => columns::cells(&self.kind, &kept, rows.now),
         };
         let object = match rows.include {

@@ -221,29 +221,38 @@ async fn answers_that_are_none_are_told_as_the_real_server_tells_them() {
             review(r#","response":{"patch":"%%%","allowed":true}"#),
             "failed to call webhook: illegal base64 data at input byte 0",
         ),
+    ] {
+        let hook = answering(status, &body).await;
+        check_failure(Kind::Validating, &hook, want).await;
+    }
+}
+
+#[tokio::test]
+async fn answers_that_are_no_success_are_told_as_the_real_server_tells_them() {
+    for (status, body, want) in [
         (
             500,
-            "fell over".to_owned(),
+            "fell over",
             "failed to call webhook: an error on the server (\"unknown\") has prevented the request \
           from succeeding",
         ),
         (
             404,
-            "not here".to_owned(),
+            "not here",
             "failed to call webhook: the server could not find the requested resource",
         ),
         (
             503,
-            String::new(),
+            "",
             "failed to call webhook: the server is currently unable to handle the request",
         ),
         (
             403,
-            r#"{"kind":"Status","apiVersion":"v1","message":"my status"}"#.to_owned(),
+            r#"{"kind":"Status","apiVersion":"v1","message":"my status"}"#,
             "failed to call webhook: my status",
         ),
     ] {
-        let hook = answering(status, &body).await;
+        let hook = answering(status, body).await;
         check_failure(Kind::Validating, &hook, want).await;
     }
 }

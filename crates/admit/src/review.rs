@@ -4,38 +4,33 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use yaml::{Map, Value};
 
-use crate::codec;
-use crate::outbound::Review;
-
-use super::subject::Subject;
-use super::text;
-
-/// The kind of the reviews.
-pub(super) const REVIEW: Review = Review {
-    group: "admission.k8s.io",
-    kind: "AdmissionReview",
-};
+const GROUP: &str = "admission.k8s.io";
+const KIND: &str = "AdmissionReview";
 
 /// What a webhook may do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Power {
+pub enum Power {
+    /// It may change the object.
     Mutate,
+    /// It may only allow or deny.
     Validate,
 }
 
 /// What a webhook answered.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(super) struct Verdict {
+pub struct Verdict {
     /// `None` when it allows the write; else the Status that it gives, if any.
-    pub(super) denied: Option<Value>,
-    /// The operations of its JSON patch.
-    pub(super) patch: Option<Value>,
-    pub(super) warnings: Vec<String>,
+    pub denied: Option<Value>,
+    /// The text of its JSON patch; empty when it has none.
+    pub patch: Vec<u8>,
+    /// What the writer is told.
+    pub warnings: Vec<String>,
 }
 
-/// The review of a write.
-pub(super) fn review(subject: &Subject<'_>, uid: &str, version: &str) -> Value {
-    let mut request = subject.request();
+/// The review, in `version`, of the write that `request` describes; texts that are empty in it are
+/// left out. It holds the objects and the review's uid already.
+#[must_use]
+pub fn review(mut request: Map, version: &str) -> Value {
     for key in ["subResource", "requestSubResource", "name", "namespace"] {
         if request.get(key).and_then(Value::as_str) == Some("") {
             request.remove(key);
@@ -46,12 +41,9 @@ pub(super) fn review(subject: &Subject<'_>, uid: &str, version: &str) -> Value {
     {
         user.remove("uid");
     }
-    request.insert("uid", uid);
-    request.insert("object", subject.object.clone());
-    request.insert("oldObject", subject.old.clone());
     Value::Map(Map::from([
-        ("apiVersion", REVIEW.api_version(version).into()),
-        ("kind", REVIEW.kind.into()),
+        ("apiVersion", format!("{GROUP}/{version}").into()),
+        ("kind", KIND.into()),
         ("request", request.into()),
     ]))
 }
@@ -60,7 +52,7 @@ pub(super) fn review(subject: &Subject<'_>, uid: &str, version: &str) -> Value {
 ///
 /// # Errors
 /// Why it is none, in the words of the real server.
-pub(super) fn verdict(
+pub fn verdict(
     answer: &Value,
     (uid, version): (&str, &str),
     power: Power,
@@ -87,23 +79,11 @@ pub(super) fn verdict(
     if patch.is_empty() {
         return Ok(verdict);
     }
-    let undecodable = |why: &str| format!("received undecodable patch in webhook response: {why}");
-    let operations = codec::parse_json(&patch).map_err(|why| undecodable(&why))?;
-    match &operations {
-        Value::Null => {}
-        Value::List(list) if list.is_empty() => {}
-        Value::List(_) if text(response, &["patchType"]) != "JSONPatch" && version == "v1" => {
-            let kind = kinds::quoted(text(response, &["patchType"]));
-            return Err(format!("unsupported patch type {kind}"));
-        }
-        Value::List(_) => verdict.patch = Some(operations),
-        other => {
-            return Err(undecodable(&format!(
-                "json: cannot unmarshal {} into Go value of type jsonpatch.Patch",
-                other.kind()
-            )));
-        }
+    let kind = text(response, &["patchType"]);
+    if kind != "JSONPatch" && version == "v1" {
+        return Err(format!("unsupported patch type {}", kinds::quoted(kind)));
     }
+    verdict.patch = patch;
     Ok(verdict)
 }
 
@@ -123,10 +103,8 @@ fn check(
     let strict = version == "v1";
     let said = text(answer, &["apiVersion"]);
     if strict && said.is_empty() {
-        let group = REVIEW.group;
-        let kind = REVIEW.kind;
         return Err(format!(
-            "expected webhook response of {group}/{version}, Kind={kind}, got /, Kind="
+            "expected webhook response of {GROUP}/{version}, Kind={KIND}, got /, Kind="
         ));
     }
     let answered = text(response, &["uid"]);
@@ -168,8 +146,9 @@ fn go_base64(error: &base64::DecodeError) -> String {
     format!("illegal base64 data at input byte {at}")
 }
 
-/// The Status of a denial by the webhook `name`.
-pub(super) fn denial(name: &str, given: &Value) -> Value {
+/// The Status of a denial by the webhook `name`, of which it gave `given`, or `null`.
+#[must_use]
+pub fn denial(name: &str, given: &Value) -> Value {
     let message = text(given, &["message"]);
     let reason = text(given, &["reason"]);
     let who = format!(
@@ -198,4 +177,8 @@ pub(super) fn denial(name: &str, given: &Value) -> Value {
         status.insert("details", details.clone());
     }
     status.into()
+}
+
+fn text<'a>(value: &'a Value, path: &[&str]) -> &'a str {
+    value.at(path).and_then(Value::as_str).unwrap_or_default()
 }

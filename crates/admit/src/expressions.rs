@@ -1,7 +1,7 @@
 //! CEL expressions in objects of `admissionregistration.k8s.io`: whether they compile, and to a type
 //! that their place allows.
 //!
-//! [`problems`] is the door. It must never run an expression: that is `admission`'s.
+//! [`problems`] is the door. It must never run an expression: that is the server's.
 
 use std::sync::Arc;
 
@@ -12,8 +12,10 @@ use yaml::{Str, Value};
 /// Expressions about the authorizer are not judged, as the compiler does not know its functions.
 const AUTHORIZER: &str = "authorizer";
 
-/// What is wrong with the expressions of an object; what an update leaves as it is was judged before.
-pub(super) fn problems(
+/// What is wrong with the expressions of an object of `admissionregistration.k8s.io`; what an update leaves as it is was judged
+/// before.
+#[must_use]
+pub fn problems(
     plural: &str,
     functions: &Environment,
     value: &Value,

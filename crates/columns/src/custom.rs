@@ -3,14 +3,15 @@
 use jiff::Timestamp;
 use yaml::{Map, Value};
 
-use columns::age_of;
+use crate::age::{age_of, since};
 
 fn text<'a>(value: &'a Value, key: &str) -> &'a str {
     value.get(key).and_then(Value::as_str).unwrap_or_default()
 }
 
-/// The columns after the name; only the age when none are declared.
-pub(super) fn definitions(columns: &[Value]) -> Vec<Value> {
+/// The columns of a custom resource after the name, by what its definition declares; only the age when none are declared.
+#[must_use]
+pub fn custom_definitions(columns: &[Value]) -> Vec<Value> {
     if columns.is_empty() {
         let age = Map::from([
             ("name", "Age".into()),
@@ -49,9 +50,15 @@ const AGE: &str = "CreationTimestamp is a timestamp representing the server time
                    RFC3339 form and is in UTC.\n\nPopulated by the system. Read-only. Null for \
                    lists. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#metadata";
 
-/// The cells of a row.
-pub(super) fn cells(columns: &[Value], object: &Value, now: Timestamp) -> Vec<Value> {
-    let mut cells = vec![Value::from(crate::meta::name(object))];
+/// The cells of the row of a custom object, by the columns that its definition declares.
+#[must_use]
+pub fn custom_cells(columns: &[Value], object: &Value, now: Timestamp) -> Vec<Value> {
+    let mut cells = vec![Value::from(
+        object
+            .at(&["metadata", "name"])
+            .and_then(Value::as_str)
+            .unwrap_or_default(),
+    )];
     if columns.is_empty() {
         cells.push(age_of(object, now));
     }
@@ -70,11 +77,11 @@ fn cell(kind: &str, value: &Value, now: Timestamp) -> Value {
         ("integer", Value::Float(number)) => Value::Int(number.trunc() as i64),
         ("number", Value::Int(_) | Value::Float(_)) => value.clone(),
         ("date", Value::String(time)) => match time.parse::<Timestamp>() {
-            Ok(time) => columns::since(time, now).into(),
+            Ok(time) => since(time, now).into(),
             Err(_) => "<invalid>".into(),
         },
         ("string", Value::String(_)) => value.clone(),
-        ("string", other) => crate::codec::to_string(other).into(),
+        ("string", other) => yaml::json::to_string(other).into(),
         _ => Value::Null,
     }
 }
