@@ -19,9 +19,9 @@ use crate::registry::{Registry, Resource};
 use crate::reply::Reply;
 use crate::request::{ApiRequest, ResourcePath, Route};
 use crate::status_error::{About, ApiError};
-use crate::store::Store;
 use crate::strategy::services;
 use crate::{admission, crd, discovery, openapi, table, verbs};
+use store::Store;
 
 /// The state of one server.
 pub(crate) struct Core {

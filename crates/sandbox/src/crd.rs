@@ -11,8 +11,8 @@ use yaml::{Map, Str, Value};
 use crate::core::Core;
 use crate::meta;
 use crate::registry::{Group, Resource, Subresource, Version};
-use crate::store::{Collection, Expect, Stored};
 use life::clock;
+use store::{Collection, Expect, Stored};
 
 /// Keeps a definition until its objects are gone.
 const FINALIZER: &str = "customresourcecleanup.apiextensions.k8s.io";

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::store::DurableError;
+use store::DurableError;
 
 /// Why a sandbox does not start, or stopped serving.
 #[derive(Debug, thiserror::Error)]

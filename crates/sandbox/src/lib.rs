@@ -38,7 +38,6 @@ mod selector;
 mod server;
 mod service;
 mod status_error;
-mod store;
 mod strategy;
 mod table;
 mod tls;

@@ -12,7 +12,7 @@ use flate2::write::GzEncoder;
 
 use crate::registry::Resource;
 use crate::render::{self, ListMeta};
-use crate::store::Stored;
+use store::Stored;
 
 /// About the size of a piece: four frames of HTTP/2 as most clients take them.
 const PIECE: usize = 64 * 1024;

@@ -28,7 +28,7 @@ use tokio_rustls::TlsConnector;
 use yaml::Value;
 
 use crate::codec;
-use crate::store::{Collection, Store};
+use store::{Collection, Store};
 
 /// The largest answer that is read: a list of converted objects is the largest one that makes sense.
 const ANSWER_LIMIT: usize = 32 * 1024 * 1024;

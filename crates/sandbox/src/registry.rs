@@ -10,7 +10,7 @@ use yaml::{Str, Value};
 
 use crate::codec;
 use crate::crd::Served;
-use crate::store::Collection;
+use store::Collection;
 
 /// One resource of one version of a group.
 #[derive(Clone, Debug)]

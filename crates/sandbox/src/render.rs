@@ -6,7 +6,7 @@ use yaml::{Map, Value};
 
 use crate::convert;
 use crate::registry::Resource;
-use crate::store::Stored;
+use store::Stored;
 
 /// The text of an object in the version of `resource`.
 pub(crate) fn object(resource: &Resource, stored: &Stored) -> Vec<u8> {

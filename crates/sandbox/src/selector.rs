@@ -6,7 +6,7 @@ use yaml::Value;
 
 use crate::registry::Resource;
 use crate::status_error::{ApiError, quoted};
-use crate::store::Stored;
+use store::Stored;
 
 /// Which objects of a collection are asked for.
 #[derive(Clone, Debug, Default)]

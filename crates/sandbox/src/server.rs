@@ -18,10 +18,10 @@ use crate::auth::Authenticator;
 use crate::auth::tokens::Signer;
 use crate::core::Core;
 use crate::service::Service;
-use crate::store::Store;
 use crate::tls::Authority;
 use crate::{Clock, Controllers, Error, Options, Storage, connection, crd, kubeconfig, seed};
 use life::Life;
+use store::Store;
 
 /// Connections that are served at once: a client that opens more waits.
 const CONNECTIONS: usize = 1024;

@@ -17,8 +17,8 @@ use crate::negotiate::{Media, Shape};
 use crate::registry::Resource;
 use crate::selector::Selector;
 use crate::status_error::ApiError;
-use crate::store::{Cursor, Event, EventKind, Form, Stored};
 use crate::{codec, render, table};
+use store::{Cursor, Event, EventKind, Form, Stored};
 
 /// Events that are read from the store at once: bounds the memory of one watcher.
 const BATCH: usize = 256;

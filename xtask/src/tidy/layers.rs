@@ -106,10 +106,16 @@ const CRATES: &[Crate] = &[
         may_use: &["yaml", "manifest"],
     },
     Crate {
+        name: "store",
+        layer: 3,
+        may_use: &["yaml"],
+    },
+    Crate {
         name: "sandbox",
         layer: 3,
         may_use: &[
             "yaml",
+            "store",
             "manifest",
             "kinds",
             "cel",

@@ -11,7 +11,7 @@ use yaml::{Str, Value};
 use crate::core::{Call, Core};
 use crate::registry::Resource;
 use crate::status_error::{ApiError, Cause};
-use crate::store::Collection;
+use store::Collection;
 
 use super::subject::{Equivalents, Subject};
 use super::{GROUP, Write, items, text};

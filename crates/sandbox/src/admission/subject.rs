@@ -10,8 +10,8 @@ use yaml::{Map, Str, Value};
 
 use crate::core::Call;
 use crate::registry::{Resource, Subresource};
-use crate::store::Collection;
 use crate::{convert, render, typing};
+use store::Collection;
 
 use super::{Operation, Write, items, text};
 

@@ -20,7 +20,7 @@ use crate::core::Call;
 use crate::outbound::{Endpoint, Review, VERSIONS};
 use crate::registry::Resource;
 use crate::status_error::ApiError;
-use crate::store::{Collection, Store};
+use store::{Collection, Store};
 
 use super::policy::{self, Expression};
 use super::subject::{Equivalents, Subject};

@@ -6,7 +6,7 @@ use super::Authorizer;
 use super::attributes::Attributes;
 use crate::request::User;
 use crate::status_error::ApiError;
-use crate::store::Store;
+use store::Store;
 
 const AUTHENTICATED: &str = "system:authenticated";
 const UNAUTHENTICATED: &str = "system:unauthenticated";

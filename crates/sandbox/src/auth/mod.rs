@@ -19,9 +19,9 @@ use sha2::{Digest, Sha256};
 use crate::Rbac;
 use crate::request::{ApiRequest, Route, User};
 use crate::status_error::ApiError;
-use crate::store::Store;
 use attributes::Attributes;
 use rbac::{Decision, Policy};
+use store::Store;
 use tokens::{Signer, Unknown};
 
 /// Who belongs to this group may do everything, whatever roles say.

@@ -13,8 +13,8 @@ use super::attributes::Attributes;
 use super::rules::Rule;
 use crate::meta;
 use crate::request::User;
-use crate::store::{Collection, Store};
 use kinds::quoted;
+use store::{Collection, Store};
 
 /// The group of roles and bindings.
 pub(crate) const GROUP: &str = "rbac.authorization.k8s.io";

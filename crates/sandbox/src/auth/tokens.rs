@@ -16,8 +16,8 @@ use sha2::{Digest, Sha256};
 use yaml::{Map, Value};
 
 use crate::request::User;
-use crate::store::{Collection, Store};
 use crate::{Error, codec, meta, tls};
+use store::{Collection, Store};
 
 /// Who signs, and for whom a token is unless it says otherwise.
 pub(crate) const ISSUER: &str = "https://kubernetes.default.svc";
@@ -278,11 +278,7 @@ mod tests {
         let account = r#"{"metadata":{"name":"bot","namespace":"n","uid":"u-1"}}"#;
         let account = codec::parse(account.as_bytes()).unwrap();
         let accounts = Collection::new("", "serviceaccounts");
-        assert!(
-            store
-                .put(&accounts, crate::store::Expect::Absent, account)
-                .is_ok()
-        );
+        assert!(store.put(&accounts, store::Expect::Absent, account).is_ok());
         store
     }
 

@@ -8,7 +8,7 @@ use yaml::{Map, Value};
 use super::{Amounts, amounts, containers, of_pod};
 use crate::meta;
 use crate::status_error::{About, ApiError};
-use crate::store::{Collection, Store};
+use store::{Collection, Store};
 
 const ANNOTATION: &str = "kubernetes.io/limit-ranger";
 

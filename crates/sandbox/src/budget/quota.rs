@@ -11,7 +11,7 @@ use yaml::Value;
 use super::{Amounts, add, amounts, containers, of_pod, whole};
 use crate::core::Call;
 use crate::status_error::ApiError;
-use crate::store::{Collection, Expect, Stored};
+use store::{Collection, Expect, Stored};
 
 /// How often a quota that others charge at the same time is tried.
 const ATTEMPTS: usize = 32;

@@ -16,9 +16,9 @@ use crate::core::{Call, Core};
 use crate::registry::Resource;
 use crate::request::User;
 use crate::status_error::{About, ApiError};
-use crate::store::Stored;
 use crate::{admission, crd, meta};
 use life::clock;
+use store::Stored;
 
 /// The place of requests for certificates.
 const REQUESTS: (&str, &str) = ("certificates.k8s.io", "certificatesigningrequests");

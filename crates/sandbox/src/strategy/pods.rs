@@ -5,7 +5,7 @@ use yaml::{Map, Value};
 use crate::budget::limits;
 use crate::meta;
 use crate::status_error::{About, ApiError};
-use crate::store::Collection;
+use store::Collection;
 
 use super::Context;
 

@@ -7,8 +7,8 @@ use std::sync::{Mutex, PoisonError};
 use yaml::{Map, Value};
 
 use crate::status_error::ApiError;
-use crate::store::{Collection, Store};
 use kinds::FieldError;
+use store::{Collection, Store};
 
 use super::Context;
 

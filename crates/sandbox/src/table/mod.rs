@@ -16,7 +16,7 @@ use crate::registry::Resource;
 use crate::render::{self, ListMeta};
 use crate::request::ApiRequest;
 use crate::status_error::ApiError;
-use crate::store::Stored;
+use store::Stored;
 
 /// What a row carries besides its cells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

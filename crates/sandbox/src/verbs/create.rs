@@ -7,9 +7,9 @@ use crate::core::Call;
 use crate::decode::{self, Decoded};
 use crate::reply::Reply;
 use crate::status_error::{About, ApiError, Cause};
-use crate::store::{Collection, Expect};
 use crate::strategy::{self, Context};
 use crate::{admission, budget, meta, ownership};
+use store::{Collection, Expect};
 
 use super::options::Options;
 use super::{object_reply, value_reply};

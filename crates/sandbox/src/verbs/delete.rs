@@ -11,10 +11,10 @@ use crate::meta;
 use crate::reply::Reply;
 use crate::request::Query;
 use crate::status_error::{About, ApiError, Details, success};
-use crate::store::{Expect, Stored};
 use crate::strategy::{self, Context};
 use kinds::FieldError;
 use life::clock;
+use store::{Expect, Stored};
 
 use super::options::wrong_dry_run;
 use super::{object_reply, read, value_reply};

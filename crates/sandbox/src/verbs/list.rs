@@ -17,10 +17,10 @@ use crate::reply::Reply;
 use crate::request::Query;
 use crate::selector::Selector;
 use crate::status_error::{About, ApiError};
-use crate::store::{Listing, Stored};
 use crate::table;
 use crate::watch::{Initial, WatchPlan};
 use kinds::FieldError;
+use store::{Listing, Stored};
 
 use super::read::parse_revision;
 use super::{go_type, not_acceptable};

@@ -25,8 +25,8 @@ use crate::negotiate::Shape;
 use crate::registry::Resource;
 use crate::reply::Reply;
 use crate::status_error::ApiError;
-use crate::store::Stored;
 use crate::{codec, render, table};
+use store::Stored;
 
 /// Answers a request on a resource.
 pub(crate) fn answer(call: &Call<'_>) -> Result<Reply, ApiError> {

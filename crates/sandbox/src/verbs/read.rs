@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::core::Call;
 use crate::reply::Reply;
 use crate::status_error::{ApiError, quoted};
-use crate::store::Stored;
+use store::Stored;
 
 use super::object_reply;
 

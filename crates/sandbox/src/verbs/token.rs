@@ -11,11 +11,11 @@ use crate::meta;
 use crate::registry::Resource;
 use crate::reply::Reply;
 use crate::status_error::{About, ApiError};
-use crate::store::Collection;
 use crate::strategy::Context;
 use crate::{ownership, render};
 use kinds::FieldError;
 use life::clock;
+use store::Collection;
 
 use super::read;
 

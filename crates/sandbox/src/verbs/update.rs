@@ -9,9 +9,9 @@ use crate::core::Call;
 use crate::decode::{self, Decoded};
 use crate::reply::Reply;
 use crate::status_error::ApiError;
-use crate::store::{Expect, Stored};
 use crate::strategy::{self, Context};
 use crate::{admission, meta, ownership};
+use store::{Expect, Stored};
 
 pub(crate) use kinds::Part;
 

@@ -4,24 +4,23 @@
 //! are. Writes parse them again, which costs microseconds.
 
 use bytes::Bytes;
-use yaml::{Map, Str, Value};
-
-use crate::codec;
+use yaml::{Map, Str, Value, json};
 
 /// An immutable version of an object.
 #[derive(Debug)]
-pub(crate) struct Stored {
+pub struct Stored {
     /// The revision that wrote it: its `metadata.resourceVersion`.
-    pub(crate) revision: u64,
+    pub revision: u64,
     /// Empty for cluster-scoped objects.
-    pub(crate) namespace: Str,
-    pub(crate) name: Str,
+    pub namespace: Str,
+    /// `metadata.name`.
+    pub name: Str,
     /// `metadata.labels`, for selectors.
-    pub(crate) labels: Option<Box<Map>>,
+    pub labels: Option<Box<Map>>,
     /// Whether it has a deletion time stamp.
-    pub(crate) is_terminating: bool,
+    pub is_terminating: bool,
     /// The object as compact JSON, a map.
-    pub(crate) json: Bytes,
+    pub json: Bytes,
 }
 
 fn text(value: &Value, path: &[&str]) -> Str {
@@ -45,17 +44,17 @@ impl Stored {
                 .filter(|labels| !labels.is_empty())
                 .map(|labels| Box::new(labels.clone())),
             // It lives long: the room that was left for writing it does not.
-            json: codec::to_vec(value).into_boxed_slice().into(),
+            json: json::to_vec(value).into_boxed_slice().into(),
         }
     }
 
     /// The tree, without `apiVersion` and `kind`.
-    pub(crate) fn value(&self) -> Value {
-        codec::parse(&self.json).expect("the store holds the text that it wrote")
+    pub fn value(&self) -> Value {
+        json::parse(&self.json).expect("the store holds the text that it wrote")
     }
 
     /// The same object with another `resourceVersion`.
-    pub(crate) fn at_revision(&self, revision: u64) -> Self {
+    pub fn at_revision(&self, revision: u64) -> Self {
         let mut value = self.value();
         value
             .map_at_mut(&["metadata"])
@@ -64,7 +63,7 @@ impl Stored {
     }
 
     /// The value of a label.
-    pub(crate) fn label(&self, key: &str) -> Option<&str> {
+    pub fn label(&self, key: &str) -> Option<&str> {
         self.labels.as_ref()?.get(key).and_then(Value::as_str)
     }
 }

@@ -1,15 +1,4 @@
-//! Objects with revisions, and one ring of events per resource that all watchers share.
-//!
-//! Read [`Store`] first. It owns the one global revision counter, the objects by (resource,
-//! namespace, name), and the history that watches and exact lists read. It must never know what an
-//! object means: it stores bytes, with the labels beside them so that selectors need no parsing.
-
-mod durable;
-mod stored;
-mod table;
-
-#[cfg(test)]
-mod tests;
+//! The collections of one store, their one revision counter, and the ways to read and write them.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -18,29 +7,31 @@ use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use tokio::sync::watch;
 use yaml::{Str, Value};
 
-pub(crate) use durable::{Durable, DurableError};
-pub(crate) use stored::Stored;
-pub(crate) use table::{Event, EventKind, Form};
-
-use table::Table;
+use crate::durable::{Durable, DurableError};
+use crate::stored::Stored;
+use crate::table::{Event, Table};
 
 /// Which collection an object is in: `group/plural`, the version left out.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(crate) struct Collection(Str);
+pub struct Collection(Str);
 
 impl Collection {
-    pub(crate) fn new(group: &str, plural: &str) -> Self {
+    /// That of a group, empty for the core one, and the plural name of a resource.
+    #[must_use]
+    pub fn new(group: &str, plural: &str) -> Self {
         Collection(format!("{group}/{plural}").into())
     }
 
-    pub(crate) fn as_str(&self) -> &str {
+    /// `group/plural`.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
 /// What must hold of the stored object for a write to go through.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Expect {
+pub enum Expect {
     /// There is no object of that name.
     Absent,
     /// The object is still the one that was read at this revision.
@@ -49,35 +40,37 @@ pub(crate) enum Expect {
 
 /// The write did not go through: the object is not as expected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Changed;
+pub struct Changed;
 
 /// A revision is older than the history kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Compacted {
+pub struct Compacted {
     /// The oldest revision that could still be asked for.
-    pub(crate) oldest: u64,
+    pub oldest: u64,
 }
 
 /// The objects of one collection at one revision.
-pub(crate) struct Listing {
-    pub(crate) revision: u64,
-    pub(crate) objects: Vec<std::sync::Arc<Stored>>,
+pub struct Listing {
+    /// The revision.
+    pub revision: u64,
+    /// The objects, by namespace and name.
+    pub objects: Vec<std::sync::Arc<Stored>>,
 }
 
 /// Where a watcher is in the history of a collection.
 #[derive(Clone, Debug)]
-pub(crate) struct Cursor {
+pub struct Cursor {
     collection: Collection,
     /// The sequence number of the next event to read.
     next: u64,
 }
 
 /// What a watcher gets when it asks for more.
-pub(crate) struct Batch {
+pub struct Batch {
     /// Events after the cursor, oldest first; never more than asked for.
-    pub(crate) events: Vec<std::sync::Arc<Event>>,
+    pub events: Vec<std::sync::Arc<Event>>,
     /// All events up to this revision have been given when `events` is empty.
-    pub(crate) revision: u64,
+    pub revision: u64,
 }
 
 struct State {
@@ -88,7 +81,7 @@ struct State {
 }
 
 /// All objects of the server.
-pub(crate) struct Store {
+pub struct Store {
     state: RwLock<State>,
     durable: Option<Durable>,
     history: usize,
@@ -100,7 +93,7 @@ const FIRST_REVISION: u64 = 1;
 impl Store {
     /// An empty store that forgets everything when it is dropped. `history` is the number of
     /// events kept per collection.
-    pub(crate) fn in_memory(history: usize) -> Self {
+    pub fn in_memory(history: usize) -> Self {
         Store {
             state: RwLock::new(State {
                 revision: FIRST_REVISION,
@@ -116,7 +109,7 @@ impl Store {
     ///
     /// # Errors
     /// [`DurableError`] when the file cannot be opened or read.
-    pub(crate) fn open(dir: &Path, history: usize) -> Result<Self, DurableError> {
+    pub fn open(dir: &Path, history: usize) -> Result<Self, DurableError> {
         let (durable, contents) = Durable::open(dir)?;
         let revision = contents.revision.max(FIRST_REVISION);
         let mut tables: HashMap<Collection, Table> = HashMap::new();
@@ -146,12 +139,12 @@ impl Store {
     }
 
     /// The newest revision.
-    pub(crate) fn revision(&self) -> u64 {
+    pub fn revision(&self) -> u64 {
         self.read().revision
     }
 
     /// One object.
-    pub(crate) fn get(
+    pub fn get(
         &self,
         collection: &Collection,
         namespace: &str,
@@ -162,7 +155,7 @@ impl Store {
 
     /// All objects of a collection, of one namespace or of all (`None`), sorted by namespace and
     /// name.
-    pub(crate) fn list(&self, collection: &Collection, namespace: Option<&str>) -> Listing {
+    pub fn list(&self, collection: &Collection, namespace: Option<&str>) -> Listing {
         let state = self.read();
         Listing {
             revision: state.revision,
@@ -178,7 +171,7 @@ impl Store {
     ///
     /// # Errors
     /// [`Compacted`] when the history no longer reaches back that far.
-    pub(crate) fn list_at(
+    pub fn list_at(
         &self,
         collection: &Collection,
         namespace: Option<&str>,
@@ -202,7 +195,7 @@ impl Store {
     ///
     /// # Errors
     /// [`Changed`] when the object is not as expected.
-    pub(crate) fn put(
+    pub fn put(
         &self,
         collection: &Collection,
         expect: Expect,
@@ -241,7 +234,7 @@ impl Store {
     ///
     /// # Errors
     /// [`Changed`] when the object is not the one expected.
-    pub(crate) fn remove(
+    pub fn remove(
         &self,
         collection: &Collection,
         last: &Stored,
@@ -262,7 +255,7 @@ impl Store {
     }
 
     /// Removes all objects of a collection and ends its watches: its resource is gone.
-    pub(crate) fn drop_collection(&self, collection: &Collection) {
+    pub fn drop_collection(&self, collection: &Collection) {
         loop {
             let listing = self.list(collection, None);
             if listing.objects.is_empty() {
@@ -280,7 +273,7 @@ impl Store {
     ///
     /// # Errors
     /// [`Compacted`] when some of them are no longer kept.
-    pub(crate) fn cursor_after(
+    pub fn cursor_after(
         &self,
         collection: &Collection,
         revision: u64,
@@ -298,7 +291,7 @@ impl Store {
     }
 
     /// The objects as they are now, and a cursor that gives what happens next.
-    pub(crate) fn list_and_watch(
+    pub fn list_and_watch(
         &self,
         collection: &Collection,
         namespace: Option<&str>,
@@ -325,11 +318,7 @@ impl Store {
     ///
     /// # Errors
     /// [`Compacted`] when the watcher was so slow that events it has not seen were dropped.
-    pub(crate) fn next(
-        &self,
-        cursor: &mut Cursor,
-        limit: usize,
-    ) -> Result<Option<Batch>, Compacted> {
+    pub fn next(&self, cursor: &mut Cursor, limit: usize) -> Result<Option<Batch>, Compacted> {
         let state = self.read();
         let Some(table) = state.tables.get(&cursor.collection) else {
             return Ok(None);
@@ -343,7 +332,7 @@ impl Store {
     }
 
     /// Tells when something happened in the cursor's collection. `None` when it is gone.
-    pub(crate) fn waker(&self, cursor: &Cursor) -> Option<watch::Receiver<u64>> {
+    pub fn waker(&self, cursor: &Cursor) -> Option<watch::Receiver<u64>> {
         Some(self.read().tables.get(&cursor.collection)?.subscribe())
     }
 
@@ -351,7 +340,7 @@ impl Store {
     ///
     /// # Errors
     /// [`DurableError`] when the disk refused a write: nothing after it is acknowledged.
-    pub(crate) async fn settled(&self, revision: u64) -> Result<(), DurableError> {
+    pub async fn settled(&self, revision: u64) -> Result<(), DurableError> {
         match &self.durable {
             Some(durable) => durable.settled(revision).await,
             None => Ok(()),
@@ -359,7 +348,7 @@ impl Store {
     }
 
     /// Writes what is queued and stops the writer.
-    pub(crate) async fn close(&self) {
+    pub async fn close(&self) {
         if let Some(durable) = &self.durable {
             durable.close().await;
         }
@@ -373,3 +362,6 @@ fn check(expect: Expect, previous: Option<&Stored>) -> Result<(), Changed> {
         _ => Err(Changed),
     }
 }
+
+#[cfg(test)]
+mod tests;

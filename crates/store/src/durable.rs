@@ -12,8 +12,10 @@ use bytes::Bytes;
 use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
 use tokio::sync::watch;
 
-use super::{Collection, Stored};
-use crate::codec;
+use yaml::json;
+
+use crate::objects::Collection;
+use crate::stored::Stored;
 
 const OBJECTS: TableDefinition<&str, &[u8]> = TableDefinition::new("objects");
 const META: TableDefinition<&str, u64> = TableDefinition::new("meta");
@@ -27,17 +29,24 @@ const GROUP: usize = 4096;
 
 /// Why the store on disk cannot be used.
 #[derive(Clone, Debug, thiserror::Error)]
-pub(crate) enum DurableError {
+pub enum DurableError {
     /// The file cannot be opened, or holds something else.
     #[error("cannot open the object store {path}")]
     Open {
+        /// The file.
         path: PathBuf,
+        /// Why.
         #[source]
         source: Arc<redb::Error>,
     },
     /// An object in it is not readable.
     #[error("the object store {path} is damaged at {key:?}")]
-    Damaged { path: PathBuf, key: String },
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// The object.
+        key: String,
+    },
     /// A commit failed, or the writer was stopped.
     #[error("the object store does not accept writes: {0}")]
     Write(Arc<str>),
@@ -216,7 +225,7 @@ fn decode(path: &Path, (revision, entries): Entries) -> Result<Contents, Durable
 
 fn decode_entry(key: &str, bytes: &[u8]) -> Option<(Collection, Stored)> {
     let (revision, json) = bytes.split_first_chunk::<8>()?;
-    let value = codec::parse(json).ok()?;
+    let value = json::parse(json).ok()?;
     let (collection, _) = key.split_once('\0')?;
     let (group, plural) = collection.rsplit_once('/')?;
     Some((

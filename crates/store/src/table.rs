@@ -7,35 +7,40 @@ use bytes::Bytes;
 use tokio::sync::watch;
 use yaml::Str;
 
-use super::{Compacted, Stored};
+use crate::objects::Compacted;
+use crate::stored::Stored;
 
 /// What happened to an object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum EventKind {
+pub enum EventKind {
+    /// It was created or changed.
     Put,
+    /// It is gone.
     Removed,
 }
 
 /// One change. The revision is that of `object`.
 #[derive(Debug)]
-pub(crate) struct Event {
-    pub(crate) kind: EventKind,
+pub struct Event {
+    /// What happened.
+    pub kind: EventKind,
     /// The new state, or the last one of a removed object with the revision of the removal.
-    pub(crate) object: Arc<Stored>,
+    pub object: Arc<Stored>,
     /// The state before; `None` when the object is new.
-    pub(crate) previous: Option<Arc<Stored>>,
+    pub previous: Option<Arc<Stored>>,
     /// What watchers send of it, as long as one of them has it in hand.
     text: Mutex<Weak<Text>>,
 }
 
 /// In which form an event is sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Form<'a> {
+pub struct Form<'a> {
     /// What it is to the watcher.
-    pub(crate) kind: &'static str,
+    pub kind: &'static str,
     /// In which version of which group it is told.
-    pub(crate) group: &'a str,
-    pub(crate) version: &'a str,
+    pub group: &'a str,
+    /// The version.
+    pub version: &'a str,
 }
 
 /// An event as it is sent, made once for all watchers that want the same.
@@ -69,7 +74,7 @@ impl AsRef<[u8]> for Shared {
 impl Event {
     /// The text of this event in a form: the one that another watcher has in hand, else what `make`
     /// gives.
-    pub(crate) fn text(&self, form: Form<'_>, make: impl FnOnce() -> Vec<u8>) -> Bytes {
+    pub fn text(&self, form: Form<'_>, make: impl FnOnce() -> Vec<u8>) -> Bytes {
         let mut known = self.text.lock().unwrap_or_else(PoisonError::into_inner);
         let text = known.upgrade().filter(|text| text.form() == form);
         let text = text.unwrap_or_else(|| {

@@ -1,8 +1,10 @@
+use yaml::json;
+
 use super::*;
-use crate::codec;
+use crate::table::EventKind;
 
 fn object(name: &str, data: &str) -> Value {
-    codec::parse(
+    json::parse(
         format!(r#"{{"metadata":{{"name":"{name}","namespace":"ns"}},"data":"{data}"}}"#)
             .as_bytes(),
     )
@@ -148,12 +150,12 @@ fn history_is_bounded_by_the_bytes_of_states_that_are_no_more() {
         .put(&maps(), Expect::Absent, object("a", &text))
         .unwrap();
     let start = last.revision;
-    for _ in 0..table::HISTORY_LEAST + 8 {
+    for _ in 0..crate::table::HISTORY_LEAST + 8 {
         last = store
             .put(&maps(), Expect::Revision(last.revision), object("a", &text))
             .unwrap();
     }
-    let kept = u64::try_from(table::HISTORY_LEAST).unwrap();
+    let kept = u64::try_from(crate::table::HISTORY_LEAST).unwrap();
     assert!(store.cursor_after(&maps(), start).is_err());
     assert!(store.cursor_after(&maps(), last.revision - kept).is_ok());
     assert!(
