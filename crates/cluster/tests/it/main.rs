@@ -2,6 +2,7 @@
 
 mod execute;
 mod observe;
+mod runtime;
 
 use cluster::{Client, Cluster, Options, WriteOptions};
 use manifest::{Gvk, Object};
