@@ -203,9 +203,7 @@ impl State {
             None => Err(self.by_time.first_key_value().map(|((due, _), _)| *due)),
         }
     }
-}
 
-impl State {
     /// The next key of the background. While something urgent is worked on only one runs: it must
     /// get on, but not take the processors away.
     fn take_background(&mut self) -> Option<AppKey> {
