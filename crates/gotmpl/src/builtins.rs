@@ -3,6 +3,7 @@
 
 use std::cmp::Ordering;
 
+use crate::bytes::{bytes_of_text, text_of_bytes};
 use crate::function::{Function, Functions, Type};
 use crate::slot::Slot;
 use crate::value::{List, Value, Width};
@@ -98,8 +99,8 @@ fn length(all: &[Slot]) -> Result<Value, String> {
         }
         Some(Slot::Plain(value) | Slot::Boxed(value)) => value,
     };
-    let length = match value {
-        Value::Text(text) => text.len(),
+    let length = match value.underlying().as_ref() {
+        Value::Text(text) => bytes_of_text(text).len(),
         Value::List(list) => list.items().len(),
         Value::Map(map) => map.len(),
         Value::Nil => return Err("len of nil pointer".to_owned()),
@@ -136,7 +137,7 @@ fn index(all: &[Value]) -> Result<Value, String> {
 }
 
 fn element(item: &Value, index: &Value) -> Result<Value, String> {
-    match item {
+    match item.underlying().as_ref() {
         Value::Nil => Err("index of nil pointer".to_owned()),
         Value::List(list) => {
             let place = place(index, list.items().len())?;
@@ -144,8 +145,9 @@ fn element(item: &Value, index: &Value) -> Result<Value, String> {
             found.ok_or_else(|| "reflect: slice index out of range".to_owned())
         }
         Value::Text(text) => {
-            let place = place(index, text.len())?;
-            let found = text.as_bytes().get(place);
+            let bytes = bytes_of_text(text);
+            let place = place(index, bytes.len())?;
+            let found = bytes.get(place);
             let byte = |byte: &u8| Value::Integer((*byte).into(), Width::Uint8);
             found
                 .map(byte)
@@ -177,7 +179,7 @@ fn slice(all: &[Slot]) -> Result<Value, String> {
         Value::Text(_) if indexes.len() == 3 => {
             return Err("cannot 3-index slice a string".to_owned());
         }
-        Value::Text(text) => text.len(),
+        Value::Text(text) => bytes_of_text(text).len(),
         Value::List(list) => list.items().len(),
         other => return Err(format!("can't slice item of type {}", other.type_name())),
     };
@@ -198,7 +200,7 @@ fn slice(all: &[Slot]) -> Result<Value, String> {
         return Err(format!("invalid slice index: {first} > {second}"));
     }
     Ok(match item {
-        Value::Text(text) => Value::text(&String::from_utf8_lossy(&text.as_bytes()[start..end])),
+        Value::Text(text) => Value::Text(text_of_bytes(&bytes_of_text(text)[start..end])),
         Value::List(list) => {
             Value::List(List::new(list.items()[start..end].to_vec(), list.element()))
         }

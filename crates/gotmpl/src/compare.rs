@@ -1,7 +1,9 @@
 //! `eq`, `lt` and their kin, with Go's rules about types.
 
 use std::cmp::Ordering;
+use std::rc::Rc;
 
+use crate::object::{Kind, Object};
 use crate::value::Value;
 
 const INCOMPARABLE: &str = "invalid type for comparison";
@@ -10,7 +12,7 @@ const INCOMPARABLE: &str = "invalid type for comparison";
 fn is_basic(value: &Value) -> bool {
     !matches!(
         value,
-        Value::Nil | Value::List(_) | Value::Map(_) | Value::Function(_)
+        Value::Nil | Value::List(_) | Value::Map(_) | Value::Function(_) | Value::Object(_)
     )
 }
 
@@ -39,7 +41,7 @@ pub(crate) fn equal_all(all: &[Value]) -> Result<bool, String> {
 }
 
 fn equal_two(first: &Value, second: &Value) -> Result<bool, String> {
-    match (first, second) {
+    match (first.underlying().as_ref(), second.underlying().as_ref()) {
         (Value::Integer(first, _), Value::Integer(second, _)) => return Ok(first == second),
         (Value::Bool(first), Value::Bool(second)) => return Ok(first == second),
         (Value::Float(first), Value::Float(second)) => return Ok(first == second),
@@ -49,6 +51,9 @@ fn equal_two(first: &Value, second: &Value) -> Result<bool, String> {
         }
         (Value::Nil, Value::Nil) => return Ok(true),
         (Value::Nil, _) | (_, Value::Nil) => return Ok(false),
+        (Value::Object(first), Value::Object(second)) if is_comparable(first, second) => {
+            return Ok(Rc::ptr_eq(first, second) || same_struct(first, second));
+        }
         _ => {}
     }
     if first.type_name() != second.type_name() {
@@ -61,11 +66,29 @@ fn equal_two(first: &Value, second: &Value) -> Result<bool, String> {
     ))
 }
 
+fn is_comparable(first: &Rc<dyn Object>, second: &Rc<dyn Object>) -> bool {
+    first.type_name() == second.type_name()
+}
+
+/// Structs are equal when they print the same; pointers only when they are the same.
+fn same_struct(first: &Rc<dyn Object>, second: &Rc<dyn Object>) -> bool {
+    first.kind() == Kind::Struct && same_object(first, second)
+}
+
+/// Whether two objects are of one type and print the same.
+pub(crate) fn same_object(first: &Rc<dyn Object>, second: &Rc<dyn Object>) -> bool {
+    let print =
+        |object: &Rc<dyn Object>| crate::printf::sprintf("%#v", &[Value::Object(object.clone())]);
+    is_comparable(first, second) && print(first) == print(second)
+}
+
 /// The order of two values.
 ///
 /// # Errors
 /// Go's texts for types that have none.
 pub(crate) fn order(first: &Value, second: &Value) -> Result<Option<Ordering>, String> {
+    let (first, second) = (first.underlying(), second.underlying());
+    let (first, second) = (first.as_ref(), second.as_ref());
     if !is_basic(first) || !is_basic(second) {
         return Err(INCOMPARABLE.to_owned());
     }

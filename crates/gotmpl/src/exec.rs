@@ -3,29 +3,24 @@
 //! Read [`State`]: it walks nodes, and remembers at which one it is, as errors name it. What a
 //! pipeline gives is a [`Slot`].
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use crate::builtins;
 use crate::error::{Error, Stage};
-use crate::function::{Function, Type};
+use crate::function::{Signature, Type};
 use crate::node::{Branch, Command, Node, Nodes, Operand, Pipe, Term, Tree};
+use crate::object::Member;
 use crate::print;
+use crate::session::Session;
 use crate::slot::Slot;
 use crate::templates::{MissingKey, Templates};
-use crate::value::{Text, Value};
-
-/// What an execution may still do; shared by the templates that it calls.
-#[derive(Debug)]
-pub(crate) struct Allowance {
-    pub(crate) n_steps: u64,
-    pub(crate) n_bytes: usize,
-    pub(crate) depth: usize,
-}
+use crate::value::{Text, Value, Width};
 
 /// The execution that a function is called in.
 pub struct Scope<'a> {
     templates: &'a Templates,
-    allowance: &'a mut Allowance,
+    session: &'a mut Session,
 }
 
 impl Scope<'_> {
@@ -35,12 +30,17 @@ impl Scope<'_> {
         self.templates
     }
 
+    /// The render that this execution belongs to.
+    pub fn session(&mut self) -> &mut Session {
+        self.session
+    }
+
     /// Executes one of the templates at hand, within the limits of this execution.
     ///
     /// # Errors
     /// As [`Templates::execute`].
     pub fn execute(&mut self, name: &str, dot: &Value) -> std::result::Result<String, Error> {
-        self.templates.execute_within(name, dot, self.allowance)
+        self.templates.execute_within(name, dot, self.session)
     }
 
     /// The same with templates of the caller's: those at hand and some more.
@@ -53,7 +53,7 @@ impl Scope<'_> {
         name: &str,
         dot: &Value,
     ) -> std::result::Result<String, Error> {
-        templates.execute_within(name, dot, self.allowance)
+        templates.execute_within(name, dot, self.session)
     }
 }
 
@@ -109,7 +109,7 @@ pub(crate) struct State<'t> {
     variables: Vec<(Text, Slot)>,
     place: Place<'t>,
     pub(crate) out: String,
-    allowance: &'t mut Allowance,
+    session: &'t mut Session,
 }
 
 impl<'t> State<'t> {
@@ -117,7 +117,7 @@ impl<'t> State<'t> {
     pub(crate) fn new(
         templates: &'t Templates,
         (name, tree): (&'t str, &'t Tree),
-        allowance: &'t mut Allowance,
+        session: &'t mut Session,
     ) -> Self {
         State {
             templates,
@@ -126,7 +126,7 @@ impl<'t> State<'t> {
             variables: Vec::new(),
             place: Place::Start,
             out: String::new(),
-            allowance,
+            session,
         }
     }
 
@@ -163,16 +163,16 @@ impl<'t> State<'t> {
     }
 
     fn step(&mut self) -> Result<()> {
-        match self.allowance.n_steps.checked_sub(1) {
-            Some(left) => self.allowance.n_steps = left,
+        match self.session.n_steps.checked_sub(1) {
+            Some(left) => self.session.n_steps = left,
             None => return self.fail("the template takes too many steps"),
         }
         Ok(())
     }
 
     fn write(&mut self, text: &str) -> Result<()> {
-        match self.allowance.n_bytes.checked_sub(text.len()) {
-            Some(left) => self.allowance.n_bytes = left,
+        match self.session.n_bytes.checked_sub(text.len()) {
+            Some(left) => self.session.n_bytes = left,
             None => return self.fail("the template writes too much"),
         }
         self.out.push_str(text);
@@ -250,7 +250,7 @@ impl<'t> State<'t> {
     fn range(&mut self, dot: &Slot, branch: &'t Branch) -> Result<Flow> {
         let n_variables = self.variables.len();
         let value = self.pipe(dot, &branch.pipe)?.into_value();
-        let has_run = match &value {
+        let has_run = match value.underlying().as_ref() {
             Value::List(list) => {
                 let element = list.element();
                 let items = list.items().iter().enumerate().map(|(number, item)| {
@@ -348,12 +348,12 @@ impl<'t> State<'t> {
             Some(pipe) => self.pipe(dot, pipe)?,
             None => Slot::Absent,
         };
-        let Some(depth) = self.allowance.depth.checked_sub(1) else {
+        let Some(depth) = self.session.depth.checked_sub(1) else {
             self.place = place;
             let limit = self.templates.limits().depth;
             return self.fail(format!("exceeded maximum template depth ({limit})"));
         };
-        self.allowance.depth = depth;
+        self.session.depth = depth;
         let mut inner = State {
             templates: self.templates,
             name,
@@ -361,11 +361,11 @@ impl<'t> State<'t> {
             variables: Vec::new(),
             place,
             out: std::mem::take(&mut self.out),
-            allowance: self.allowance,
+            session: self.session,
         };
         let result = inner.whole(&dot);
         self.out = inner.out;
-        self.allowance.depth += 1;
+        self.session.depth += 1;
         result
     }
 
@@ -404,7 +404,7 @@ impl<'t> State<'t> {
                 self.no_function(first, arguments)?;
                 self.pipe(dot, pipe)
             }
-            Term::Variable(names) => self.variable((first, names), arguments),
+            Term::Variable(names) => self.variable(dot, (first, names), arguments),
             _ => {
                 self.place = Place::Operand(first);
                 self.no_function(first, arguments)?;
@@ -447,7 +447,7 @@ impl<'t> State<'t> {
         arguments: Arguments<'t, '_>,
     ) -> Result<Slot> {
         self.place = Place::Operand(operand);
-        self.fields(dot.clone(), names, arguments)
+        self.fields(dot, dot.clone(), names, arguments)
     }
 
     fn chain(
@@ -462,11 +462,12 @@ impl<'t> State<'t> {
             return self.fail(format!("indirection through explicit nil in {operand}"));
         }
         let receiver = self.argument(dot, None, inner)?;
-        self.fields(receiver, names, arguments)
+        self.fields(dot, receiver, names, arguments)
     }
 
     fn variable(
         &mut self,
+        dot: &Slot,
         (operand, names): (&'t Operand, &'t [Text]),
         arguments: Arguments<'t, '_>,
     ) -> Result<Slot> {
@@ -480,11 +481,12 @@ impl<'t> State<'t> {
             self.no_function(operand, arguments)?;
             return Ok(value);
         }
-        self.fields(value, &names[1..], arguments)
+        self.fields(dot, value, &names[1..], arguments)
     }
 
     fn fields(
         &mut self,
+        dot: &Slot,
         mut receiver: Slot,
         names: &'t [Text],
         arguments: Arguments<'t, '_>,
@@ -496,14 +498,15 @@ impl<'t> State<'t> {
             } else {
                 Arguments::NONE
             };
-            receiver = self.member(&receiver, name, arguments)?;
+            receiver = self.member(dot, &receiver, name, arguments)?;
         }
         Ok(receiver)
     }
 
-    /// A key of a map.
+    /// A key of a map, or a field or method of an object.
     fn member(
         &mut self,
+        dot: &Slot,
         receiver: &Slot,
         name: &Text,
         arguments: Arguments<'t, '_>,
@@ -521,7 +524,27 @@ impl<'t> State<'t> {
             Slot::Boxed(value) => (value, "interface {}".to_owned()),
             Slot::Plain(value) => (value, value.type_name()),
         };
-        let Value::Map(map) = value else {
+        let underlying = match value {
+            Value::Object(object) => match object.member(name) {
+                Some(Member::Method(signature)) => {
+                    let place = self.place;
+                    let call = |scope: &mut Scope<'_>, given: Vec<Slot>| {
+                        let given: Vec<Value> = given.into_iter().map(Slot::into_value).collect();
+                        object.call(scope, name, &given)
+                    };
+                    return self.invoke(dot, (name, signature, place), arguments, call);
+                }
+                Some(Member::Field(_)) if !arguments.is_empty() => {
+                    return self.fail(format!(
+                        "{name} has arguments but cannot be invoked as function"
+                    ));
+                }
+                Some(Member::Field(field)) => return Ok(Slot::plain(field)),
+                None => value.underlying(),
+            },
+            _ => Cow::Borrowed(value),
+        };
+        let Value::Map(map) = underlying.as_ref() else {
             return self.fail(format!("can't evaluate field {name} in type {type_name}"));
         };
         if !arguments.is_empty() {
@@ -552,15 +575,24 @@ impl<'t> State<'t> {
         let Some(function) = self.templates.function(name) else {
             return self.fail(format!("{} is not a defined function", crate::quote(name)));
         };
-        self.check_count(
-            name,
-            (function.parameters().len(), function.rest().is_some()),
-            arguments,
-        )?;
-        let values = self.evaluate(dot, function, arguments)?;
+        let call = |scope: &mut Scope<'_>, given| function.call(scope, given);
+        self.invoke(dot, (name, function.signature(), caller), arguments, call)
+    }
+
+    /// A call of a function or method; errors of its body are placed at the caller.
+    fn invoke(
+        &mut self,
+        dot: &Slot,
+        (name, signature, caller): (&str, Signature<'_>, Place<'t>),
+        arguments: Arguments<'t, '_>,
+        call: impl FnOnce(&mut Scope<'_>, Vec<Slot>) -> Result<Value>,
+    ) -> Result<Slot> {
+        let n_parameters = signature.parameters.len();
+        self.check_count(name, (n_parameters, signature.rest.is_some()), arguments)?;
+        let given = self.evaluate(dot, signature, arguments)?;
         self.step()?;
-        match function.call(&mut self.scope(), values) {
-            Ok(value) => Ok(match function.result() {
+        match call(&mut self.scope(), given) {
+            Ok(value) => Ok(match signature.result {
                 Type::Any | Type::Reflect => Slot::Boxed(value),
                 _ => Slot::plain(value),
             }),
@@ -575,7 +607,7 @@ impl<'t> State<'t> {
     fn scope(&mut self) -> Scope<'_> {
         Scope {
             templates: self.templates,
-            allowance: self.allowance,
+            session: self.session,
         }
     }
 
@@ -604,11 +636,11 @@ impl<'t> State<'t> {
     fn evaluate(
         &mut self,
         dot: &Slot,
-        function: &Function,
+        function: Signature<'_>,
         arguments: Arguments<'t, '_>,
     ) -> Result<Vec<Slot>> {
-        let mut values = Vec::new();
         let nodes = arguments.given();
+        let mut values = Vec::with_capacity(nodes.len() + 1);
         for (number, node) in nodes.iter().enumerate() {
             values.push(self.argument(dot, Some(function.wanted(number)), node)?);
         }
@@ -698,7 +730,7 @@ impl<'t> State<'t> {
             _ => {}
         }
         for (number, value) in given.iter().enumerate() {
-            prepare(value, function.wanted(number))
+            prepare(value, function.signature().wanted(number))
                 .map_err(|problem| format!("arg {number}: {problem}"))?;
         }
         let given = given.iter().cloned().map(Slot::plain).collect();
@@ -712,7 +744,7 @@ impl<'t> State<'t> {
             Term::Dot => dot.clone(),
             Term::Nil => return self.nil(wanted),
             Term::Field(names) => self.field(dot, (operand, names), Arguments::NONE)?,
-            Term::Variable(names) => self.variable((operand, names), Arguments::NONE)?,
+            Term::Variable(names) => self.variable(dot, (operand, names), Arguments::NONE)?,
             Term::Pipe(pipe) => self.pipe(dot, pipe)?,
             Term::Identifier(name) => {
                 self.function(dot, name, Place::Operand(operand), Arguments::NONE)?
@@ -750,12 +782,16 @@ impl<'t> State<'t> {
             (Term::Number(number), Some(Type::Float)) if let Some(float) = number.float => {
                 Value::Float(float)
             }
+            (Term::Number(number), Some(Type::Uint32)) if let Some(unsigned) = number.unsigned => {
+                Value::Integer((unsigned & u64::from(u32::MAX)).into(), Width::Uint32)
+            }
             (_, Some(wanted)) => {
                 let expected = match wanted {
                     Type::Bool => "bool",
                     Type::Text => "string",
                     Type::Int | Type::Int64 => "integer",
                     Type::Float => "float",
+                    Type::Uint32 => "unsigned integer",
                     _ => {
                         let name = wanted.name();
                         return self.fail(format!("can't handle {operand} for arg of type {name}"));

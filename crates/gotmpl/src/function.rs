@@ -8,7 +8,7 @@ use std::fmt;
 
 use crate::exec::Scope;
 use crate::slot::Slot;
-use crate::value::{Element, Value};
+use crate::value::{Element, Value, Width};
 
 /// What a parameter takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,6 +31,10 @@ pub enum Type {
     List(Element),
     /// A map with text keys of this element.
     Map(Element),
+    /// `uint32`.
+    Uint32,
+    /// The type of an object, by its name.
+    Named(&'static str),
 }
 
 impl Type {
@@ -47,6 +51,8 @@ impl Type {
             Type::Float => "float64".to_owned(),
             Type::List(element) => format!("[]{}", element.name()),
             Type::Map(element) => format!("map[string]{}", element.name()),
+            Type::Uint32 => "uint32".to_owned(),
+            Type::Named(name) => name.to_owned(),
         }
     }
 
@@ -61,8 +67,8 @@ impl Type {
     /// The value that stands for nil.
     pub(crate) fn zero(self) -> Value {
         match self {
-            Type::List(element) => Value::List(crate::value::List::new(Vec::new(), element)),
-            Type::Map(element) => Value::Map(crate::value::Map::new(element)),
+            Type::List(element) => Value::List(crate::value::List::nil(element)),
+            Type::Map(element) => Value::Map(crate::value::Map::nil(element)),
             _ => Value::Nil,
         }
     }
@@ -71,8 +77,47 @@ impl Type {
     pub(crate) fn takes(self, value: &Value) -> bool {
         match (self, value) {
             (Type::Any | Type::Reflect, _) => true,
-            (_, Value::Nil) => false,
-            _ => value.type_name() == self.name(),
+            (Type::Bool, Value::Bool(_))
+            | (Type::Text, Value::Text(_))
+            | (Type::Int, Value::Integer(_, Width::Int))
+            | (Type::Int64, Value::Integer(_, Width::Int64))
+            | (Type::Uint32, Value::Integer(_, Width::Uint32))
+            | (Type::Float, Value::Float(_)) => true,
+            (Type::List(element), Value::List(list)) => element == list.element(),
+            (Type::Map(element), Value::Map(map)) => element == map.element(),
+            (Type::Named(name), Value::Object(object)) => object.type_name() == name,
+            _ => false,
+        }
+    }
+}
+
+/// What a function or method takes and gives.
+#[derive(Clone, Copy, Debug)]
+pub struct Signature<'a> {
+    /// The types of the fixed parameters.
+    pub parameters: &'a [Type],
+    /// The type of further arguments, when it takes any.
+    pub rest: Option<Type>,
+    /// What it gives; `Any` hides the value's own type from the next field access.
+    pub result: Type,
+}
+
+impl Signature<'_> {
+    /// What it takes at a place; behind the last one nothing is wanted.
+    pub(crate) fn wanted(&self, place: usize) -> Type {
+        let fixed = self.parameters.get(place).copied();
+        fixed.or(self.rest).unwrap_or(Type::Any)
+    }
+}
+
+impl<'a> Signature<'a> {
+    /// A signature of these parameters and no further ones.
+    #[must_use]
+    pub const fn new(parameters: &'a [Type], result: Type) -> Self {
+        Signature {
+            parameters,
+            rest: None,
+            result,
         }
     }
 }
@@ -146,14 +191,14 @@ impl Function {
         self.rest
     }
 
-    /// What it takes at a place; behind the last one nothing is wanted.
-    pub(crate) fn wanted(&self, place: usize) -> Type {
-        let fixed = self.parameters.get(place).copied();
-        fixed.or(self.rest).unwrap_or(Type::Any)
-    }
-
-    pub(crate) fn result(&self) -> Type {
-        self.result
+    /// What it takes and gives.
+    #[must_use]
+    pub fn signature(&self) -> Signature<'_> {
+        Signature {
+            parameters: &self.parameters,
+            rest: self.rest,
+            result: self.result,
+        }
     }
 
     pub(crate) fn call(

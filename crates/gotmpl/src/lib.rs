@@ -7,6 +7,7 @@
 //! This crate is pure: it must never know a chart, a file, a clock or a random number.
 
 mod builtins;
+mod bytes;
 mod compare;
 mod error;
 mod escape;
@@ -16,19 +17,23 @@ mod function;
 mod lex;
 mod node;
 mod number;
+mod object;
 mod parse;
 mod print;
 mod printf;
 mod quote;
+mod session;
 mod slot;
 mod templates;
 mod value;
 
+pub use bytes::text_of_bytes;
 pub use error::{Error, Stage};
 pub use exec::Scope;
-pub use function::{Function, Functions, Type};
-pub use print::{print_value, sprint, sprintln};
+pub use function::{Function, Functions, Signature, Type};
+pub use object::{Data, Kind, Member, Object};
 pub use printf::sprintf;
 pub use quote::quote;
+pub use session::{Now, Session};
 pub use templates::{Limits, MissingKey, Templates};
-pub use value::{Element, List, Map, Text, Value, Width};
+pub use value::{Element, List, Map, Value, Width};

@@ -133,7 +133,7 @@ fn whole(float: f64) -> Option<i64> {
 }
 
 /// An integer with Go's prefixes and underscores.
-fn parse_integer(text: &str) -> Option<i128> {
+pub(crate) fn parse_integer(text: &str) -> Option<i128> {
     let (is_negative, digits) = match text.strip_prefix('-') {
         Some(rest) => (true, rest),
         None => (false, text.strip_prefix('+').unwrap_or(text)),
@@ -163,7 +163,7 @@ fn without_underscores(digits: &str, has_prefix: bool) -> Option<String> {
 }
 
 /// A float, decimal or hexadecimal.
-fn parse_float(text: &str) -> Option<f64> {
+pub(crate) fn parse_float(text: &str) -> Option<f64> {
     let (sign, digits) = match text.strip_prefix('-') {
         Some(rest) => (-1.0, rest),
         None => (1.0, text.strip_prefix('+').unwrap_or(text)),

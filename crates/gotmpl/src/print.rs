@@ -3,6 +3,7 @@
 //! Read [`Printer`]: it holds the flags of one verb and writes values with them. Reading format
 //! strings is in `printf`.
 
+use crate::object::{self, Kind, Object, Shown};
 use crate::quote;
 use crate::value::{Element, List, Map, Value, Width};
 
@@ -10,8 +11,7 @@ use crate::value::{Element, List, Map, Value, Width};
 const MAX_DEPTH: usize = 200;
 
 /// Values in a row as `print` writes them: a space between two that are both no text.
-#[must_use]
-pub fn sprint(values: &[Value]) -> String {
+pub(crate) fn sprint(values: &[Value]) -> String {
     let mut printer = Printer::default();
     let mut was_text = false;
     for (number, value) in values.iter().enumerate() {
@@ -26,8 +26,7 @@ pub fn sprint(values: &[Value]) -> String {
 }
 
 /// Values in a row as `println` writes them: a space between all, and a newline.
-#[must_use]
-pub fn sprintln(values: &[Value]) -> String {
+pub(crate) fn sprintln(values: &[Value]) -> String {
     let mut printer = Printer::default();
     for (number, value) in values.iter().enumerate() {
         if number > 0 {
@@ -40,7 +39,7 @@ pub fn sprintln(values: &[Value]) -> String {
 }
 
 /// Writes a value as an action does.
-pub fn print_value(out: &mut String, value: &Value) {
+pub(crate) fn print_value(out: &mut String, value: &Value) {
     match value {
         Value::Text(text) => out.push_str(text),
         _ => {
@@ -79,6 +78,8 @@ pub(crate) struct Flags {
     pub(crate) space: bool,
     /// `%#v`: Go syntax.
     pub(crate) go_syntax: bool,
+    /// `%+v`: fields with their names.
+    pub(crate) names: bool,
     pub(crate) width: Option<usize>,
     pub(crate) precision: Option<usize>,
 }
@@ -120,7 +121,44 @@ impl Printer {
                 'v' | 'p' => self.pad("0x0"),
                 _ => self.bad_verb(value, verb),
             },
+            Value::Object(object) => self.object(object.as_ref(), verb),
         }
+    }
+
+    fn object(&mut self, object: &dyn Object, verb: char) {
+        if self.flags.go_syntax {
+            self.out.push_str(&object.type_name());
+        }
+        match object::shown(object) {
+            Shown::Text(text) => self.value(&Value::Text(text), verb),
+            Shown::Value(value) => self.value(&value, verb),
+            Shown::Fields(fields) => self.fields(object.kind(), &fields, verb),
+        }
+    }
+
+    /// The values of a struct in braces, with their names where Go syntax or `%+v` asks for them.
+    fn fields(&mut self, kind: Kind, fields: &[(&'static str, Value)], verb: char) {
+        if kind == Kind::Pointer && self.depth == 0 {
+            self.out.push('&');
+        }
+        let (go_syntax, is_named) = (
+            self.flags.go_syntax,
+            self.flags.go_syntax || self.flags.names,
+        );
+        self.out.push('{');
+        self.deeper(|printer| {
+            for (number, (name, value)) in fields.iter().enumerate() {
+                if number > 0 {
+                    printer.out.push_str(if go_syntax { ", " } else { " " });
+                }
+                if is_named {
+                    printer.out.push_str(name);
+                    printer.out.push(':');
+                }
+                printer.value(value, verb);
+            }
+        });
+        self.out.push('}');
     }
 
     /// A verb that does not fit the type.
@@ -167,7 +205,7 @@ impl Printer {
         match verb {
             'x' | 'X' => self.hex(&bytes, verb == 'X'),
             _ => {
-                let text = String::from_utf8_lossy(&bytes).into_owned();
+                let text = crate::bytes::string_of(&bytes);
                 self.text_verb(&Value::text(&text), &text, verb);
             }
         }
@@ -349,7 +387,7 @@ impl Printer {
             'v' if self.flags.go_syntax => self.quoted(text),
             'v' | 's' => self.text(text),
             'q' => self.quoted(text),
-            'x' | 'X' => self.hex(text.as_bytes(), verb == 'X'),
+            'x' | 'X' => self.hex(&crate::bytes::bytes_of_text(text), verb == 'X'),
             _ => self.bad_verb(value, verb),
         }
     }

@@ -88,7 +88,7 @@ impl Formatter<'_> {
         if verb == 'v' {
             let flags = &mut self.printer.flags;
             flags.go_syntax = std::mem::take(&mut flags.sharp);
-            flags.plus = false;
+            flags.names = std::mem::take(&mut flags.plus);
         }
         self.printer.print(value, verb);
         self.next += 1;

@@ -25,6 +25,11 @@ fn quote_with(text: &str, mark: char, is_plain: fn(char) -> bool) -> String {
     let mut quoted = String::with_capacity(text.len() + 2);
     quoted.push(mark);
     for it in text.chars() {
+        if let Some(byte) = crate::bytes::carried(it) {
+            let written = write!(quoted, "\\x{byte:02x}");
+            debug_assert!(written.is_ok(), "a String takes everything");
+            continue;
+        }
         match it {
             '\u{7}' => quoted.push_str("\\a"),
             '\u{8}' => quoted.push_str("\\b"),
@@ -87,8 +92,7 @@ pub(crate) fn unquote(literal: &str) -> Result<String, String> {
         }
         rest = behind;
     }
-    Ok(String::from_utf8(bytes)
-        .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()))
+    Ok(crate::bytes::string_of(&bytes))
 }
 
 /// What one character of a literal stands for.

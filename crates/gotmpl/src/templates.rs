@@ -6,11 +6,12 @@ use std::sync::Arc;
 
 use crate::builtins;
 use crate::error::{Error, Stage};
-use crate::exec::{Allowance, State};
+use crate::exec::State;
 use crate::function::{Function, Functions};
 use crate::lex::Delimiters;
 use crate::node::Tree;
 use crate::parse::parse;
+use crate::session::Session;
 use crate::value::Value;
 
 /// What a key means that a map does not have.
@@ -150,19 +151,34 @@ impl Templates {
     /// With [`Stage::Execute`], in Go's words: `template: NAME:LINE:COLUMN: executing "NAME" at
     /// <…>: …`; also when a limit is reached.
     pub fn execute(&self, name: &str, dot: &Value) -> Result<String, Error> {
-        let mut allowance = Allowance {
-            n_steps: self.limits.n_steps,
-            n_bytes: self.limits.n_bytes,
-            depth: self.limits.depth,
-        };
-        self.execute_within(name, dot, &mut allowance)
+        self.execute_in(name, dot, &mut Session::new(self.limits))
+    }
+
+    /// Executes a template over a value as a part of a render, whose limits, time and randomness it
+    /// shares.
+    ///
+    /// # Errors
+    /// As [`Templates::execute`].
+    pub fn execute_in(
+        &self,
+        name: &str,
+        dot: &Value,
+        session: &mut Session,
+    ) -> Result<String, Error> {
+        self.execute_within(name, dot, session)
+            .map(crate::bytes::shown)
+            .map_err(|error| Error {
+                text: crate::bytes::shown(error.text),
+                partial_output: crate::bytes::shown(error.partial_output),
+                ..error
+            })
     }
 
     pub(crate) fn execute_within(
         &self,
         name: &str,
         dot: &Value,
-        allowance: &mut Allowance,
+        session: &mut Session,
     ) -> Result<String, Error> {
         let fail = |text: String| Error {
             stage: Stage::Execute,
@@ -175,15 +191,15 @@ impl Templates {
                 "template: no template {name} associated with template \"gotpl\""
             )));
         };
-        let Some(depth) = allowance.depth.checked_sub(1) else {
+        let Some(depth) = session.depth.checked_sub(1) else {
             let limit = self.limits.depth;
             return Err(fail(format!("exceeded maximum template depth ({limit})")));
         };
-        allowance.depth = depth;
-        let mut state = State::new(self, (name, tree), allowance);
+        session.depth = depth;
+        let mut state = State::new(self, (name, tree), session);
         let result = state.run(dot);
         let out = std::mem::take(&mut state.out);
-        allowance.depth += 1;
+        session.depth += 1;
         result.map(|()| out)
     }
 

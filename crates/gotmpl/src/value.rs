@@ -11,9 +11,10 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use crate::function::Function;
+use crate::object::Object;
 
-/// A text. Go's strings are bytes; what cuts one in the middle of a character puts U+FFFD there.
-pub type Text = Arc<str>;
+/// A text. Go's strings are bytes; those that are no UTF-8 are kept as `bytes` says.
+pub(crate) type Text = Arc<str>;
 
 /// A value with its Go type.
 #[derive(Clone)]
@@ -36,6 +37,8 @@ pub enum Value {
     Map(Map),
     /// A function, to be called by `call`.
     Function(Rc<Function>),
+    /// A value with fields or methods.
+    Object(Rc<dyn Object>),
 }
 
 /// The types of integers.
@@ -49,6 +52,8 @@ pub enum Width {
     Int64,
     /// `uint8`, a byte.
     Uint8,
+    /// `uint32`.
+    Uint32,
     /// `uint64`.
     Uint64,
 }
@@ -62,6 +67,7 @@ impl Width {
             Width::Int32 => "int32",
             Width::Int64 => "int64",
             Width::Uint8 => "uint8",
+            Width::Uint32 => "uint32",
             Width::Uint64 => "uint64",
         }
     }
@@ -69,7 +75,7 @@ impl Width {
     /// Whether it has a sign.
     #[must_use]
     pub fn is_signed(self) -> bool {
-        !matches!(self, Width::Uint8 | Width::Uint64)
+        matches!(self, Width::Int | Width::Int32 | Width::Int64)
     }
 }
 
@@ -86,6 +92,8 @@ pub enum Element {
     Byte,
     /// `map[string]interface {}`.
     Map,
+    /// `[]interface {}`.
+    List,
 }
 
 impl Element {
@@ -98,6 +106,7 @@ impl Element {
             Element::Int => "int",
             Element::Byte => "uint8",
             Element::Map => "map[string]interface {}",
+            Element::List => "[]interface {}",
         }
     }
 
@@ -109,7 +118,8 @@ impl Element {
             Element::Text => Value::text(""),
             Element::Int => Value::int(0),
             Element::Byte => Value::Integer(0, Width::Uint8),
-            Element::Map => Value::Map(Map::new(Element::Any)),
+            Element::Map => Value::Map(Map::nil(Element::Any)),
+            Element::List => Value::List(List::nil(Element::Any)),
         }
     }
 }
@@ -119,6 +129,7 @@ impl Element {
 pub struct List {
     items: Rc<[Value]>,
     element: Element,
+    is_nil: bool,
 }
 
 impl List {
@@ -128,7 +139,24 @@ impl List {
         List {
             items: items.into(),
             element,
+            is_nil: false,
         }
+    }
+
+    /// The slice that was never made: empty, and `null` for encoders.
+    #[must_use]
+    pub fn nil(element: Element) -> Self {
+        List {
+            items: Rc::new([]),
+            element,
+            is_nil: true,
+        }
+    }
+
+    /// Whether it was never made.
+    #[must_use]
+    pub fn is_nil(&self) -> bool {
+        self.is_nil
     }
 
     /// Its values.
@@ -149,6 +177,7 @@ impl List {
 pub struct Map {
     entries: Rc<RefCell<BTreeMap<Text, Value>>>,
     element: Element,
+    is_nil: bool,
 }
 
 impl Map {
@@ -158,7 +187,39 @@ impl Map {
         Map {
             entries: Rc::default(),
             element,
+            is_nil: false,
         }
+    }
+
+    /// The map that was never made: empty, `null` for encoders, and nothing can be set in it.
+    #[must_use]
+    pub fn nil(element: Element) -> Self {
+        Map {
+            is_nil: true,
+            ..Map::new(element)
+        }
+    }
+
+    /// Whether it was never made.
+    #[must_use]
+    pub fn is_nil(&self) -> bool {
+        self.is_nil
+    }
+
+    /// A map of the same entries, which is not shared.
+    #[must_use]
+    pub fn copied(&self) -> Self {
+        Map {
+            entries: Rc::new(RefCell::new(self.entries.borrow().clone())),
+            element: self.element,
+            is_nil: self.is_nil,
+        }
+    }
+
+    /// Whether it has a key.
+    #[must_use]
+    pub fn contains(&self, key: &str) -> bool {
+        self.entries.borrow().contains_key(key)
     }
 
     /// The value of a key.
@@ -219,6 +280,7 @@ impl FromIterator<(Text, Value)> for Map {
         Map {
             entries: Rc::new(RefCell::new(entries)),
             element: Element::Any,
+            is_nil: false,
         }
     }
 }
@@ -261,6 +323,7 @@ impl Value {
             Value::List(list) => format!("[]{}", list.element.name()),
             Value::Map(map) => format!("map[string]{}", map.element.name()),
             Value::Function(function) => function.type_name(),
+            Value::Object(object) => object.type_name(),
         }
     }
 
@@ -277,6 +340,21 @@ impl Value {
             Value::List(list) => !list.items.is_empty(),
             Value::Map(map) => !map.is_empty(),
             Value::Function(_) => true,
+            Value::Object(object) => {
+                crate::object::underlying(object.as_ref()).is_none_or(|value| value.is_true())
+            }
+        }
+    }
+
+    /// The map, list or number that a named type is; any other value as it is.
+    #[must_use]
+    pub fn underlying(&self) -> std::borrow::Cow<'_, Value> {
+        let Value::Object(object) = self else {
+            return std::borrow::Cow::Borrowed(self);
+        };
+        match crate::object::underlying(object.as_ref()) {
+            Some(value) => std::borrow::Cow::Owned(value),
+            None => std::borrow::Cow::Borrowed(self),
         }
     }
 }
