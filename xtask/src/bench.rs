@@ -12,6 +12,7 @@ use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
@@ -36,6 +37,15 @@ const SETTLING: Duration = Duration::from_secs(5);
 const CONFIG_MAPS: &str = "/api/v1/namespaces/default/configmaps";
 /// How long a measurement may take before it counts as failed.
 const PATIENCE: Duration = Duration::from_secs(180);
+
+/// What can be measured alone.
+#[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Part {
+    /// The budgets of the design.
+    Budgets,
+    /// The API beside the real one.
+    Api,
+}
 
 /// One line of the table.
 struct Row {
@@ -91,16 +101,27 @@ const ROWS: &[Row] = &[
     },
 ];
 
-/// Builds the release binary, measures, prints the table.
+/// Builds the release binary, measures (one part, or all), prints the tables.
 ///
 /// # Errors
 /// When the build fails; a measurement that fails is a line of the table.
-pub(crate) fn run() -> Result<()> {
+pub(crate) fn run(part: Option<Part>) -> Result<()> {
     let binary = build()?;
+    if part != Some(Part::Api) {
+        budgets(&binary);
+    }
+    if part != Some(Part::Budgets) {
+        throughput::table(&binary)?;
+    }
+    Ok(())
+}
+
+/// One measurement after the other.
+fn budgets(binary: &Path) {
     println!("| what | budget | here | today's tool |");
     println!("|---|---|---|---|");
     for row in ROWS {
-        let here = (row.measure)(&binary).unwrap_or_else(|error| format!("failed: {error:#}"));
+        let here = (row.measure)(binary).unwrap_or_else(|error| format!("failed: {error:#}"));
         println!(
             "| {} | {} | {here} | {} |",
             row.what,
@@ -108,9 +129,7 @@ pub(crate) fn run() -> Result<()> {
             (row.beside)()
         );
     }
-    throughput::table(&binary)?;
     println!("charts, overlays, previews and clusters come with the issues that build them");
-    Ok(())
 }
 
 /// Builds the release binary; gives its path.
@@ -156,9 +175,12 @@ struct Up {
 pub(crate) struct Scratch(PathBuf);
 
 impl Scratch {
+    /// A folder that nobody else has, this process's other measurements included.
     fn new(name: &str) -> Result<Self> {
-        let path = std::env::temp_dir().join(format!("tiphys-bench-{}-{name}", std::process::id()));
-        fs::create_dir_all(&path)?;
+        static N_MADE: AtomicUsize = AtomicUsize::new(0);
+        let (process, number) = (std::process::id(), N_MADE.fetch_add(1, Ordering::Relaxed));
+        let path = std::env::temp_dir().join(format!("tiphys-bench-{process}-{number}-{name}"));
+        fs::create_dir(&path)?;
         Ok(Scratch(path))
     }
 }

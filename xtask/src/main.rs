@@ -46,7 +46,10 @@ enum Command {
     /// Put the real kubectl and helm, which some tests drive, into the cache folder
     InstallTools,
     /// Measure the budgets of the design and print them as a table (builds the release binary)
-    Bench,
+    Bench {
+        /// Measure this part only
+        part: Option<bench::Part>,
+    },
     /// Hold a sandbox under load for a minute: no watcher misses anything, the memory stays
     Soak(soak::Arguments),
     /// Kill a sandbox 200 times in the middle of writes: nothing acknowledged is lost
@@ -60,13 +63,13 @@ enum Command {
 fn main() -> ExitCode {
     let outcome = match Arguments::parse().command {
         // A client that costs more than the server would only measure itself.
-        Command::Bench | Command::Soak(_) if cfg!(debug_assertions) => gate::optimised(),
+        Command::Bench { .. } | Command::Soak(_) if cfg!(debug_assertions) => gate::optimised(),
         Command::Test => gate::run(),
         Command::Tidy => tidy::run(),
         Command::Codegen { check: true } => codegen::check(),
         Command::Codegen { check: false } => codegen::run(),
         Command::InstallTools => install::run(),
-        Command::Bench => bench::run(),
+        Command::Bench { part } => bench::run(part),
         Command::Soak(arguments) => soak::run(&arguments),
         Command::Crash => gate::crash(),
         Command::Replay(arguments) => replay::run(&arguments),
