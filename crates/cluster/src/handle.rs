@@ -272,6 +272,20 @@ impl Cluster {
         Ok(found)
     }
 
+    /// Reads one object as the server converts it to a version of its kind; the cache keeps to the
+    /// version that the cluster prefers. `None` when the object is not there, or when the cluster
+    /// does not serve that version.
+    ///
+    /// # Errors
+    /// [`Error`] when the server cannot be asked.
+    pub async fn fetch_as(&self, gvk: &Gvk, key: &ObjectKey) -> Result<Option<Object>, Error> {
+        let Some(resource) = self.discovery().resource(gvk).cloned() else {
+            return Ok(None);
+        };
+        let client = &self.shared.client;
+        client.get(&resource, &key.namespace, &key.name).await
+    }
+
     /// One held object, without asking the server.
     #[must_use]
     pub fn held(&self, key: &ObjectKey) -> Option<Object> {

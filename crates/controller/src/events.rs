@@ -7,7 +7,7 @@
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use api::operation::OperationState;
+use api::operation::{OperationState, SyncOperation};
 use api::{Application, names, reason};
 use cluster::{Cluster, WriteOptions};
 use engine::operation::completion_text;
@@ -53,14 +53,9 @@ impl Event {
 pub(crate) fn of_change(before: &Application, after: &Application) -> Vec<Event> {
     let (old, new) = (&before.status, &after.status);
     let mut events = Vec::new();
-    if let Some(started) = after
-        .operation
-        .as_ref()
-        .filter(|it| it.initiated_by.automated && before.operation.is_none() && it.sync.is_some())
-    {
-        let sync = started.sync.clone().unwrap_or_default();
+    if let Some(sync) = automated_sync(after).filter(|_| before.operation != after.operation) {
         let revisions = match sync.revisions.as_slice() {
-            [] => sync.revision,
+            [] => sync.revision.clone(),
             many => many.join(", "),
         };
         let message = format!("Initiated automated sync to '{revisions}'");
@@ -104,6 +99,15 @@ pub(crate) fn of_change(before: &Application, after: &Application) -> Vec<Event>
         }
     }
     events
+}
+
+/// The sync that automation asks for.
+fn automated_sync(app: &Application) -> Option<&SyncOperation> {
+    let operation = app.operation.as_ref()?;
+    operation
+        .sync
+        .as_ref()
+        .filter(|_| operation.initiated_by.automated)
 }
 
 /// Whether an operation is over that was not before.
@@ -278,6 +282,16 @@ mod tests {
             )],
         );
         check("status: {}", "operation: {sync: {revision: abc}}", &[]);
+        check(asked, asked, &[]);
+        check(
+            asked,
+            "operation: {initiatedBy: {automated: true}, sync: {revisions: [def, abc]}}",
+            &[(
+                "Normal",
+                "OperationStarted",
+                "Initiated automated sync to 'def, abc'",
+            )],
+        );
         let state = |phase: &str| {
             format!(
                 "status: {{operationState: {{phase: {phase}, message: m, startedAt: '2026-01-01T00:00:00Z',

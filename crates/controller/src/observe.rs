@@ -13,9 +13,10 @@ use cluster::Cluster;
 use engine::Live;
 use engine::compare::Comparison;
 use engine::live::ClusterName;
-use engine::normalize::Desired;
+use engine::normalize::{Desired, DesiredObject};
 use engine::render::{Environment, RenderError, Rendered, load_failure};
 use engine::subject::Subject;
+use futures::StreamExt;
 use jiff::Timestamp;
 use manifest::schema::Schema;
 use manifest::{Gvk, Object, ObjectKey};
@@ -30,6 +31,9 @@ use crate::{AppKey, Error};
 
 /// How old an answer about references may be when nobody asked for a new one and nothing polls.
 const WITHOUT_POLLING: Duration = Duration::from_secs(365 * 24 * 3600);
+
+/// Objects that are read side by side.
+const PARALLEL_READS: usize = 8;
 
 /// Everything that an Application is judged by; it does not change within one reconcile.
 #[derive(Clone)]
@@ -72,6 +76,37 @@ pub(crate) struct Observed {
     pub(crate) source_types: Vec<SourceType>,
     /// Why desired state could not be had.
     pub(crate) failure: Option<Failure>,
+}
+
+impl Observed {
+    /// The commits that were loaded, one for each source; none when one of them could not be.
+    pub(crate) fn resolved(&self) -> &[String] {
+        match self.failure {
+            Some(_) => &[],
+            None => &self.revisions,
+        }
+    }
+}
+
+/// Live objects in the versions that Git has them in, where the cluster prefers others: fields
+/// differ between versions, and only the server can convert them.
+async fn convert(live: &mut Live, desired: &Desired, cluster: &Cluster) -> Result<(), Error> {
+    let is_other = |one: &&DesiredObject| {
+        let held = live.get(&one.key);
+        one.is_served && held.is_some_and(|held| held.api_version() != one.object.api_version())
+    };
+    let converted = desired.objects.iter().filter(is_other).map(|one| {
+        let gvk = one.object.gvk();
+        async move { cluster.fetch_as(&gvk, &one.key).await }
+    });
+    let converted: Vec<_> = converted.collect();
+    let mut converted = futures::stream::iter(converted).buffer_unordered(PARALLEL_READS);
+    while let Some(object) = converted.next().await {
+        if let Some(object) = object.map_err(Error::cluster("reading live objects"))? {
+            live.insert(object);
+        }
+    }
+    Ok(())
 }
 
 /// Why desired state could not be had.
@@ -131,7 +166,8 @@ impl Controller {
         let source_types = rendered.iter().map(|one| one.source_type.clone()).collect();
         let desired = self.normalize(context, rendered).await?;
         self.want(context, &desired).await?;
-        let live = context.handle.live(&context.instance);
+        let mut live = context.handle.live(&context.instance);
+        convert(&mut live, &desired, &context.handle).await?;
         let schemas = schemas(&context.handle, &desired).await?;
         let comparison = {
             let (context, live) = (context.clone(), live.clone());

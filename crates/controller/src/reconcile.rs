@@ -70,13 +70,8 @@ impl Controller {
             &observed,
             is_looked_at(&stored, &observed),
         );
-        let newest = if observed.failure.is_some() {
-            &[][..]
-        } else {
-            &observed.revisions
-        };
         let operated = self
-            .operate(&context, &mut app, &mut stored, newest)
+            .operate(&context, &mut app, &mut stored, observed.resolved())
             .await?;
         if operated != Operated::Idle {
             let context = context.with(&app);
@@ -401,7 +396,8 @@ impl Invalid {
         let status = engine::summarize(&subject, &findings, now.into());
         app.status = status;
         if let Standing::Go(state) = standing(app, now) {
-            let state = ended(*state, &self.message);
+            let mut state = ended(*state, &self.message);
+            operation::pin(&mut state, &app.spec, &[]);
             app.operation = None;
             let state = operation::conclude(state, Ending::Terminated, now);
             app.status.operation_state = Some(Box::new(state));

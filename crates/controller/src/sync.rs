@@ -135,7 +135,7 @@ impl Controller {
             return Ok(state);
         }
         let observed = self.observe(context, &wanted(app, &sync, &state)).await?;
-        operation::pin(&mut state, &app.spec, &observed.revisions);
+        operation::pin(&mut state, &app.spec, observed.resolved());
         if let Some(errors) = observed.errors(&app.status.conditions) {
             return Ok(ended(state, &errors));
         }

@@ -394,24 +394,23 @@ pub fn remember(status: &mut ApplicationStatus, state: &OperationState, limit: u
     status.history.drain(..surplus);
 }
 
-/// The text of the event when an operation ended (semantics 90).
+/// The text of the event when an operation ended (semantics 90): with the revision of a single
+/// source, an empty one for several sources or when none was resolved, and without any when the
+/// operation never looked at its sources (recordings `src-single-to-multi`, `bad-path`, `op-empty`).
 #[must_use]
 pub fn completion_text(state: &OperationState) -> String {
-    let result = state.sync_result.clone().unwrap_or_default();
-    let revision = match result.revision.as_str() {
-        "" => result.revisions.join(","),
-        revision => revision.to_owned(),
-    };
-    let is_partial = state
-        .operation
-        .sync
-        .as_ref()
-        .is_some_and(|sync| !sync.resources.is_empty());
+    let sync = state.operation.sync.as_ref();
+    let is_partial = sync.is_some_and(|sync| !sync.resources.is_empty());
     let what = if is_partial { "Partial sync" } else { "Sync" };
+    let target = state
+        .sync_result
+        .as_ref()
+        .map(|result| format!(" to {}", result.revision))
+        .unwrap_or_default();
     if state.phase.is_successful() {
-        format!("{what} operation to {revision} succeeded")
+        format!("{what} operation{target} succeeded")
     } else {
-        format!("{what} operation to {revision} failed: {}", state.message)
+        format!("{what} operation{target} failed: {}", state.message)
     }
 }
 
