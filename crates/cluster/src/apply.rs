@@ -19,7 +19,7 @@ use crate::{Class, Error, PatchKind, Resource};
 const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
 
 /// How often a write is tried again when somebody else writes in between, as kubectl does.
-const CONFLICT_RETRIES: u32 = 5;
+pub(crate) const CONFLICT_RETRIES: u32 = 5;
 
 /// How often and how long it is waited for a deleted object to be gone before it is made anew.
 const GONE_CHECKS: u32 = 100;
@@ -37,6 +37,8 @@ pub(crate) struct Write<'a> {
 /// The server's own warnings (unknown fields, deprecations) are logged and not kept: kubectl writes
 /// them past its output, so they are in no recorded message.
 pub(crate) struct Applied {
+    /// What was said to a role or binding before it was applied.
+    pub(crate) reconciled: Option<String>,
     pub(crate) outcome: Outcome,
     pub(crate) warnings: Vec<String>,
     pub(crate) object: Object,
@@ -53,6 +55,7 @@ impl Applied {
             );
         }
         Applied {
+            reconciled: None,
             outcome,
             warnings: Vec::new(),
             object,
@@ -67,13 +70,25 @@ impl Write<'_> {
     /// [`Error`] of the request that failed; nothing more was sent after it.
     pub(crate) async fn run(&self) -> Result<Applied, Error> {
         match &self.apply.method {
-            Method::ClientSide => self.client_side().await,
+            Method::ClientSide => {
+                let reconciled = self.reconcile().await?;
+                let applied = self.client_side(reconciled.is_some()).await?;
+                Ok(Applied {
+                    reconciled,
+                    ..applied
+                })
+            }
             Method::ServerSide { migrate_from } => {
+                let reconciled = self.reconcile().await?;
                 if let Some(manager) = migrate_from {
                     let is_it = |entry: &Entry<'_>| entry.is(manager, "Update");
                     self.take_over(None, &is_it).await?;
                 }
-                self.server_side().await
+                let applied = self.server_side().await?;
+                Ok(Applied {
+                    reconciled,
+                    ..applied
+                })
             }
             Method::Create => self.create(&self.apply.object, self.unmanaged()).await,
             Method::Replace => self.replace(Outcome::Replaced).await,
@@ -94,20 +109,20 @@ impl Write<'_> {
     }
 
     /// `kubectl create` and `kubectl replace` name no field manager, as recorded.
-    fn unmanaged(&self) -> WriteOptions<'static> {
+    pub(crate) fn unmanaged(&self) -> WriteOptions<'static> {
         WriteOptions {
             field_manager: None,
             ..self.options()
         }
     }
 
-    /// `kubectl apply`: create, or patch by three-way merge over what was applied last.
-    async fn client_side(&self) -> Result<Applied, Error> {
+    /// `kubectl apply`: create, or patch by three-way merge over what was applied last. `is_made`
+    /// says that the object is there for sure, whatever the cache knows.
+    async fn client_side(&self, is_made: bool) -> Result<Applied, Error> {
         let modified = remembering(&self.apply.object);
-        // What no watch has seen is most likely not there: trying to create it spares the question.
-        let mut live = match self.shared.knows(&modified.key()) {
+        let mut live = match is_made {
             true => self.live().await?,
-            false => None,
+            false => self.known().await?,
         };
         for retries_left in (0..=CONFLICT_RETRIES).rev() {
             let outcome = match live {
@@ -229,7 +244,11 @@ impl Write<'_> {
     }
 
     /// Creates an object; a resource version in it is left out, as kubectl does.
-    async fn create(&self, object: &Object, options: WriteOptions<'_>) -> Result<Applied, Error> {
+    pub(crate) async fn create(
+        &self,
+        object: &Object,
+        options: WriteOptions<'_>,
+    ) -> Result<Applied, Error> {
         let mut fresh = object.clone();
         if !object.resource_version().is_empty() {
             fresh.metadata_mut().remove("resourceVersion");
@@ -238,8 +257,17 @@ impl Write<'_> {
         Ok(Applied::new(Outcome::Created, created.await?))
     }
 
+    /// What is there now of an object that a watch has seen: one that none has seen is most likely
+    /// not there, and trying to create it spares the question.
+    pub(crate) async fn known(&self) -> Result<Option<Object>, Error> {
+        match self.shared.knows(&self.apply.object.key()) {
+            true => self.live().await,
+            false => Ok(None),
+        }
+    }
+
     /// What is there now. The cache may be behind, and a patch is computed against the truth.
-    async fn live(&self) -> Result<Option<Object>, Error> {
+    pub(crate) async fn live(&self) -> Result<Option<Object>, Error> {
         let object = &self.apply.object;
         if object.name().is_empty() {
             return Ok(None);
@@ -342,7 +370,7 @@ fn never_applied(plural: &str, name: &str) -> String {
 }
 
 /// Whether somebody else wrote in between, so that the same steps may succeed now.
-fn is_race(error: &Error) -> bool {
+pub(crate) fn is_race(error: &Error) -> bool {
     matches!(error.class(), Class::Conflict | Class::Exists)
 }
 

@@ -42,6 +42,7 @@ impl Cluster {
                     shared.object_applied(applied.object.clone());
                 }
                 Ok(ActionResult {
+                    reconciled: applied.reconciled,
                     warnings: applied.warnings,
                     object: Some(applied.object),
                     ..ActionResult::done(applied.outcome)

@@ -16,6 +16,7 @@ mod error;
 mod execute;
 mod handle;
 mod observe;
+mod reconcile;
 mod watch;
 
 pub use changes::Changes;

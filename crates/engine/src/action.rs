@@ -154,6 +154,8 @@ impl From<api::sync_options::Propagation> for Propagation {
 pub struct ActionResult {
     /// What happened, or the error as kubectl prints it (without credentials or Secret values).
     pub outcome: Result<Outcome, String>,
+    /// What `kubectl auth reconcile` says, which comes before the apply of a role or binding.
+    pub reconciled: Option<String>,
     /// Warning headers of the answer, in order.
     pub warnings: Vec<String>,
     /// The object as the server returned it, for [`crate::Live`]; `None` after a deletion.
@@ -166,6 +168,7 @@ impl ActionResult {
     pub fn done(outcome: Outcome) -> Self {
         ActionResult {
             outcome: Ok(outcome),
+            reconciled: None,
             warnings: Vec::new(),
             object: None,
         }
@@ -176,6 +179,7 @@ impl ActionResult {
     pub fn failed(message: impl Into<String>) -> Self {
         ActionResult {
             outcome: Err(message.into()),
+            reconciled: None,
             warnings: Vec::new(),
             object: None,
         }
@@ -216,9 +220,10 @@ pub(crate) fn kubectl_name(gvk: &Gvk, name: &str) -> String {
 }
 
 /// The message of a result, as Argo CD keeps it in `syncResult.resources` (semantics 69).
-pub(crate) fn message(action: &Action, outcome: Outcome, warnings: &[String]) -> String {
+pub(crate) fn message(action: &Action, outcome: Outcome, answer: &ActionResult) -> String {
     let name = kubectl_name(&action.gvk, &action.key.name);
-    let mut text = match outcome {
+    let mut text = answer.reconciled.clone().unwrap_or_default();
+    text.push_str(&match outcome {
         Outcome::Created => format!("{name} created"),
         Outcome::Configured | Outcome::Patched => format!("{name} configured"),
         Outcome::Unchanged => format!("{name} unchanged"),
@@ -227,11 +232,11 @@ pub(crate) fn message(action: &Action, outcome: Outcome, warnings: &[String]) ->
         Outcome::Recreated => recreated(action, &name),
         Outcome::Updated => format!("{}/{} updated", action.gvk.kind, action.key.name),
         Outcome::Deleted => "pruned".to_owned(),
-    };
+    });
     if let Verb::Apply(Apply { run: Run::Dry, .. }) = &action.verb {
         text.push_str(" (dry run)");
     }
-    for warning in warnings {
+    for warning in &answer.warnings {
         text.push_str(". Warning: ");
         text.push_str(warning);
     }

@@ -633,10 +633,7 @@ impl<'p> Cycle<'p, '_> {
 fn report(task: &Task, action: &Action, answer: &ActionResult, is_dry_run: bool) -> Option<Report> {
     match (&action.verb, &answer.outcome) {
         (Verb::Apply(_), Ok(outcome)) => {
-            let mut report = Report::of(
-                ResultCode::Synced,
-                message(action, *outcome, &answer.warnings),
-            );
+            let mut report = Report::of(ResultCode::Synced, message(action, *outcome, answer));
             if is_dry_run {
                 report.phase = OperationPhase::Succeeded;
             }
