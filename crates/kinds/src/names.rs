@@ -16,6 +16,18 @@ const LABEL_1035: &str = "a DNS-1035 label must consist of lower case alphanumer
                           character (e.g. 'my-name',  or 'abc-123', regex used for validation is \
                           '[a-z]([-a-z0-9]*[a-z0-9])?')";
 
+/// The name of a built-in kind in paths: English plurals, of which only `endpoints` is odd.
+#[must_use]
+pub fn plural(kind: &str) -> String {
+    let lower = kind.to_lowercase();
+    match lower.as_bytes() {
+        _ if lower == "endpoints" => lower,
+        [.., b's'] => format!("{lower}es"),
+        [start @ .., b'y'] => format!("{}ies", String::from_utf8_lossy(start)),
+        _ => format!("{lower}s"),
+    }
+}
+
 fn is_lower(byte: u8) -> bool {
     byte.is_ascii_lowercase() || byte.is_ascii_digit()
 }

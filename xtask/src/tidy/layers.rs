@@ -88,7 +88,15 @@ const CRATES: &[Crate] = &[
     Crate {
         name: "engine",
         layer: 2,
-        may_use: &["yaml", "gotmpl", "manifest", "api", "helm", "kustomize"],
+        may_use: &[
+            "yaml",
+            "gotmpl",
+            "manifest",
+            "api",
+            "kinds",
+            "helm",
+            "kustomize",
+        ],
     },
     Crate {
         name: "source",

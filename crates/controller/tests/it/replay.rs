@@ -47,6 +47,25 @@ const BEYOND: [&str; 8] = [
     "\"seed\"",
 ];
 
+/// Scenarios that differ on purpose, and why (docs/differences.md). They may not come out the same:
+/// then the reason is gone.
+const ON_PURPOSE: [(&str, &str); 11] = [
+    ("adopt-other-app", "a commit is known to all at once"),
+    ("bad-denied-admission", "no pause between waves"),
+    ("bad-no-source", "an invalid spec reads no repository"),
+    ("bad-path-file", "a path may name a file"),
+    ("bad-source-empty", "an invalid spec reads no repository"),
+    ("proj-dest-server", "an invalid spec reads no repository"),
+    (
+        "proj-permit-only-ns-scoped",
+        "an invalid spec reads no repository",
+    ),
+    ("proj-source-denied", "an invalid spec reads no repository"),
+    ("proj-source-negated", "an invalid spec reads no repository"),
+    ("proj-source-none", "an invalid spec reads no repository"),
+    ("prune-all-empty", "a changed spec is judged at once"),
+];
+
 /// The recorder's annotation that gives a pod its fate, and the sandbox's.
 const FATES: (&str, &str) = ("sandbox/pod", "sandbox.tiphys.dev/pod");
 
@@ -94,16 +113,26 @@ fn recordings_of_argo_cd_come_out_the_same() {
         .filter(|scenario| text(scenario, "name").contains(&only))
         .collect();
     let results = replay_all(&scenarios);
+    let reason = |name: &str| ON_PURPOSE.iter().find(|(known, _)| *known == name);
     for (name, differences) in &results {
         let is_same = differences.is_empty();
-        println!("{} {name}", if is_same { "ok" } else { "FAIL" });
+        match reason(name) {
+            Some((_, why)) if is_corpus || !is_same => {
+                assert!(!is_same, "{name} is no difference any more: {why}");
+                println!("differs on purpose: {name}: {why}");
+                continue;
+            }
+            _ => println!("{} {name}", if is_same { "ok" } else { "FAIL" }),
+        }
         let n_shown = if only.is_empty() { 2 } else { usize::MAX };
         for difference in differences.iter().take(n_shown) {
             println!("    {difference}");
         }
     }
     let n_passed = results.values().filter(|it| it.is_empty()).count();
-    let n_failed = results.len() - n_passed;
+    let is_failure =
+        |(name, it): &(&String, &Vec<String>)| !it.is_empty() && reason(name).is_none();
+    let n_failed = results.iter().filter(is_failure).count();
     println!("not replayed, as they need renderers that are not there yet: {n_beyond}");
     println!("{n_passed} passed, {n_failed} failed");
     if is_gate {

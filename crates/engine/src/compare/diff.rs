@@ -7,9 +7,10 @@
 
 use api::names;
 use api::sync_options::SyncOption;
+use kinds::Kind;
 use manifest::Object;
 use manifest::quantity::Quantity;
-use manifest::schema::{PatchStrategy, Scalar, Type, TypeRef};
+use manifest::schema::{PatchStrategy, Scalar, Schema, Type, TypeRef};
 use yaml::{Map, Str, Value, json};
 
 use super::{Means, managed};
@@ -47,6 +48,28 @@ impl Diff {
         &self.differences
     }
 
+    /// Leaves out what an API server adds to the object that Git has: in a list that is replaced as a
+    /// whole, its defaults are no difference (Argo CD fills them in before it compares; recording
+    /// `kinds-order`). An object that Kubernetes' types cannot hold has none.
+    fn leave_out_defaults(&mut self, desired: &Object, schema: &Schema) {
+        let gvk = desired.gvk();
+        let kind = Kind {
+            group: &gvk.group,
+            version: &gvk.version,
+            kind: &gvk.kind,
+            plural: &kinds::names::plural(&gvk.kind),
+            custom: false,
+            has_status: false,
+        };
+        let mut stored = desired.value().clone();
+        if kinds::decode(kind, schema, &mut stored).is_ok() {
+            let is_default = |it: &Difference| {
+                it.desired.is_none() && stored.pointer(&it.pointer) == it.live.as_ref()
+            };
+            self.differences.retain(|it| !is_default(it));
+        }
+    }
+
     /// Takes out the differences that `is_taken` says, and gives them.
     pub(super) fn take_out(&mut self, is_taken: impl Fn(&Difference) -> bool) -> Vec<Difference> {
         self.differences
@@ -78,14 +101,14 @@ pub(super) fn diff(desired: &Object, live: &Object, means: &Means<'_>) -> Diff {
         live: Some(&sides[1]),
         last: Some(&sides[2]),
     };
-    walk.compare(
-        at,
-        schema.as_ref().map(manifest::schema::Schema::root),
-        Merge::Object,
-    );
-    Diff {
+    walk.compare(at, schema.as_ref().map(Schema::root), Merge::Object);
+    let mut found = Diff {
         differences: walk.differences,
+    };
+    if let Some(schema) = schema.filter(|_| !found.is_empty()) {
+        found.leave_out_defaults(desired, &schema);
     }
+    found
 }
 
 impl Means<'_> {
@@ -436,17 +459,6 @@ fn is_zero(value: &Value) -> bool {
     }
 }
 
-/// Members that the server fills in inside of lists that are replaced as a whole, and that the
-/// OpenAPI documents do not declare as defaults (k8s.io/kubernetes pkg/apis/*/*/defaults.go).
-const SERVER_DEFAULTS: [(&str, &str); 6] = [
-    ("protocol", "TCP"),
-    ("scope", "*"),
-    ("apiVersion", "v1"),
-    ("volumeMode", "Filesystem"),
-    ("apiGroup", "rbac.authorization.k8s.io"),
-    ("kind", "PersistentVolumeClaim"),
-];
-
 /// The lifetime of a projected service account token, in seconds.
 const TOKEN_SECONDS: i64 = 3607;
 const DEFAULT_TOKEN_SECONDS: i64 = 3600;
@@ -457,12 +469,7 @@ fn is_default(ty: Option<TypeRef<'_>>, name: &str, value: &Value) -> bool {
         .and_then(|field| field.default.as_ref());
     let is_token = name == "expirationSeconds"
         && matches!(value.as_i64(), Some(DEFAULT_TOKEN_SECONDS | TOKEN_SECONDS));
-    declared == Some(value)
-        || is_token
-        || name == "status"
-        || SERVER_DEFAULTS
-            .iter()
-            .any(|(field, text)| *field == name && value.as_str() == Some(text))
+    declared == Some(value) || is_token || name == "status"
 }
 
 fn is_equal_scalar(desired: &Value, live: &Value, ty: Option<TypeRef<'_>>) -> bool {
