@@ -19,12 +19,15 @@ mod node;
 mod number;
 mod object;
 mod parse;
+mod pattern;
 mod print;
 mod printf;
 mod quote;
 mod session;
 mod slot;
+pub mod sprig;
 mod templates;
+mod time;
 mod value;
 
 pub use bytes::text_of_bytes;

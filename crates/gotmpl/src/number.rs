@@ -155,6 +155,20 @@ pub(crate) fn parse_integer(text: &str) -> Option<i128> {
     Some(if is_negative { -number } else { number })
 }
 
+/// An integer of plain digits, as Go's `strconv.Atoi` reads it; of what is out of range, the nearest
+/// number, and zero of anything else.
+pub(crate) fn parse_plain(text: &str, radix: u32) -> i64 {
+    use std::num::IntErrorKind;
+    match i64::from_str_radix(text, radix) {
+        Ok(number) => number,
+        Err(error) => match error.kind() {
+            IntErrorKind::PosOverflow => i64::MAX,
+            IntErrorKind::NegOverflow => i64::MIN,
+            _ => 0,
+        },
+    }
+}
+
 /// Digits without the underscores between them; one may stand behind a prefix.
 fn without_underscores(digits: &str, has_prefix: bool) -> Option<String> {
     let is_misplaced =

@@ -11,6 +11,7 @@ use crate::function::{Function, Functions};
 use crate::lex::Delimiters;
 use crate::node::Tree;
 use crate::parse::parse;
+use crate::pattern::Patterns;
 use crate::session::Session;
 use crate::value::Value;
 
@@ -63,6 +64,7 @@ pub struct Templates {
     delimiters: Delimiters,
     missing_key: MissingKey,
     limits: Limits,
+    patterns: Arc<Patterns>,
 }
 
 impl fmt::Debug for Templates {
@@ -84,6 +86,7 @@ impl Templates {
             delimiters: Delimiters::default(),
             missing_key: MissingKey::default(),
             limits: Limits::default(),
+            patterns: Arc::default(),
         }
     }
 
@@ -201,6 +204,11 @@ impl Templates {
         let out = std::mem::take(&mut state.out);
         session.depth += 1;
         result.map(|()| out)
+    }
+
+    /// The regular expressions that were compiled for these templates.
+    pub(crate) fn patterns(&self) -> &Patterns {
+        &self.patterns
     }
 
     pub(crate) fn tree(&self, name: &str) -> Option<&Tree> {

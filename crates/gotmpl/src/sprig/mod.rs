@@ -1,0 +1,60 @@
+//! Sprig v3.3: the functions that Helm's templates have beside Go's own.
+//!
+//! Read [`functions`]: one table, whose rows stand in the modules of their groups. A row has Go's
+//! parameter types, so the executor reports wrong arguments in Go's words before a body runs.
+//!
+//! `env` and `expandenv` are left out, as Helm leaves them out, and `getHostByName` gives an empty
+//! text, as it does in Helm where DNS is off. Time and randomness are those of the
+//! [`Session`](crate::Session).
+
+mod arguments;
+mod cases;
+mod cast;
+mod dates;
+mod decimal;
+mod defaults;
+mod dicts;
+mod encodings;
+pub mod json;
+mod lists;
+mod mathematics;
+mod paths;
+mod random;
+mod reflection;
+mod regexes;
+pub mod semver;
+mod strings;
+mod versions;
+mod wrap;
+
+use crate::function::Functions;
+
+pub use cast::{float_of, integer_of, text_of};
+
+/// All groups of the table.
+const GROUPS: &[&[arguments::Row]] = &[
+    strings::ROWS,
+    cases::ROWS,
+    wrap::ROWS,
+    mathematics::ROWS,
+    lists::ROWS,
+    dicts::ROWS,
+    defaults::ROWS,
+    reflection::ROWS,
+    encodings::ROWS,
+    dates::ROWS,
+    versions::ROWS,
+    regexes::ROWS,
+    paths::ROWS,
+    random::ROWS,
+];
+
+/// The functions, by their names.
+#[must_use]
+pub fn functions() -> Functions {
+    let mut functions = Functions::new();
+    for row in GROUPS.iter().copied().flatten() {
+        functions.add(row.name, row.function());
+    }
+    functions
+}
