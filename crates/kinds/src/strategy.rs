@@ -61,10 +61,9 @@ impl Kind<'_> {
             }
             ("", "persistentvolumes") => {
                 add_finalizer(value, "kubernetes.io/pv-protection");
-                let now = now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
                 value
                     .map_at_mut(&["status"])
-                    .insert("lastPhaseTransitionTime", now);
+                    .insert(PHASE_TIME, seconds(now));
             }
             ("", "namespaces") => {
                 let finalizers: Vec<Value> = vec!["kubernetes".into()];
@@ -84,12 +83,17 @@ impl Kind<'_> {
         }
     }
 
-    /// Keeps what the written part of an object may not change.
-    pub fn prepare_update(&self, part: Part, new: &mut Value, old: &Value) {
+    /// Keeps what the written part of an object may not change, and dates a change of phase.
+    pub fn prepare_update(&self, part: Part, new: &mut Value, old: &Value, now: Timestamp) {
         match part {
             Part::Main if self.has_status => restore(new.map_at_mut(&[]), Some(old), "status"),
             Part::Main | Part::Other => {}
-            Part::Status => self.keep_all_but_status(new, old),
+            Part::Status => {
+                self.keep_all_but_status(new, old);
+                if self.place() == ("", "persistentvolumes") {
+                    phase_transition(new, old, now);
+                }
+            }
         }
         if part == Part::Main {
             match self.place() {
@@ -248,6 +252,24 @@ const SYSTEM: [&str; 6] = [
     "selfLink",
     "resourceVersion",
 ];
+
+/// When the phase of a volume changed last.
+const PHASE_TIME: &str = "lastPhaseTransitionTime";
+
+fn seconds(time: Timestamp) -> String {
+    time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+}
+
+/// A volume whose phase changes says when, unless the writer does.
+fn phase_transition(new: &mut Value, old: &Value, now: Timestamp) {
+    let status = |object: &Value, key: &str| object.at(&["status", key]).cloned();
+    let time = status(new, PHASE_TIME).filter(|time| !time.is_null());
+    if status(new, "phase") != status(old, "phase")
+        && (time.is_none() || time == status(old, PHASE_TIME))
+    {
+        new.map_at_mut(&["status"]).insert(PHASE_TIME, seconds(now));
+    }
+}
 
 /// A namespace carries its name as a label.
 fn name_label(value: &mut Value) {

@@ -13,9 +13,9 @@ use yaml::Str;
 use super::world::{Change, Ref, World};
 use super::write::Outcome;
 use super::{
-    autoscaler, cron_job, daemon_set, deployment, disruption, endpoints, garbage, job, kubelet,
-    load_balancer, mirror, namespace, node, quota, replica_set, scheduler, slices, stateful_set,
-    volume,
+    account_token, aggregation, autoscaler, cron_job, daemon_set, deployment, disruption,
+    endpoints, garbage, job, kubelet, load_balancer, mirror, namespace, node, pod_garbage, quota,
+    replica_set, scheduler, slices, stateful_set, volume,
 };
 
 /// Whether an optional part of the simulation runs.
@@ -162,5 +162,20 @@ pub(crate) const CONTROLLERS: &[Controller] = &[
         agent: MANAGER,
         affected: quota::affected,
         reconcile: quota::reconcile,
+    },
+    Controller {
+        agent: MANAGER,
+        affected: account_token::affected,
+        reconcile: account_token::reconcile,
+    },
+    Controller {
+        agent: MANAGER,
+        affected: aggregation::affected,
+        reconcile: aggregation::reconcile,
+    },
+    Controller {
+        agent: MANAGER,
+        affected: pod_garbage::affected,
+        reconcile: pod_garbage::reconcile,
     },
 ];

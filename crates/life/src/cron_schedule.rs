@@ -1,12 +1,8 @@
 //! When a CronJob is due: its schedule, by the clocks of its time zone.
 
-use std::fs::File;
-use std::io::Read;
-use std::path::Path;
-
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use manifest::schedule::Schedule;
+use manifest::schedule::{Schedule, time_zone};
 
 /// A schedule with the clocks that it follows.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,38 +11,12 @@ pub(crate) struct ZonedSchedule {
     zone: TimeZone,
 }
 
-/// Where the machine keeps its time zones.
-const ZONES: &str = "/usr/share/zoneinfo";
-/// The largest file there has 4 KB; anything much larger is no time zone.
-const MAX_ZONE_BYTES: u64 = 64 << 10;
-
-/// The zone of that name; UTC where none is named, as kube-controller-manager runs in a container.
-/// Read from the machine's files: jiff's own database would have to be switched on for all.
-fn zone(name: &str) -> Option<TimeZone> {
-    if matches!(name, "" | "UTC" | "Etc/UTC") {
-        return Some(TimeZone::UTC);
-    }
-    let plain = |part: &str| {
-        !part.is_empty()
-            && part
-                .chars()
-                .all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '+'))
-    };
-    if !name.split('/').all(plain) {
-        return None;
-    }
-    let file = File::open(Path::new(ZONES).join(name)).ok()?;
-    let mut bytes = Vec::new();
-    file.take(MAX_ZONE_BYTES).read_to_end(&mut bytes).ok()?;
-    TimeZone::tzif(name, &bytes).ok()
-}
-
 /// Reads a schedule in a time zone; `None` for one that the API server would have refused. Old
 /// objects may have the zone in the schedule, as `TZ=` or `CRON_TZ=`.
-pub(crate) fn parse(text: &str, time_zone: &str) -> Option<ZonedSchedule> {
+pub(crate) fn parse(text: &str, zone: &str) -> Option<ZonedSchedule> {
     Some(ZonedSchedule {
-        schedule: Schedule::parse(text.trim(), &zone).ok()?,
-        zone: zone(time_zone)?,
+        schedule: Schedule::parse(text.trim()).ok()?,
+        zone: time_zone(zone)?,
     })
 }
 

@@ -14,6 +14,9 @@ use super::time::stamp;
 use super::world::{Ref, stays};
 use super::write::{Deletion, Note, Part, Write};
 
+/// The longest life that a token may ask for (2^32 seconds).
+const TOKEN_SECONDS: i64 = 1 << 32;
+
 /// What a write taught us.
 #[derive(Debug)]
 pub(crate) enum Effect {
@@ -115,14 +118,17 @@ impl Executor<'_> {
                     effects.extend(self.delete(&target, &uid, Deletion::Background).await?);
                 }
             }
+            Write::Token {
+                secret,
+                account,
+                body,
+            } => effects.extend(self.complete(&secret, account.as_ref(), body).await?),
             Write::Note(note) => self.record(Some(note), "").await,
             Write::Log {
                 pod_uid,
                 container,
-                text,
-            } => {
-                self.logs.append(&pod_uid, &container, &text);
-            }
+                told,
+            } => self.logs.record(&pod_uid, &container, told),
         }
         Ok(())
     }
@@ -230,6 +236,47 @@ impl Executor<'_> {
                 Effect::Gone(target.clone(), uid.clone())
             }
         }))
+    }
+
+    /// Completes a Secret. Its token lives as long as it does, and not longer than any may.
+    async fn complete(
+        &self,
+        secret: &Ref,
+        account: Option<&Ref>,
+        mut body: Value,
+    ) -> Result<Option<Effect>, ApiError> {
+        if let Some(account) = account {
+            let bound = map([
+                ("apiVersion", "v1".into()),
+                ("kind", "Secret".into()),
+                ("name", secret.name.clone().into()),
+                ("uid", text(&body, &["metadata", "uid"]).into()),
+            ]);
+            let request = map([
+                ("apiVersion", "authentication.k8s.io/v1".into()),
+                ("kind", "TokenRequest".into()),
+                (
+                    "spec",
+                    map([
+                        ("boundObjectRef", bound),
+                        ("expirationSeconds", TOKEN_SECONDS.into()),
+                    ]),
+                ),
+            ]);
+            let path = self.path(account) + "/token";
+            let call = self.call(Method::POST, path, Some(request));
+            let Some(answer) = found(self.api.call(&call).await)? else {
+                return Ok(None);
+            };
+            let token = text(&answer, &["status", "token"]);
+            body.map_at_mut(&["stringData"]).insert("token", token);
+        }
+        let call = Call {
+            content_type: "application/merge-patch+json",
+            ..self.call(Method::PATCH, self.path(secret), Some(body))
+        };
+        let answer = found(self.api.call(&call).await)?;
+        Ok(answer.map(|answer| Effect::Present(secret.kind, answer)))
     }
 
     async fn any_exists(&self, owners: &[(Ref, Str)]) -> Result<bool, ApiError> {

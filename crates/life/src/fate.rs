@@ -36,30 +36,38 @@ pub(crate) enum Fate {
     Runs,
 }
 
-/// What one container does.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Plan {
-    /// It runs until it is stopped.
-    Forever,
-    /// It ends by itself.
-    Ends {
-        /// The exit code.
-        code: i64,
-        /// After how long.
-        after: Duration,
-        /// What it prints.
-        output: String,
-    },
+/// What one container does when it is started.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Plan {
+    /// What it prints, and how long after its start; each text is a line or the start of one.
+    pub(crate) prints: Vec<(Duration, String)>,
+    /// Its exit code and how long it runs; without it runs until it is stopped.
+    pub(crate) end: Option<(i64, Duration)>,
 }
 
 impl Plan {
-    fn ends(code: i64, after: Duration) -> Self {
-        Plan::Ends {
-            code,
-            after,
-            output: String::new(),
+    const FOREVER: Plan = Plan {
+        prints: Vec::new(),
+        end: None,
+    };
+
+    pub(crate) fn ends(code: i64, after: Duration) -> Self {
+        Plan {
+            prints: Vec::new(),
+            end: Some((code, after)),
         }
     }
+}
+
+/// What the containers of a pod do, each list in the order of the spec.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Plans {
+    /// One after the other, before the others; with whether it is a sidecar, which stays.
+    pub(crate) initial: Vec<(Plan, bool)>,
+    /// All at once.
+    pub(crate) main: Vec<Plan>,
+    /// Added for debugging.
+    pub(crate) ephemeral: Vec<Plan>,
 }
 
 /// The fate that the annotation sets; one that is unknown sets none.
@@ -80,11 +88,11 @@ pub(crate) fn ready_after(pod: &Object) -> Duration {
         .unwrap_or_default()
 }
 
-/// What each container does, in the order of the spec.
-pub(crate) fn plans(pod: &Object) -> Vec<Plan> {
+/// What each container does. The annotation is about the main containers only.
+pub(crate) fn plans(pod: &Object) -> Plans {
     let in_job = controller(pod).is_some_and(|owner| text(owner, &["kind"]) == "Job");
     let fixed = match pod.annotation(FATE) {
-        Some("run" | "never-ready") => Some(Plan::Forever),
+        Some("run" | "never-ready" | "crash" | "image-pull") => Some(Plan::FOREVER),
         Some("complete") => Some(Plan::ends(0, JOB_TIME)),
         Some("fail") => Some(Plan::ends(1, JOB_TIME)),
         _ => None,
@@ -92,15 +100,27 @@ pub(crate) fn plans(pod: &Object) -> Vec<Plan> {
     let default = if in_job {
         Plan::ends(0, JOB_TIME)
     } else {
-        Plan::Forever
+        Plan::FOREVER
     };
-    items(pod.value(), &["spec", "containers"])
-        .iter()
-        .map(|container| {
-            let known = || known_command(container).unwrap_or_else(|| default.clone());
-            fixed.clone().unwrap_or_else(known)
-        })
-        .collect()
+    let containers = |key: &'static str| items(pod.value(), &["spec", key]).iter();
+    let initial = |container: &Value| {
+        let is_sidecar = text(container, &["restartPolicy"]) == "Always";
+        let unknown = || match is_sidecar {
+            true => Plan::FOREVER,
+            false => Plan::ends(0, Duration::ZERO),
+        };
+        (known_command(container).unwrap_or_else(unknown), is_sidecar)
+    };
+    let main = |container: &Value| {
+        let known = || known_command(container).unwrap_or_else(|| default.clone());
+        fixed.clone().unwrap_or_else(known)
+    };
+    let ephemeral = |container: &Value| known_command(container).unwrap_or(Plan::FOREVER);
+    Plans {
+        initial: containers("initContainers").map(initial).collect(),
+        main: containers("containers").map(main).collect(),
+        ephemeral: containers("ephemeralContainers").map(ephemeral).collect(),
+    }
 }
 
 fn known_command(container: &Value) -> Option<Plan> {
@@ -134,8 +154,10 @@ fn base_name(program: &str) -> &str {
 struct Run {
     code: i64,
     after: Duration,
-    output: String,
+    prints: Vec<(Duration, String)>,
+    n_bytes: usize,
     ended: bool,
+    endless: bool,
 }
 
 impl Run {
@@ -153,6 +175,11 @@ impl Run {
                 self.ended = true;
                 code.parse::<i64>().ok()?.rem_euclid(256)
             }
+            ("sleep", ["infinity" | "inf"]) | ("tail", ["-f", "/dev/null"]) => {
+                self.ended = true;
+                self.endless = true;
+                0
+            }
             ("sleep", [time]) => {
                 let seconds = time.parse::<f64>().ok().map(Duration::try_from_secs_f64);
                 let wait = match seconds {
@@ -162,25 +189,30 @@ impl Run {
                 self.after = self.after.checked_add(wait)?;
                 0
             }
-            ("echo", words) => {
-                let words = words.strip_prefix(&["-n"]).unwrap_or(words);
-                let line = words.join(" ");
-                if self.output.len() + line.len() < MAX_OUTPUT_BYTES {
-                    self.output.push_str(&line);
-                    self.output.push('\n');
-                }
-                0
-            }
+            ("echo", ["-n", words @ ..]) => self.print(words.join(" ")),
+            ("echo", words) => self.print(words.join(" ") + "\n"),
             _ => return None,
         };
         Some(())
     }
 
+    /// Prints a text; it goes on with a line that has no end yet.
+    fn print(&mut self, text: String) -> i64 {
+        self.n_bytes = self.n_bytes.saturating_add(text.len());
+        if self.n_bytes > MAX_OUTPUT_BYTES {
+            return 0;
+        }
+        match self.prints.last_mut() {
+            Some((_, line)) if !line.ends_with('\n') => line.push_str(&text),
+            _ => self.prints.push((self.after, text)),
+        }
+        0
+    }
+
     fn plan(self) -> Plan {
-        Plan::Ends {
-            code: self.code,
-            after: self.after,
-            output: self.output,
+        Plan {
+            prints: self.prints,
+            end: (!self.endless).then_some((self.code, self.after)),
         }
     }
 }
@@ -247,12 +279,18 @@ mod tests {
 
     fn check(command: &str, want: Option<(i64, u64, &str)>) {
         let container = json(&format!(r#"{{"command": {command}}}"#));
-        let want = want.map(|(code, millis, output)| Plan::Ends {
-            code,
-            after: Duration::from_millis(millis),
-            output: output.to_owned(),
+        let got = known_command(&container).map(|plan| {
+            let (code, after) = plan.end.expect("it ends");
+            let printed: String = plan.prints.into_iter().map(|(_, text)| text).collect();
+            (
+                code,
+                after.as_millis().try_into().expect("is short"),
+                printed,
+            )
         });
-        assert_eq!(known_command(&container), want, "{command}");
+        let want =
+            want.map(|(code, millis, output): (_, u64, _)| (code, millis, output.to_owned()));
+        assert_eq!(got, want, "{command}");
     }
 
     #[test]
@@ -278,6 +316,16 @@ mod tests {
     }
 
     #[test]
+    fn lines_are_printed_at_their_time() {
+        let script =
+            r#"{"command": ["sh", "-c", "echo -n a; sleep 1; echo b; echo c; sleep infinity"]}"#;
+        let plan = known_command(&json(script)).expect("is known");
+        let line = |seconds: u64, text: &str| (Duration::from_secs(seconds), text.to_owned());
+        assert_eq!(plan.prints, [line(0, "ab\n"), line(1, "c\n")]);
+        assert_eq!(plan.end, None);
+    }
+
+    #[test]
     fn the_annotation_beats_the_command() {
         let pod = |annotation: &str| {
             Object::new(json(&format!(
@@ -286,9 +334,9 @@ mod tests {
             )))
             .expect("is an object")
         };
-        assert_eq!(plans(&pod("run")), [Plan::Forever]);
-        assert_eq!(plans(&pod("complete")), [Plan::ends(0, JOB_TIME)]);
-        assert_eq!(plans(&pod("")), [Plan::ends(1, Duration::ZERO)]);
+        assert_eq!(plans(&pod("run")).main, [Plan::FOREVER]);
+        assert_eq!(plans(&pod("complete")).main, [Plan::ends(0, JOB_TIME)]);
+        assert_eq!(plans(&pod("")).main, [Plan::ends(1, Duration::ZERO)]);
         assert_eq!(fate(&pod("crash")), Fate::Crash);
     }
 }

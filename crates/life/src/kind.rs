@@ -109,6 +109,8 @@ kinds! {
     DEFINITION = 22 "apiextensions.k8s.io" "v1" "customresourcedefinitions" "CustomResourceDefinition" false Full,
     EVENT = 23 "" "v1" "events" "Event" true Metadata,
     REPLICATION_CONTROLLER = 24 "" "v1" "replicationcontrollers" "ReplicationController" true Full,
+    SECRET = 25 "" "v1" "secrets" "Secret" true Full,
+    CLUSTER_ROLE = 26 "rbac.authorization.k8s.io" "v1" "clusterroles" "ClusterRole" false Full,
 }
 
 /// Every resource known so far, by [`Kind`].

@@ -3,20 +3,19 @@
 use std::time::Duration;
 
 use manifest::Object;
+use yaml::Value;
 
 use super::control::Context;
-use super::fate::{Fate, Plan, fate, plans};
+use super::course::{Doing, Reach, State, course};
+use super::fate::{Fate, Plan, Plans, fate, plans};
 use super::fields::{int, items, text};
 use super::kind::Kind;
 use super::kubelet_status::{Moment, report};
+use super::logs::{Line, Told};
 use super::pod;
 use super::time::later;
 use super::world::{Change, Ref, World};
 use super::write::{Deletion, Outcome, Write, delete, status};
-
-/// The wait before a container is started again doubles from the first to the second.
-const FIRST_BACKOFF: Duration = Duration::from_secs(10);
-const LONGEST_BACKOFF: Duration = Duration::from_secs(300);
 
 /// Pods that have a node.
 pub(crate) fn affected(_world: &World, change: &Change, keys: &mut Vec<Ref>) {
@@ -53,164 +52,80 @@ pub(crate) fn reconcile(context: &Context<'_>, target: &Ref) -> Outcome {
     }
 }
 
-/// What one container is doing at some time after the start of its pod.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Doing {
-    /// It runs, since then.
-    Running(Duration),
-    /// It has ended with that code, and stays so.
-    Ended(i64, Duration),
-    /// It has ended with that code and will be started again.
-    BackingOff(i64, Duration, Duration),
-}
-
-/// What a container is doing, how often it was restarted, and when that changes.
-pub(crate) type State = (Doing, i64, Option<Duration>);
-
-/// Follows a plan through its restarts. Restarts are bounded by the time that has passed.
-pub(crate) fn follow(plan: &Plan, restart: &str, elapsed: Duration) -> State {
-    let Plan::Ends { code, after, .. } = plan else {
-        return (Doing::Running(Duration::ZERO), 0, None);
-    };
-    let again = restart == "Always" || (restart == "OnFailure" && *code != 0);
-    let mut start = Duration::ZERO;
-    let mut backoff = FIRST_BACKOFF;
-    let mut restarts = 0;
-    loop {
-        let end = start.saturating_add(*after);
-        if elapsed < end {
-            return (Doing::Running(start), restarts, Some(end));
-        }
-        if !again {
-            return (Doing::Ended(*code, end), restarts, None);
-        }
-        let next = end.saturating_add(backoff);
-        if elapsed < next {
-            return (Doing::BackingOff(*code, end, backoff), restarts, Some(next));
-        }
-        start = next;
-        restarts += 1;
-        backoff = (backoff * 2).min(LONGEST_BACKOFF);
-    }
-}
-
 /// Writes the status that the pod has now, and asks to be called when that changes.
 pub(crate) fn advance(context: &Context<'_>, pod: &Object) -> Outcome {
     if pod::is_finished(pod) || fate(pod) == Fate::Pending {
         return Outcome::nothing();
     }
-    let since = context.world.running_since(pod.uid());
+    let since = context.world.started_at(pod.uid());
     let started = since.unwrap_or(context.now);
     let elapsed = Duration::try_from(context.now.duration_since(started)).unwrap_or_default();
-    let restart = text(pod.value(), &["spec", "restartPolicy"]);
-    let plans = plans(pod);
-    let states: Vec<State> = plans
-        .iter()
-        .map(|plan| follow(plan, restart, elapsed))
-        .collect();
-    // A pod is first seen running: what waits for it must not miss that.
-    let fresh = since.is_none();
-    let states = if fresh {
-        plans.iter().map(begin).collect()
-    } else {
-        states
+    let reach = match since {
+        None => Reach::First,
+        Some(_) if pod::phase(pod) != "Running" => Reach::Main,
+        Some(_) => Reach::Whole,
     };
+    let plans = plans(pod);
+    let restart = text(pod.value(), &["spec", "restartPolicy"]);
     let moment = Moment {
         context,
         pod,
         started,
         elapsed,
-        states: &states,
+        course: &course(&plans, restart, elapsed, reach),
     };
     let (report, changes) = report(&moment);
-    let mut outcome = Outcome::nothing();
-    if let Some(write) = status(Kind::POD, pod, report) {
-        if !fresh {
-            outcome.writes.extend(output(pod, &plans, &states));
-        }
-        outcome.push(write);
-    }
-    // A pod that just started comes back here as soon as it was seen running.
-    if !fresh {
+    let mut outcome = Outcome::from(printed(&moment, &plans));
+    let report = status(Kind::POD, pod, report);
+    // A step that was told brings the pod back here, as soon as it was seen.
+    if reach == Reach::Whole || report.is_none() {
         outcome.again_at(changes.map(|after| later(started, after)));
     }
+    outcome.push(report);
     outcome
 }
 
-fn begin(plan: &Plan) -> State {
-    match plan {
-        Plan::Forever => (Doing::Running(Duration::ZERO), 0, None),
-        Plan::Ends { after, .. } => (Doing::Running(Duration::ZERO), 0, Some(*after)),
-    }
+/// What the last runs of containers have printed so far.
+fn printed(moment: &Moment<'_>, plans: &Plans) -> Vec<Write> {
+    let initial: Vec<&Plan> = plans.initial.iter().map(|(plan, _)| plan).collect();
+    let (main, course) = (plans.main.iter().collect(), moment.course);
+    let ephemeral = plans.ephemeral.iter().collect();
+    [
+        ("initContainers", initial, &course.initial),
+        ("containers", main, &course.main),
+        ("ephemeralContainers", ephemeral, &course.ephemeral),
+    ]
+    .into_iter()
+    .flat_map(|(key, plans, states): (_, Vec<&Plan>, _)| {
+        let containers = items(moment.pod.value(), &["spec", key]);
+        let pairs = plans.into_iter().zip(states);
+        let of_one = |(container, (plan, state))| log(moment, container, plan, state);
+        containers.iter().zip(pairs).filter_map(of_one)
+    })
+    .collect()
 }
 
-/// What containers print when they end for the first time.
-fn output(pod: &Object, plans: &[Plan], states: &[State]) -> Vec<Write> {
-    let known = items(pod.value(), &["status", "containerStatuses"]);
-    let containers = items(pod.value(), &["spec", "containers"]);
-    containers
+fn log(moment: &Moment<'_>, container: &Value, plan: &Plan, state: &State) -> Option<Write> {
+    if state.doing == Doing::Waiting {
+        return None;
+    }
+    let lines: Vec<Line> = plan
+        .prints
         .iter()
-        .zip(plans.iter().zip(states))
-        .filter_map(|(container, (plan, (doing, ..)))| {
-            let name = text(container, &["name"]);
-            let was_running = known.iter().any(|status| {
-                text(status, &["name"]) == name && status.at(&["state", "running"]).is_some()
-            });
-            let ended = !matches!(doing, Doing::Running(_));
-            match plan {
-                Plan::Ends { output, .. } if ended && was_running && !output.is_empty() => {
-                    Some(Write::Log {
-                        pod_uid: pod.uid().into(),
-                        container: name.into(),
-                        text: output.clone(),
-                    })
-                }
-                _ => None,
-            }
+        .map(|(at, text)| (state.begun.saturating_add(*at), text))
+        .take_while(|(at, _)| *at <= moment.elapsed)
+        .map(|(at, text)| Line {
+            time: later(moment.started, at),
+            text: text.as_str().into(),
         })
-        .collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn check(restart: &str, code: i64, seconds: u64, want: (Doing, i64, Option<u64>)) {
-        let plan = Plan::Ends {
-            code,
-            after: Duration::from_secs(2),
-            output: String::new(),
-        };
-        let got = follow(&plan, restart, Duration::from_secs(seconds));
-        assert_eq!(
-            got,
-            (want.0, want.1, want.2.map(Duration::from_secs)),
-            "{restart} {seconds}"
-        );
-    }
-
-    #[test]
-    fn containers_are_restarted_with_growing_waits() {
-        let seconds = Duration::from_secs;
-        check("Never", 1, 1, (Doing::Running(seconds(0)), 0, Some(2)));
-        check("Never", 1, 99, (Doing::Ended(1, seconds(2)), 0, None));
-        check("OnFailure", 0, 99, (Doing::Ended(0, seconds(2)), 0, None));
-        check(
-            "OnFailure",
-            1,
-            5,
-            (Doing::BackingOff(1, seconds(2), seconds(10)), 0, Some(12)),
-        );
-        check("Always", 0, 13, (Doing::Running(seconds(12)), 1, Some(14)));
-        check(
-            "Always",
-            0,
-            20,
-            (Doing::BackingOff(0, seconds(14), seconds(20)), 1, Some(34)),
-        );
-        assert_eq!(
-            follow(&Plan::Forever, "Always", seconds(9)),
-            (Doing::Running(seconds(0)), 0, None)
-        );
-    }
+        .collect();
+    Some(Write::Log {
+        pod_uid: moment.pod.uid().into(),
+        container: text(container, &["name"]).into(),
+        told: Told {
+            run: state.restarts,
+            lines,
+            has_ended: state.doing != Doing::Running,
+        },
+    })
 }

@@ -7,12 +7,12 @@ use manifest::Object;
 use yaml::{Map, Value};
 
 use super::control::Context;
+use super::course::{Course, Doing, Run, State};
 use super::fate::{Fate, fate, ready_after};
-use super::fields::{generation, items, map, text};
+use super::fields::{flag, generation, int, items, map, text};
 use super::kind::Kind;
-use super::kubelet::{Doing, State};
 use super::pod;
-use super::time::{later, stamp};
+use super::time::{go_seconds, later, stamp};
 
 /// A pod at one time.
 pub(crate) struct Moment<'a> {
@@ -20,61 +20,86 @@ pub(crate) struct Moment<'a> {
     pub(crate) context: &'a Context<'a>,
     /// The pod.
     pub(crate) pod: &'a Object,
-    /// When its containers started.
+    /// When the kubelet took it.
     pub(crate) started: Timestamp,
     /// How long ago that was.
     pub(crate) elapsed: Duration,
     /// What each container does.
-    pub(crate) states: &'a [State],
+    pub(crate) course: &'a Course,
 }
 
 /// The whole status, and how long after the start it changes by itself.
 pub(crate) fn report(moment: &Moment<'_>) -> (Map, Option<Duration>) {
-    let Moment { pod, context, .. } = *moment;
+    let Moment { pod, course, .. } = *moment;
     let fate = fate(pod);
-    let ready_at = ready_after(pod);
-    let ready_now = fate == Fate::Runs && moment.elapsed >= ready_at;
-    let mut changes = moment.states.iter().filter_map(|(_, _, next)| *next).min();
-    if fate == Fate::Runs && !ready_now {
-        changes = Some(changes.map_or(ready_at, |other| other.min(ready_at)));
-    }
+    let ready_at = course
+        .initialized
+        .map(|from| from.saturating_add(ready_after(pod)))
+        .filter(|_| fate == Fate::Runs);
+    let is_ready = ready_at.is_some_and(|at| moment.elapsed >= at);
+    let readiness = ready_at.filter(|_| !is_ready);
+    let changes = course.changes().into_iter().chain(readiness).min();
     let phase = phase(moment, fate);
-    let containers: Vec<Value> = items(pod.value(), &["spec", "containers"])
-        .iter()
-        .zip(moment.states)
-        .map(|(container, state)| container_status(moment, container, state, ready_now))
-        .collect();
-    let all_ready = phase == "Running"
-        && containers
-            .iter()
-            .all(|status| super::fields::flag(status, &["ready"]));
     let status = pod.value().get("status").and_then(Value::as_map);
     let mut report = status.cloned().unwrap_or_default();
     report.insert("phase", phase);
     report.insert("observedGeneration", generation(pod));
     report.entry_or_insert("startTime", stamp(moment.started));
-    addresses(context, pod, &mut report);
-    report.insert("conditions", conditions(moment, phase, all_ready));
-    let initial = init_statuses(moment);
-    if !initial.is_empty() {
-        report.insert("initContainerStatuses", initial);
+    addresses(moment.context, pod, &mut report);
+    for (list, states) in [
+        (INITIAL, &course.initial),
+        (MAIN, &course.main),
+        (EPHEMERAL, &course.ephemeral),
+    ] {
+        let containers = items(pod.value(), &["spec", list.spec]).iter().zip(states);
+        let statuses: Vec<Value> = containers
+            .map(|(container, state)| container_status(moment, list, container, (state, is_ready)))
+            .collect();
+        if !statuses.is_empty() {
+            report.insert(list.status, statuses);
+        }
     }
-    report.insert("containerStatuses", containers);
+    report.insert("conditions", conditions(moment, phase, &report));
     (report, changes)
 }
+
+/// One of the lists of containers: where it is in the spec and in the status.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct List {
+    spec: &'static str,
+    status: &'static str,
+}
+
+const INITIAL: List = List {
+    spec: "initContainers",
+    status: "initContainerStatuses",
+};
+const MAIN: List = List {
+    spec: "containers",
+    status: "containerStatuses",
+};
+const EPHEMERAL: List = List {
+    spec: "ephemeralContainers",
+    status: "ephemeralContainerStatuses",
+};
 
 fn phase(moment: &Moment<'_>, fate: Fate) -> &'static str {
     if matches!(fate, Fate::ImagePull | Fate::Pending) {
         return "Pending";
     }
+    if moment.course.initialized.is_none() {
+        let failed = |state: &State| matches!(state.doing, Doing::Ended(code, _) if code != 0);
+        let has_failed = moment.course.initial.iter().any(failed);
+        return if has_failed { "Failed" } else { "Pending" };
+    }
     let mut failed = false;
-    for (doing, ..) in moment.states {
-        match doing {
-            Doing::Ended(code, _) => failed |= *code != 0,
-            Doing::Running(_) | Doing::BackingOff(..) => return "Running",
+    for state in &moment.course.main {
+        match state.doing {
+            Doing::Ended(code, _) => failed |= code != 0,
+            Doing::Waiting | Doing::Running | Doing::BackingOff(..) => return "Running",
         }
     }
-    if fate == Fate::Crash || moment.states.is_empty() {
+    if moment.course.main.is_empty() {
         "Running"
     } else if failed {
         "Failed"
@@ -96,7 +121,7 @@ fn addresses(context: &Context<'_>, pod: &Object, report: &mut Map) {
         report.insert("hostIPs", vec![map([("ip", host.as_str().into())])]);
     }
     if !report.contains_key("podIP") {
-        let on_host = super::fields::flag(pod.value(), &["spec", "hostNetwork"]);
+        let on_host = flag(pod.value(), &["spec", "hostNetwork"]);
         let own = context.address.to_string();
         let address = host.filter(|_| on_host).unwrap_or(own);
         report.insert("podIPs", vec![map([("ip", address.as_str().into())])]);
@@ -104,17 +129,41 @@ fn addresses(context: &Context<'_>, pod: &Object, report: &mut Map) {
     }
 }
 
-/// The conditions that a kubelet owns, in its order, then the others as they are.
-fn conditions(moment: &Moment<'_>, phase: &str, all_ready: bool) -> Vec<Value> {
+/// Whether something holds, and if not (or for an ended pod) why.
+struct Finding {
+    holds: bool,
+    reason: &'static str,
+    message: String,
+}
+
+impl Finding {
+    const HOLDS: Finding = Finding::of(true, "");
+
+    const fn of(holds: bool, reason: &'static str) -> Self {
+        Finding {
+            holds,
+            reason,
+            message: String::new(),
+        }
+    }
+
+    fn fails(reason: &'static str, message: String) -> Self {
+        Finding {
+            holds: false,
+            reason,
+            message,
+        }
+    }
+}
+
+/// The conditions that a kubelet owns, in its order, then the others as they are
+/// (`status/generate.go`).
+fn conditions(moment: &Moment<'_>, phase: &str, report: &Map) -> Vec<Value> {
     let known = items(moment.pod.value(), &["status", "conditions"]);
-    let names: Vec<&str> = items(moment.pod.value(), &["spec", "containers"])
-        .iter()
-        .map(|container| text(container, &["name"]))
-        .collect();
     let ended = matches!(phase, "Succeeded" | "Failed");
-    let unready = format!("containers with unready status: [{}]", names.join(" "));
-    let condition = |kind: &str, holds: bool| {
-        let word = if holds { "True" } else { "False" };
+    let ready = containers_ready(moment, phase, report);
+    let condition = |kind: &str, finding: &Finding| {
+        let word = if finding.holds { "True" } else { "False" };
         let since = known
             .iter()
             .find(|known| text(known, &["type"]) == kind && text(known, &["status"]) == word)
@@ -122,90 +171,159 @@ fn conditions(moment: &Moment<'_>, phase: &str, all_ready: bool) -> Vec<Value> {
         let mut condition = Map::from([
             ("type", kind.into()),
             ("status", word.into()),
+            ("observedGeneration", generation(moment.pod).into()),
             ("lastProbeTime", Value::Null),
             (
                 "lastTransitionTime",
                 since.unwrap_or_else(|| stamp(moment.context.now)),
             ),
         ]);
-        if ended && kind != "PodReadyToStartContainers" && kind != "PodScheduled" {
-            let reason = if phase == "Failed" && kind != "Initialized" {
-                "PodFailed"
-            } else {
-                "PodCompleted"
-            };
-            condition.insert("reason", reason);
-        } else if !holds && kind != "PodReadyToStartContainers" {
-            condition.insert("reason", "ContainersNotReady");
-            condition.insert("message", unready.as_str());
+        if !finding.reason.is_empty() {
+            condition.insert("reason", finding.reason);
+        }
+        if !finding.message.is_empty() {
+            condition.insert("message", finding.message.as_str());
         }
         Value::Map(condition)
     };
+    let gates = gates(moment.pod, known);
     let mut list = vec![
-        condition("PodReadyToStartContainers", !ended),
-        condition("Initialized", true),
-        condition("Ready", all_ready),
-        condition("ContainersReady", all_ready),
-        condition("PodScheduled", true),
+        condition("PodReadyToStartContainers", &Finding::of(!ended, "")),
+        condition("Initialized", &initialized(moment, phase)),
+        condition(
+            "Ready",
+            gates.as_ref().filter(|_| ready.holds).unwrap_or(&ready),
+        ),
+        condition("ContainersReady", &ready),
+        condition("PodScheduled", &Finding::HOLDS),
     ];
-    let others: Vec<Value> = known
-        .iter()
-        .filter(|known| {
-            !list
-                .iter()
-                .any(|own| text(own, &["type"]) == text(known, &["type"]))
-        })
-        .cloned()
-        .collect();
+    let is_own = |known: &Value| {
+        list.iter()
+            .any(|own| text(own, &["type"]) == text(known, &["type"]))
+    };
+    let others: Vec<Value> = known.iter().filter(|it| !is_own(it)).cloned().collect();
     list.extend(others);
     list
 }
 
+fn initialized(moment: &Moment<'_>, phase: &str) -> Finding {
+    if phase == "Succeeded" {
+        return Finding::of(true, "PodCompleted");
+    }
+    if moment.course.initialized.is_some() {
+        return Finding::HOLDS;
+    }
+    let containers = items(moment.pod.value(), &["spec", INITIAL.spec]).iter();
+    let incomplete: Vec<&str> = containers
+        .zip(&moment.course.initial)
+        .filter(|(container, state)| match state.doing {
+            Doing::Running => text(container, &["restartPolicy"]) != "Always",
+            Doing::Ended(code, _) => code != 0,
+            Doing::Waiting | Doing::BackingOff(..) => true,
+        })
+        .map(|(container, _)| text(container, &["name"]))
+        .collect();
+    let message = format!(
+        "containers with incomplete status: [{}]",
+        incomplete.join(" ")
+    );
+    Finding::fails("ContainersNotInitialized", message)
+}
+
+fn containers_ready(moment: &Moment<'_>, phase: &str, report: &Map) -> Finding {
+    match phase {
+        "Succeeded" => return Finding::of(false, "PodCompleted"),
+        "Failed" => return Finding::of(false, "PodFailed"),
+        _ => {}
+    }
+    let initial = items(moment.pod.value(), &["spec", INITIAL.spec]);
+    let is_sidecar = |name: &str| {
+        initial.iter().any(|container| {
+            text(container, &["name"]) == name && text(container, &["restartPolicy"]) == "Always"
+        })
+    };
+    let statuses = |list: List| {
+        report
+            .get(list.status)
+            .and_then(Value::as_list)
+            .unwrap_or_default()
+    };
+    let unready: Vec<&str> = statuses(INITIAL)
+        .iter()
+        .filter(|status| is_sidecar(text(status, &["name"])))
+        .chain(statuses(MAIN))
+        .filter(|status| !flag(status, &["ready"]))
+        .map(|status| text(status, &["name"]))
+        .collect();
+    if unready.is_empty() {
+        return Finding::HOLDS;
+    }
+    let message = format!("containers with unready status: [{}]", unready.join(" "));
+    Finding::fails("ContainersNotReady", message)
+}
+
+/// What keeps a pod unready though its containers are ready: conditions that others set.
+fn gates(pod: &Object, known: &[Value]) -> Option<Finding> {
+    let missing: Vec<String> = items(pod.value(), &["spec", "readinessGates"])
+        .iter()
+        .map(|gate| text(gate, &["conditionType"]))
+        .filter_map(|kind| {
+            let status = known.iter().find(|known| text(known, &["type"]) == kind);
+            match status.map(|known| text(known, &["status"])) {
+                Some("True") => None,
+                None => Some(format!(
+                    "corresponding condition of pod readiness gate \"{kind}\" does not exist."
+                )),
+                Some(other) => Some(format!(
+                    "the status of pod readiness gate \"{kind}\" is not \"True\", but {other}"
+                )),
+            }
+        })
+        .collect();
+    let fails = || Finding::fails("ReadinessGatesNotReady", missing.join(", "));
+    (!missing.is_empty()).then(fails)
+}
+
+/// What one container's status says; `is_ready` is about containers that run.
 fn container_status(
     moment: &Moment<'_>,
+    list: List,
     container: &Value,
-    state: &State,
-    ready_now: bool,
+    (state, is_ready): (&State, bool),
 ) -> Value {
     let name = text(container, &["name"]);
     let image = text(container, &["image"]);
-    let known = items(moment.pod.value(), &["status", "containerStatuses"])
+    let known = items(moment.pod.value(), &["status", list.status])
         .iter()
         .find(|known| text(known, &["name"]) == name);
-    let (now, last, restarts, running) = match fate(moment.pod) {
-        Fate::ImagePull => {
-            let message = format!("Back-off pulling image \"{image}\"");
-            (
-                waiting("ImagePullBackOff", message),
-                Map::new().into(),
-                0,
-                false,
-            )
-        }
-        Fate::Crash => {
-            let message = "back-off 40s restarting failed container".to_owned();
-            let last = terminated(1, stamp(moment.started), stamp(moment.started));
-            (waiting("CrashLoopBackOff", message), last, 3, false)
-        }
-        _ => state_of(moment, state),
+    let shown = match fate(moment.pod) {
+        Fate::ImagePull if list == MAIN => Shown::unpulled(image),
+        Fate::Crash if list == MAIN => Shown::crashed(moment),
+        _ => Shown::of(moment, container, state),
+    };
+    let is_sidecar = text(container, &["restartPolicy"]) == "Always";
+    let ready = if list == INITIAL && !is_sidecar {
+        matches!(state.doing, Doing::Ended(0, _))
+    } else {
+        shown.runs && (is_ready || list == INITIAL)
     };
     // Times in a state that has not changed stay what they were.
     let kind =
         |state: &Value| -> Option<String> { Some(state.as_map()?.keys().next()?.to_string()) };
     let same = known.filter(|known| {
-        known.get("state").and_then(kind) == kind(&now)
-            && super::fields::int(known, &["restartCount"]) == Some(restarts)
+        known.get("state").and_then(kind) == kind(&shown.state)
+            && int(known, &["restartCount"]) == Some(shown.restarts)
     });
     let old = |field: &str| same.and_then(|known| known.get(field).cloned());
+    let was_started = shown.runs || (list != MAIN && state.doing != Doing::Waiting);
     map([
         ("name", name.into()),
         ("image", image.into()),
         (
             "imageID",
-            if running {
-                image
-            } else {
-                text(known.unwrap_or(&Value::Null), &["imageID"])
+            match was_started {
+                true => image,
+                false => text(known.unwrap_or(&Value::Null), &["imageID"]),
             }
             .into(),
         ),
@@ -213,91 +331,110 @@ fn container_status(
             "containerID",
             format!("sandbox://{}/{name}", moment.pod.uid()).into(),
         ),
-        ("ready", (running && ready_now).into()),
-        ("started", running.into()),
-        ("restartCount", restarts.into()),
-        ("state", old("state").unwrap_or(now)),
-        ("lastState", old("lastState").unwrap_or(last)),
+        ("ready", ready.into()),
+        ("started", shown.runs.into()),
+        ("restartCount", shown.restarts.into()),
+        ("state", old("state").unwrap_or(shown.state)),
+        ("lastState", old("lastState").unwrap_or(shown.last)),
     ])
 }
 
-/// The state, the last state, the restarts, and whether the container runs.
-fn state_of(moment: &Moment<'_>, state: &State) -> (Value, Value, i64, bool) {
-    let at = |after: Duration| stamp(later(moment.started, after));
-    let (doing, restarts, _) = *state;
-    let none = Value::Map(Map::new());
-    match doing {
-        Doing::Running(since) => {
-            let now = map([("running", map([("startedAt", at(since))]))]);
-            (now, none, restarts, true)
+/// What a container's status says of its runs.
+struct Shown {
+    state: Value,
+    last: Value,
+    restarts: i64,
+    runs: bool,
+}
+
+impl Shown {
+    fn waiting(reason: &str, message: String) -> Self {
+        let mut waiting = Map::from([("reason", reason.into())]);
+        if !message.is_empty() {
+            waiting.insert("message", message);
         }
-        Doing::Ended(code, end) => (
-            terminated(code, stamp(moment.started), at(end)),
-            none,
-            restarts,
-            false,
-        ),
-        Doing::BackingOff(code, end, backoff) => {
-            let pod = moment.pod;
-            let message = format!(
-                "back-off {}s restarting failed container pod={}_{}({})",
-                backoff.as_secs(),
-                pod.name(),
-                pod.namespace(),
-                pod.uid(),
-            );
-            let last = terminated(code, stamp(moment.started), at(end));
-            (waiting("CrashLoopBackOff", message), last, restarts, false)
+        Shown {
+            state: map([("waiting", waiting.into())]),
+            last: Value::Map(Map::new()),
+            restarts: 0,
+            runs: false,
+        }
+    }
+
+    fn unpulled(image: &str) -> Self {
+        let message = format!("Back-off pulling image \"{image}\"");
+        Shown::waiting("ImagePullBackOff", message)
+    }
+
+    /// One that the annotation lets crash over and over.
+    fn crashed(moment: &Moment<'_>) -> Self {
+        let message = "back-off 40s restarting failed container".to_owned();
+        let run = Run {
+            code: 1,
+            begun: Duration::ZERO,
+            end: Duration::ZERO,
+        };
+        Shown {
+            last: terminated(moment, run),
+            restarts: 3,
+            ..Shown::waiting("CrashLoopBackOff", message)
+        }
+    }
+
+    fn of(moment: &Moment<'_>, container: &Value, state: &State) -> Self {
+        let before = state.before.map(|run| terminated(moment, run));
+        let run = |code, end| Run {
+            code,
+            begun: state.begun,
+            end,
+        };
+        let shown = Shown {
+            restarts: state.restarts,
+            last: before.unwrap_or_else(|| Value::Map(Map::new())),
+            ..Shown::waiting("PodInitializing", String::new())
+        };
+        match state.doing {
+            Doing::Waiting => shown,
+            Doing::Running => {
+                let since = stamp(later(moment.started, state.begun));
+                Shown {
+                    state: map([("running", map([("startedAt", since)]))]),
+                    runs: true,
+                    ..shown
+                }
+            }
+            Doing::Ended(code, end) => Shown {
+                state: terminated(moment, run(code, end)),
+                ..shown
+            },
+            Doing::BackingOff(code, end, backoff) => {
+                let pod = moment.pod;
+                let message = format!(
+                    "back-off {} restarting failed container={} pod={}_{}({})",
+                    go_seconds(backoff),
+                    text(container, &["name"]),
+                    pod.name(),
+                    pod.namespace(),
+                    pod.uid(),
+                );
+                Shown {
+                    last: terminated(moment, run(code, end)),
+                    restarts: state.restarts,
+                    ..Shown::waiting("CrashLoopBackOff", message)
+                }
+            }
         }
     }
 }
 
-fn waiting(reason: &str, message: String) -> Value {
-    map([(
-        "waiting",
-        map([("reason", reason.into()), ("message", message.into())]),
-    )])
-}
-
-fn terminated(code: i64, started: Value, finished: Value) -> Value {
-    let reason = if code == 0 { "Completed" } else { "Error" };
+fn terminated(moment: &Moment<'_>, run: Run) -> Value {
+    let at = |after: Duration| stamp(later(moment.started, after));
+    let reason = if run.code == 0 { "Completed" } else { "Error" };
     let state = map([
-        ("exitCode", code.into()),
+        ("exitCode", run.code.into()),
         ("reason", reason.into()),
-        ("startedAt", started),
-        ("finishedAt", finished),
+        ("startedAt", at(run.begun)),
+        ("finishedAt", at(run.end)),
     ]);
     map([("terminated", state)])
-}
-
-/// Init containers have done their work; those that restart always are sidecars and run.
-fn init_statuses(moment: &Moment<'_>) -> Vec<Value> {
-    let known = items(moment.pod.value(), &["status", "initContainerStatuses"]);
-    let time = stamp(moment.started);
-    items(moment.pod.value(), &["spec", "initContainers"])
-        .iter()
-        .map(|container| {
-            let name = text(container, &["name"]);
-            let sidecar = text(container, &["restartPolicy"]) == "Always";
-            let old = known.iter().find(|known| text(known, &["name"]) == name);
-            if let Some(old) = old.filter(|_| moment.elapsed > Duration::ZERO) {
-                return old.clone();
-            }
-            let state = if sidecar {
-                map([("running", map([("startedAt", time.clone())]))])
-            } else {
-                terminated(0, time.clone(), time.clone())
-            };
-            map([
-                ("name", name.into()),
-                ("image", text(container, &["image"]).into()),
-                ("imageID", text(container, &["image"]).into()),
-                ("ready", true.into()),
-                ("started", sidecar.into()),
-                ("restartCount", 0.into()),
-                ("state", state),
-                ("lastState", Value::Map(Map::new())),
-            ])
-        })
-        .collect()
 }

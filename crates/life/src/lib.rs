@@ -6,10 +6,13 @@
 //! sandbox's storage. Read [`start()`] first, then `control`: each controller is a pure function from
 //! the indexed `world` to the writes it wants, and one `runtime` does the rest.
 
+mod account_token;
+mod aggregation;
 mod autoscaler;
 mod client;
 pub mod clock;
 mod control;
+mod course;
 mod cron_job;
 mod cron_schedule;
 mod daemon_set;
@@ -38,6 +41,7 @@ mod node;
 mod notes;
 mod placement;
 mod pod;
+mod pod_garbage;
 mod quota;
 mod replica_set;
 mod revisions;
@@ -61,5 +65,5 @@ mod tests;
 
 pub use clock::Clock;
 pub use control::Switch;
-pub use logs::Logs;
+pub use logs::{Asked, Line, Logs, Printed};
 pub use start::{Life, Options, start};

@@ -288,7 +288,7 @@ impl Runtime {
     }
 
     fn gone(&mut self, target: &Ref, uid: &str) {
-        if let Some(change) = self.world.remove(target, uid) {
+        if let Some(change) = self.world.remove(target, uid, self.clock.now()) {
             self.route(&change);
         }
         if target.kind == Kind::POD {

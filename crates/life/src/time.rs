@@ -34,6 +34,16 @@ pub(crate) fn parse(value: Option<&Value>) -> Option<Timestamp> {
     value?.as_str()?.parse().ok()
 }
 
+/// Whole seconds as Go writes a duration: `40s`, `2m40s`, `1h0m0s`.
+pub(crate) fn go_seconds(time: Duration) -> String {
+    let seconds = time.as_secs();
+    match (seconds / 3600, seconds / 60 % 60, seconds % 60) {
+        (0, 0, seconds) => format!("{seconds}s"),
+        (0, minutes, seconds) => format!("{minutes}m{seconds}s"),
+        (hours, minutes, seconds) => format!("{hours}h{minutes}m{seconds}s"),
+    }
+}
+
 /// Reads a duration as Go writes it, such as `1h15m`, `0.5s` or `300ms`; `None` for anything else.
 pub(crate) fn duration(text: &str) -> Option<Duration> {
     let mut rest = text;
@@ -64,6 +74,14 @@ pub(crate) fn duration(text: &str) -> Option<Duration> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn seconds_are_written_as_go_does() {
+        for text in ["0s", "40s", "1m20s", "5m0s", "1h0m1s"] {
+            let time = duration(text).expect("is a duration");
+            assert_eq!(go_seconds(time), text);
+        }
+    }
 
     #[test]
     fn durations_are_read_as_go_writes_them() {

@@ -8,16 +8,19 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 
 use jiff::Timestamp;
 use manifest::Object;
-use yaml::{Str, Value};
+use yaml::{Map, Str, Value};
 
 use super::fields::{controller, controller_uid, items, owners, shared, text};
 use super::job_backoff::Backoffs;
 use super::kind::{Detail, Kind, Registry};
 use super::namespace::ROOT_CA;
+use super::pod;
 
 /// How many uids of deleted objects are remembered. It must outlast the events in flight; 65,536
 /// uids are 4 MB.
 const REMEMBERED_DELETIONS: usize = 65_536;
+/// Missing nodes that are remembered before those that no pod names are forgotten.
+const REMEMBERED_NODES: usize = 1024;
 
 /// Names one object.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -87,7 +90,8 @@ pub(crate) struct World {
     gone: HashSet<Str>,
     gone_order: VecDeque<Str>,
     addresses: HashMap<Str, u32>,
-    running_since: HashMap<Str, Timestamp>,
+    started_at: HashMap<Str, Timestamp>,
+    missing: HashMap<Str, Timestamp>,
     /// How long Jobs wait after failures.
     pub(crate) backoffs: Backoffs,
 }
@@ -104,7 +108,8 @@ impl World {
             gone: HashSet::new(),
             gone_order: VecDeque::new(),
             addresses: HashMap::new(),
-            running_since: HashMap::new(),
+            started_at: HashMap::new(),
+            missing: HashMap::new(),
             backoffs: Backoffs::default(),
         }
     }
@@ -181,9 +186,14 @@ impl World {
         self.addresses.contains_key(address)
     }
 
-    /// When the pod was first seen running, more exactly than its status says.
-    pub(crate) fn running_since(&self, uid: &str) -> Option<Timestamp> {
-        self.running_since.get(uid).copied()
+    /// When the pod was first seen started, more exactly than its status says.
+    pub(crate) fn started_at(&self, uid: &str) -> Option<Timestamp> {
+        self.started_at.get(uid).copied()
+    }
+
+    /// Since when a node that pods name is not there.
+    pub(crate) fn missing_since(&self, node: &str) -> Option<Timestamp> {
+        self.missing.get(node).copied()
     }
 
     /// The parts of a namespace that still hold objects.
@@ -238,13 +248,16 @@ impl World {
     }
 
     /// Takes the end of an object in.
-    pub(crate) fn remove(&mut self, target: &Ref, uid: &str) -> Option<Change> {
+    pub(crate) fn remove(&mut self, target: &Ref, uid: &str, now: Timestamp) -> Option<Change> {
         self.remember_deletion(uid);
         if self.get(target)?.uid() != uid {
             return None;
         }
         let old = self.take(target);
-        self.running_since.remove(uid);
+        if target.kind == Kind::NODE {
+            self.note_missing(&target.name, now);
+        }
+        self.started_at.remove(uid);
         self.backoffs.forget(uid);
         Some(Change {
             target: target.clone(),
@@ -266,7 +279,7 @@ impl World {
             .collect();
         let mut changes: Vec<Change> = missing
             .iter()
-            .filter_map(|(target, uid)| self.remove(target, uid))
+            .filter_map(|(target, uid)| self.remove(target, uid, now))
             .collect();
         changes.extend(
             list.into_iter()
@@ -287,6 +300,20 @@ impl World {
         }
     }
 
+    /// Remembers that a node that pods name is not there; names that none has any more make room.
+    fn note_missing(&mut self, node: &Str, now: Timestamp) {
+        if self.missing.len() >= REMEMBERED_NODES {
+            let pods = self.stores.get(&Kind::POD).into_iter();
+            let named: HashSet<&str> = pods
+                .flat_map(HashMap::values)
+                .flat_map(BTreeMap::values)
+                .map(pod::node)
+                .collect();
+            self.missing.retain(|node, _| named.contains(node.as_str()));
+        }
+        self.missing.entry(node.clone()).or_insert(now);
+    }
+
     fn index(&mut self, target: &Ref, object: &Object, now: Timestamp) {
         let uid = shared(object.value(), &["metadata", "uid"]);
         self.uids.insert(uid.clone(), target.clone());
@@ -301,13 +328,20 @@ impl World {
                 .or_default()
                 .insert(target.name.clone());
         }
+        if target.kind == Kind::NODE {
+            self.missing.remove(&target.name);
+        }
         if target.kind == Kind::POD {
+            let node = shared(object.value(), &["spec", "nodeName"]);
+            if !node.is_empty() && self.find(Kind::NODE, "", &node).is_none() {
+                self.note_missing(&node, now);
+            }
             let address = text(object.value(), &["status", "podIP"]);
             if !address.is_empty() {
                 *self.addresses.entry(address.into()).or_default() += 1;
             }
-            if text(object.value(), &["status", "phase"]) == "Running" {
-                self.running_since.entry(uid).or_insert(now);
+            if object.value().at(&["status", "startTime"]).is_some() {
+                self.started_at.entry(uid).or_insert(now);
             }
         }
     }
@@ -382,8 +416,10 @@ impl World {
             let map = value.as_map_mut()?;
             map.retain(|key, _| key == "metadata");
         }
-        if kind == Kind::DEFINITION {
-            forget_schemas(&mut value);
+        match kind {
+            Kind::DEFINITION => forget_schemas(&mut value),
+            Kind::SECRET => forget_values(&mut value),
+            _ => {}
         }
         let map = value.as_map_mut()?;
         map.insert("apiVersion", resource.api_version());
@@ -404,6 +440,14 @@ fn forget_schemas(definition: &mut Value) {
             version.remove("schema");
             version.remove("additionalPrinterColumns");
         }
+    }
+}
+
+/// Of what a Secret holds only the names are kept, each with whether there is something.
+fn forget_values(secret: &mut Value) {
+    let data = secret.get_mut("data").and_then(Value::as_map_mut);
+    for (_, value) in data.into_iter().flat_map(Map::iter_mut) {
+        *value = value.as_str().is_some_and(|text| !text.is_empty()).into();
     }
 }
 
@@ -443,7 +487,7 @@ pub(crate) mod tests {
         json(&format!(
             r#"{{"metadata": {{"name": "p", "namespace": "n", "uid": "u", "resourceVersion": "{version}",
                 "managedFields": [], "ownerReferences": [{{"uid": "{owner}"}}]}},
-                "status": {{"podIP": "10.0.0.1", "phase": "Running"}}}}"#
+                "status": {{"podIP": "10.0.0.1", "startTime": "2026-01-02T03:04:05Z"}}}}"#
         ))
     }
 
@@ -457,7 +501,7 @@ pub(crate) mod tests {
         assert!(world.apply(Kind::POD, pod(6, "b"), now()).is_some());
         assert_eq!(world.dependents("a").count(), 0);
         assert_eq!(world.owned("b", Kind::POD).count(), 1);
-        assert_eq!(world.running_since("u"), Some(now()));
+        assert_eq!(world.started_at("u"), Some(now()));
     }
 
     #[test]
@@ -466,7 +510,7 @@ pub(crate) mod tests {
         world.apply(Kind::POD, pod(5, "a"), now());
         assert!(world.address_in_use("10.0.0.1"));
         let target = Ref::new(Kind::POD, "n", "p");
-        assert!(world.remove(&target, "u").is_some());
+        assert!(world.remove(&target, "u", now()).is_some());
         assert!(world.apply(Kind::POD, pod(6, "a"), now()).is_none());
         assert!(world.get(&target).is_none());
         assert!(!world.address_in_use("10.0.0.1"));

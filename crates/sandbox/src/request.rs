@@ -127,13 +127,24 @@ impl Query {
         if text.is_empty() {
             return Ok(None);
         }
-        text.parse().map(Some).map_err(|_invalid| {
-            ApiError::bad_request(format!(
-                "strconv.ParseInt: parsing {}: invalid syntax",
-                crate::status_error::quoted(text)
-            ))
-        })
+        whole_number(text).map(Some)
     }
+}
+
+/// Reads a whole number.
+///
+/// # Errors
+/// 400 in the words of Go's strconv.
+pub(crate) fn whole_number(text: &str) -> Result<i64, ApiError> {
+    use std::num::{IntErrorKind, ParseIntError};
+    text.parse().map_err(|error: ParseIntError| {
+        let why = match error.kind() {
+            IntErrorKind::PosOverflow | IntErrorKind::NegOverflow => "value out of range",
+            _ => "invalid syntax",
+        };
+        let text = crate::status_error::quoted(text);
+        ApiError::bad_request(format!("strconv.ParseInt: parsing {text}: {why}"))
+    })
 }
 
 /// What a path leads to.

@@ -122,12 +122,6 @@ impl Server {
         &self.token
     }
 
-    /// What simulated containers printed.
-    #[must_use]
-    pub fn logs(&self) -> &life::Logs {
-        &self.core.logs
-    }
-
     /// The clock that the server was started with.
     #[must_use]
     pub fn clock(&self) -> &Clock {

@@ -23,6 +23,7 @@ use crate::negotiate::{Form, Kinds, Media, STREAMED};
 use crate::reply::{Content, Reply};
 use crate::request::{ApiRequest, Query, User};
 use crate::status_error::ApiError;
+use crate::verbs::log::{self, LogPlan};
 use crate::watch::{self, WatchPlan};
 use crate::{Clock, codec};
 
@@ -166,11 +167,13 @@ impl Service {
                 (STREAMED[1], Sent::Watch(plan))
             }
             Content::Watch(plan) => (JSON, Sent::Watch(plan)),
+            Content::Log(plan) => ("text/plain", Sent::Log(plan)),
         };
         let packed = writing.gzip && sent.size() > GZIP_FROM;
         let body = match sent {
             _ if is_head => whole(Bytes::new()),
             Sent::Watch(plan) => stream(watch::stream(Arc::clone(&self.core), *plan)),
+            Sent::Log(plan) => stream(log::stream(&self.core, *plan)),
             Sent::List(list) if packed => stream(futures::stream::iter(Packed::new(list))),
             Sent::List(list) => stream(futures::stream::iter(list)),
             Sent::Whole(text) if packed => whole(codec::gzip(&text)),
@@ -213,15 +216,16 @@ enum Sent {
     /// A long list, in pieces.
     List(ListText),
     Watch(Box<WatchPlan>),
+    Log(Box<LogPlan>),
 }
 
 impl Sent {
-    /// About how many bytes it has; a watch counts for nothing.
+    /// About how many bytes it has; what goes on counts for nothing.
     fn size(&self) -> usize {
         match self {
             Sent::Whole(text) => text.len(),
             Sent::List(list) => list.size(),
-            Sent::Watch(_) => 0,
+            Sent::Watch(_) | Sent::Log(_) => 0,
         }
     }
 }

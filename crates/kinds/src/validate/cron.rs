@@ -1,20 +1,16 @@
 //! Schedules and time zones of CronJobs, as the cron library of the real server reads them.
 
-use jiff::tz::TimeZone;
-use manifest::schedule::Schedule;
+use manifest::schedule::{self, Schedule};
 
 use super::field::Field;
-
-/// The names of the time zones that Go 1.25 brings along.
-const ZONES: &str = include_str!("../../data/zones.txt");
 
 pub(super) fn schedule(spec: &Field<'_, '_>) {
     let schedule = spec.get("schedule");
     if !schedule.require() {
         return;
     }
-    if let Err(why) = parse(schedule.text()) {
-        schedule.invalid(&why);
+    if let Err(why) = Schedule::parse(schedule.text()) {
+        schedule.invalid(&why.to_string());
     }
     let had_zone = schedule
         .old()
@@ -54,16 +50,7 @@ pub(super) fn time_zone(zone: &Field<'_, '_>) {
             "timeZone must be an explicit time zone as defined in https://www.iana.org/time-zones",
         );
     }
-    if !matches!(name, "UTC" | "Local") && !ZONES.lines().any(|zone| zone == name) {
+    if schedule::time_zone(name).is_none() {
         zone.invalid(&unknown);
-    }
-}
-
-fn parse(schedule: &str) -> Result<(), String> {
-    let is_known = |name: &str| ZONES.lines().any(|zone| zone == name);
-    let zone_of = |name: &str| is_known(name).then_some(TimeZone::UTC);
-    match Schedule::parse(schedule, &zone_of) {
-        Ok(_) => Ok(()),
-        Err(error) => Err(error.to_string()),
     }
 }

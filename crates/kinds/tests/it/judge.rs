@@ -64,7 +64,7 @@ pub(crate) fn update(old: &Value, new: &Value) -> Option<Vec<Cause>> {
         let before = old.at(&["metadata", key]).cloned().unwrap_or_default();
         metadata.insert(key, before);
     }
-    kind.prepare_update(Part::Main, &mut new, &old);
+    kind.prepare_update(Part::Main, &mut new, &old, Timestamp::UNIX_EPOCH);
     Some(causes(&kind.validate(&new, Some((Part::Main, &old)))))
 }
 

@@ -2,7 +2,10 @@
 
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use http::Method;
+use http_body_util::{BodyExt, Full};
+use tower::ServiceExt;
 use yaml::Value;
 
 use crate::client::{Api, Call};
@@ -42,6 +45,20 @@ async fn create(api: &Api, path: &str, body: Value) {
             Err(error) => panic!("{error}"),
         }
     }
+}
+
+/// Code and text of a log.
+async fn log(server: &Server, pod: &str, query: &str) -> (u16, String) {
+    let path = format!("{PODS}/{pod}/log?{query}");
+    let request = http::Request::get(path)
+        .body(Full::new(Bytes::new()))
+        .expect("is a request");
+    let answer = server.service().oneshot(request).await;
+    let answer = answer.expect("answers all requests");
+    let code = answer.status().as_u16();
+    let body = answer.into_body().collect().await.expect("has an end");
+    let text = String::from_utf8(body.to_bytes().into()).expect("is text");
+    (code, text)
 }
 
 async fn until(api: &Api, path: &str, met: impl Fn(&Value) -> bool) -> Value {
@@ -116,11 +133,11 @@ async fn a_job_ends_and_its_log_is_kept() {
     until(&api, &format!("{jobs}/good"), ended("Complete")).await;
     until(&api, &format!("{jobs}/bad"), ended("Failed")).await;
     let pods = api.get(PODS.to_owned()).await.expect("is served");
-    let printed: Vec<Option<String>> = items(&pods, &["items"])
-        .iter()
-        .map(|pod| server.logs().read(text(pod, &["metadata", "uid"]), "c"))
-        .collect();
-    assert!(printed.contains(&Some("hello\n".to_owned())), "{printed:?}");
+    let mut printed = Vec::new();
+    for pod in items(&pods, &["items"]) {
+        printed.push(log(&server, text(pod, &["metadata", "name"]), "").await.1);
+    }
+    assert!(printed.contains(&"hello\n".to_owned()), "{printed:?}");
     server.stop().await;
 }
 
@@ -146,6 +163,129 @@ async fn a_hundred_deployments_get_ready_together() {
     println!(
         "100 deployments: created in {created:?}, ready after {:?}",
         began.elapsed()
+    );
+    server.stop().await;
+}
+
+/// A pod with that spec.
+fn pod(name: &str, spec: &str) -> Value {
+    json(&format!(
+        r#"{{"apiVersion": "v1", "kind": "Pod", "metadata": {{"name": "{name}"}}, "spec": {spec}}}"#
+    ))
+}
+
+fn waits_for(list: &'static str, reason: &'static str) -> impl Fn(&Value) -> bool {
+    move |pod| {
+        let mut statuses = items(pod, &["status", list]).iter();
+        statuses.any(|status| text(status, &["state", "waiting", "reason"]) == reason)
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn init_containers_hold_a_pod_up_or_end_it() {
+    let (server, api) = sandbox().await;
+    let spec = |restart: &str, command: &str| {
+        format!(
+            r#"{{"restartPolicy": "{restart}", "initContainers": [
+            {{"name": "side", "image": "i", "restartPolicy": "Always"}},
+            {{"name": "init", "image": "i", "command": ["sh", "-c", "{command}"]}}],
+            "containers": [{{"name": "c", "image": "i"}}]}}"#
+        )
+    };
+    create(&api, PODS, pod("good", &spec("Always", "echo done"))).await;
+    create(&api, PODS, pod("loops", &spec("Always", "exit 1"))).await;
+    create(&api, PODS, pod("fails", &spec("Never", "exit 1"))).await;
+    let is = |phase: &'static str| move |pod: &Value| text(pod, &["status", "phase"]) == phase;
+    until(&api, &format!("{PODS}/good"), is("Running")).await;
+    assert_eq!(
+        log(&server, "good", "container=init").await,
+        (200, "done\n".into())
+    );
+    let crash = waits_for("initContainerStatuses", "CrashLoopBackOff");
+    until(&api, &format!("{PODS}/loops"), crash).await;
+    let (code, why) = log(&server, "loops", "container=c").await;
+    let told = r#"container \"c\" in pod \"loops\" is waiting to start: PodInitializing"#;
+    assert!(code == 400 && why.contains(told), "{why}");
+    let failed = until(&api, &format!("{PODS}/fails"), is("Failed")).await;
+    let initialized = items(&failed, &["status", "conditions"])
+        .iter()
+        .find(|condition| text(condition, &["type"]) == "Initialized")
+        .expect("is there");
+    assert_eq!(
+        text(initialized, &["message"]),
+        "containers with incomplete status: [init]"
+    );
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_readiness_gate_keeps_a_pod_unready() {
+    let (server, api) = sandbox().await;
+    let spec = r#"{"readinessGates": [{"conditionType": "example.com/gate"}],
+        "containers": [{"name": "c", "image": "i"}]}"#;
+    create(&api, PODS, pod("gated", spec)).await;
+    let ready = |status: &'static str, reason: &'static str| {
+        move |pod: &Value| {
+            items(pod, &["status", "conditions"]).iter().any(|it| {
+                text(it, &["type"]) == "Ready"
+                    && text(it, &["status"]) == status
+                    && text(it, &["reason"]) == reason
+            })
+        }
+    };
+    let path = format!("{PODS}/gated");
+    until(&api, &path, ready("False", "ReadinessGatesNotReady")).await;
+    let call = Call {
+        method: Method::PATCH,
+        path: format!("{path}/status"),
+        content_type: "application/strategic-merge-patch+json",
+        body: Some(json(
+            r#"{"status": {"conditions": [{"type": "example.com/gate", "status": "True"}]}}"#,
+        )),
+        agent: "test/1",
+    };
+    api.call(&call).await.expect("may be set");
+    until(&api, &path, ready("True", "")).await;
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_log_is_cut_as_asked_and_followed_to_its_end() {
+    let (server, api) = sandbox().await;
+    let spec = r#"{"restartPolicy": "Never", "containers": [{"name": "c", "image": "i",
+        "command": ["sh", "-c", "echo one; echo two; sleep 0.3; echo three"]}]}"#;
+    create(&api, PODS, pod("talks", spec)).await;
+    until(&api, &format!("{PODS}/talks"), |pod| {
+        text(pod, &["status", "phase"]) == "Running"
+    })
+    .await;
+    let all = "one\ntwo\nthree\n";
+    assert_eq!(
+        log(&server, "talks", "follow=true").await,
+        (200, all.into())
+    );
+    let check = async |query: &str, want: &str| {
+        assert_eq!(
+            log(&server, "talks", query).await,
+            (200, want.to_owned()),
+            "{query}"
+        );
+    };
+    check("", all).await;
+    check("tailLines=1", "three\n").await;
+    check("tailLines=0", "").await;
+    check("limitBytes=5", "one\nt").await;
+    check("sinceTime=2999-01-01T00:00:00Z", "").await;
+    check("tailLines=1&follow=true", "three\n").await;
+    let (_, stamped) = log(&server, "talks", "timestamps=true&tailLines=1").await;
+    assert!(
+        stamped.ends_with("Z three\n") && stamped.len() == 37,
+        "{stamped}"
+    );
+    let (code, why) = log(&server, "talks", "previous=true").await;
+    assert!(
+        code == 400 && why.contains("previous terminated container"),
+        "{why}"
     );
     server.stop().await;
 }

@@ -432,7 +432,11 @@ async fn replay(file: PathBuf) -> (String, Result<bool, String>) {
     let server = Server::start(sandbox::Options::in_memory())
         .await
         .expect("starts in memory");
-    let life = start(server.service(), Options::new(Clock::real()));
+    let options = Options {
+        root_ca: "certificate".to_owned(),
+        ..Options::new(Clock::real())
+    };
+    let life = start(server.service(), options);
     let mut replay = Replay {
         api: Api::new(server.service()),
         namespace: name.clone(),

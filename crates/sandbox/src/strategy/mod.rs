@@ -3,7 +3,7 @@
 //! [`prepare_create`] and [`prepare_update`] are the doors; what needs only the object is in `kinds`.
 
 mod certificates;
-mod pods;
+pub(crate) mod pods;
 pub(crate) mod services;
 
 use std::sync::Arc;
@@ -93,7 +93,7 @@ pub(crate) fn prepare_create(context: &Context<'_>, value: &mut Value) -> Result
         _ => {}
     }
     if context.place() == ("", "pods") {
-        pods::begin(value);
+        pods::begin(value, context.now);
     }
     if is_definition(context.resource) {
         let status = crd::initial_status(value);
@@ -132,7 +132,7 @@ pub(crate) fn prepare_update(
     old: &Value,
 ) -> Result<(), ApiError> {
     let kind = context.resource.handle();
-    kind.prepare_update(part, new, old);
+    kind.prepare_update(part, new, old, context.now);
     if part == Part::Main && context.place() == ("", "services") {
         services::allocate(context, new, Some(old))?;
     }

@@ -1,11 +1,12 @@
 //! What admission adds to a new pod: priority, account, tolerations, the token's volume.
 
+use jiff::Timestamp;
 use yaml::{Map, Value};
 
 use crate::budget::limits;
 use crate::meta;
 use crate::status_error::{About, ApiError};
-use store::Collection;
+use store::{Collection, Store};
 
 use super::Context;
 
@@ -25,6 +26,10 @@ const SUFFIX_LETTERS: &[u8] = b"bcdfghjklmnpqrstvwxz2456789";
 /// # Errors
 /// 403 where it names an account or a priority class that is not there.
 pub(super) fn admit(context: &Context<'_>, value: &mut Value) -> Result<(), ApiError> {
+    let node = text(value, &["spec", "nodeName"]).to_owned();
+    if !node.is_empty() {
+        place(&context.core.store, value, &node);
+    }
     limits::fill_in(&context.core.store, value);
     account(context, value)?;
     priority(context, value)?;
@@ -33,12 +38,50 @@ pub(super) fn admit(context: &Context<'_>, value: &mut Value) -> Result<(), ApiE
     Ok(())
 }
 
+/// Where nodes say where they are.
+const TOPOLOGY: [&str; 2] = [
+    "topology.kubernetes.io/zone",
+    "topology.kubernetes.io/region",
+];
+
+/// Labels what goes to a node with the place of that node, unless it has such labels (admission
+/// plug-in `PodTopologyLabels`).
+pub(crate) fn place(store: &Store, value: &mut Value, node: &str) {
+    let Some(node) = store.get(&Collection::new("", "nodes"), "", node) else {
+        return;
+    };
+    let node = node.value();
+    for key in TOPOLOGY {
+        if let Some(place) = node.at(&["metadata", "labels", key]) {
+            value
+                .map_at_mut(&["metadata", "labels"])
+                .entry_or_insert(key, place.clone());
+        }
+    }
+}
+
 /// The status of a new pod.
-pub(super) fn begin(value: &mut Value) {
+pub(super) fn begin(value: &mut Value, now: Timestamp) {
     let class = quality(value);
+    let gates = value
+        .at(&["spec", "schedulingGates"])
+        .and_then(Value::as_list);
+    let is_gated = gates.is_some_and(|gates| !gates.is_empty());
     let status = value.map_at_mut(&["status"]);
     status.insert("phase", "Pending");
     status.insert("qosClass", class);
+    if is_gated {
+        let why = "Scheduling is blocked due to non-empty scheduling gates";
+        let condition = Map::from([
+            ("type", "PodScheduled".into()),
+            ("status", "False".into()),
+            ("lastProbeTime", Value::Null),
+            ("lastTransitionTime", life::clock::seconds(now).into()),
+            ("reason", "SchedulingGated".into()),
+            ("message", why.into()),
+        ]);
+        status.insert("conditions", vec![Value::Map(condition)]);
+    }
 }
 
 fn refused(context: &Context<'_>, value: &Value, why: &str) -> ApiError {

@@ -1,10 +1,12 @@
 //! What a method on a path does: one module per verb.
 
 pub(crate) mod apply;
+mod binding;
 pub(crate) mod create;
 pub(crate) mod delete;
 pub(crate) mod delete_collection;
 pub(crate) mod list;
+pub(crate) mod log;
 pub(crate) mod options;
 pub(crate) mod patch;
 pub(crate) mod read;
