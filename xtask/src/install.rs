@@ -1,4 +1,4 @@
-//! What the tests need beside Rust: the real kubectl and helm, and an ssh server in CI.
+//! What the tests need beside Rust: the real kubectl and helm, a registry, and an ssh server in CI.
 //!
 //! Owns where those programs are put (a cache folder outside the checkout) and when their absence
 //! is an error: never on a user's machine, where the tests that need them skip aloud, always in CI.
@@ -18,6 +18,7 @@ pub(crate) fn run() -> Result<()> {
     let outcomes = [
         ("kubectl and helm", kubectl_and_helm()),
         ("sshd", ssh_server()),
+        ("docker-registry", registry()),
     ];
     for (what, outcome) in outcomes {
         match outcome {
@@ -79,6 +80,27 @@ fn ssh_server() -> Result<String> {
             .env("DEBIAN_FRONTEND", "noninteractive"),
     )?;
     Ok(PROGRAM.to_owned())
+}
+
+/// The registry that tests of charts push to: Debian's package, unpacked beside kubectl and helm,
+/// so that nothing of the machine changes.
+fn registry() -> Result<String> {
+    let folder = oracle_folder()?;
+    let program = folder.join("docker-registry");
+    if !program.is_file() {
+        if in_ci() {
+            run_quietly(Command::new("apt-get").args(["update", "-qq"]))?;
+        }
+        std::fs::create_dir_all(&folder)?;
+        let work = folder.join("unpacking");
+        std::fs::create_dir_all(&work)?;
+        let script = "apt-get download -qq docker-registry && dpkg-deb -x docker-registry_*.deb . \
+                      && mv usr/bin/docker-registry ..";
+        let outcome = run_quietly(Command::new("sh").args(["-c", script]).current_dir(&work));
+        std::fs::remove_dir_all(&work)?;
+        outcome?;
+    }
+    Ok(program.display().to_string())
 }
 
 /// Runs a program; its output is shown only when it fails.

@@ -5,6 +5,7 @@
 
 pub mod fields;
 mod go;
+mod mounts;
 mod object;
 pub mod patch;
 pub mod quantity;
@@ -14,6 +15,7 @@ pub mod schema;
 pub mod stream;
 mod tree;
 
+pub use mounts::{Listed, Mounts};
 pub use object::{Gvk, Object, ObjectError, ObjectKey};
 pub use read_set::{ContentId, ReadSet, Recorder};
 pub use tree::{Entry, EntryKind, PathError, Tree, TreeError, TreePath};

@@ -115,6 +115,21 @@ pub fn decode(path: &str, bytes: &[u8]) -> Decoded {
     reader.decoded
 }
 
+/// The objects of one document that is parsed already; problems are at its first line. As
+/// [`decode`], except that a broken one always fails: who parsed it took it for a manifest.
+#[must_use]
+pub fn of_document(path: &str, value: Value) -> Decoded {
+    let mut reader = Reader {
+        path,
+        decoded: Decoded::default(),
+    };
+    if let Err(failure) = reader.document(value, start_of(1)) {
+        reader.decoded.objects.clear();
+        reader.report(failure.position, Consequence::Fails, failure.message);
+    }
+    reader.decoded
+}
+
 fn is_json(path: &str) -> bool {
     path.ends_with(".json")
 }

@@ -50,6 +50,13 @@ pub struct Credentials {
     pub proxy: Option<Masked>,
     /// Hosts that are asked without the proxy, separated by commas.
     pub no_proxy: Option<String>,
+    /// Whether charts are in a registry (`enableOCI`), whatever the address looks like.
+    pub enable_oci: bool,
+    /// Whether a registry is spoken to without TLS (`insecureOCIForceHttp`).
+    pub plain_http: bool,
+    /// Whether a registry gets the password at once, and is not asked for a token
+    /// (`forceHttpBasicAuth`).
+    pub force_basic: bool,
     /// Something that is asked for and not built: reading with it is refused with this name.
     pub unsupported: Option<&'static str>,
 }
@@ -70,6 +77,10 @@ pub struct RepositorySecret {
     pub kind: SecretKind,
     /// What it names, normalized; of a template a prefix.
     pub url: String,
+    /// What it names as written, without user information.
+    pub address: String,
+    /// How dependencies of charts may name it (`@name`); empty when they may not.
+    pub name: String,
     /// `git` (also when the key is absent), `helm` or `oci`.
     pub source_type: String,
     /// The project that owns it; empty for all.
@@ -129,12 +140,15 @@ impl RepositorySecret {
             SecretKind::Repository if source_type == "git" => {
                 RepoUrl::parse(&url)?.normalized().to_owned()
             }
+            SecretKind::Repository => normalized_address(&url),
             // A prefix need not be a whole URL, and registries have no scheme.
-            SecretKind::Repository | SecretKind::Template => normalized_prefix(&url),
+            SecretKind::Template => normalized_prefix(&url),
         };
         Ok(RepositorySecret {
             kind,
             url: normalized,
+            address: without_user(url.trim()),
+            name: reader.text("name")?.unwrap_or_default(),
             source_type,
             project: reader.text("project")?.unwrap_or_default(),
             credentials: reader.credentials()?,
@@ -215,6 +229,9 @@ impl Reader<'_> {
             verification,
             proxy: self.secret("proxy")?,
             no_proxy: self.text("noProxy")?,
+            enable_oci: self.flag("enableOCI")?,
+            plain_http: self.flag("insecureOCIForceHttp")?,
+            force_basic: self.flag("forceHttpBasicAuth")?,
             unsupported: self.unsupported()?,
         })
     }
@@ -246,6 +263,21 @@ impl Reader<'_> {
         }
         Ok(None)
     }
+}
+
+/// Of a Helm repository or a registry.
+fn normalized_address(url: &str) -> String {
+    normalized_prefix(url.trim().trim_end_matches('/'))
+}
+
+fn without_user(url: &str) -> String {
+    let (scheme, rest) = match url.split_once("://") {
+        Some((scheme, rest)) => (format!("{scheme}://"), rest),
+        None => (String::new(), url),
+    };
+    let (host, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+    let host = host.rsplit_once('@').map_or(host, |(_, host)| host);
+    format!("{scheme}{host}{path}")
 }
 
 fn normalized_prefix(url: &str) -> String {
@@ -302,6 +334,9 @@ impl Credentials {
             self.proxy.clone_from(&template.proxy);
             self.no_proxy = self.no_proxy.take().or_else(|| template.no_proxy.clone());
         }
+        self.enable_oci |= template.enable_oci;
+        self.plain_http |= template.plain_http;
+        self.force_basic |= template.force_basic;
         self.unsupported = self.unsupported.or(template.unsupported);
         self
     }
@@ -324,7 +359,9 @@ impl Credentials {
             hash.update(text);
         }
         hash.update(self.no_proxy.as_deref().unwrap_or_default());
+        let flags = [self.enable_oci, self.plain_http, self.force_basic];
         hash.update([0, self.verification as u8]);
+        hash.update(flags.map(u8::from));
         hash.finalize().into()
     }
 }
@@ -346,10 +383,35 @@ impl CredentialStore {
     /// the project, else the one without project, filled up from the longest matching template.
     #[must_use]
     pub fn find(&self, url: &RepoUrl, project: &str) -> Credentials {
+        self.find_normalized(url.normalized(), project)
+    }
+
+    /// As [`CredentialStore::find`], for the address of a Helm repository or a registry, which may
+    /// have no scheme.
+    #[must_use]
+    pub fn find_charts(&self, address: &str, project: &str) -> Credentials {
+        self.find_normalized(&normalized_address(address), project)
+    }
+
+    /// The address of the repository that Secrets call `name`, for an application of `project`:
+    /// dependencies of charts may say `@name` (or `alias:name`).
+    #[must_use]
+    pub fn address_of(&self, name: &str, project: &str) -> Option<&str> {
+        let is_it = |secret: &&RepositorySecret| {
+            secret.kind == SecretKind::Repository
+                && secret.name == name
+                && (secret.project.is_empty() || secret.project == project)
+        };
+        let found = self.secrets.iter().filter(is_it);
+        let own_first = found.max_by_key(|secret| !secret.project.is_empty());
+        own_first.map(|secret| secret.address.as_str())
+    }
+
+    fn find_normalized(&self, url: &str, project: &str) -> Credentials {
         let of = |project: &str| {
             self.secrets.iter().find(|secret| {
                 secret.kind == SecretKind::Repository
-                    && secret.url == url.normalized()
+                    && secret.url == url
                     && secret.project == project
             })
         };
@@ -363,11 +425,11 @@ impl CredentialStore {
         }
     }
 
-    fn template(&self, url: &RepoUrl) -> Option<&RepositorySecret> {
+    fn template(&self, url: &str) -> Option<&RepositorySecret> {
         let mut longest: Option<&RepositorySecret> = None;
         for secret in &self.secrets {
             if secret.kind == SecretKind::Template
-                && url.normalized().starts_with(&secret.url)
+                && url.starts_with(&secret.url)
                 && longest.is_none_or(|longest| secret.url.len() > longest.url.len())
             {
                 longest = Some(secret);

@@ -48,18 +48,42 @@ impl HttpClients {
     ) -> Result<HttpClients, Problem> {
         let base = Url::parse(&url.without_user())
             .map_err(|error| Problem::Protocol(error.to_string()))?;
+        HttpClients::of(base, (url.user(), url.password()), credentials, trust)
+    }
+
+    /// The same for a server that is no Git repository; `login` is what its address says.
+    pub(crate) fn of(
+        base: Url,
+        login: (Option<&str>, Option<&Masked>),
+        credentials: &Credentials,
+        trust: &Arc<Trust>,
+    ) -> Result<HttpClients, Problem> {
         let own = client(credentials, tls::config(Some(credentials), trust)?)?;
         let elsewhere = tls::config(None, trust)?;
         Ok(HttpClients {
             base,
             own,
             anonymous: client(credentials, elsewhere)?,
-            authorization: authorization(url, credentials)?,
+            authorization: authorization(login, credentials)?,
         })
     }
 
+    /// The client that shows everything, wherever it is sent.
+    pub(crate) fn own(&self) -> (&Client, Option<&HeaderValue>) {
+        (&self.own, self.authorization())
+    }
+
+    pub(crate) fn authorization(&self) -> Option<&HeaderValue> {
+        self.authorization.as_ref()
+    }
+
+    /// Whether a URL is of the configured server.
+    pub(crate) fn is_own(&self, url: &Url) -> bool {
+        is_same_server(&self.base, url)
+    }
+
     /// The client for a URL, and what it may carry there.
-    fn client_for(&self, url: &Url) -> (&Client, Option<&HeaderValue>) {
+    pub(crate) fn client_for(&self, url: &Url) -> (&Client, Option<&HeaderValue>) {
         if is_same_server(&self.base, url) {
             (&self.own, self.authorization.as_ref())
         } else {
@@ -86,16 +110,15 @@ fn client(credentials: &Credentials, tls: rustls::ClientConfig) -> Result<Client
         .map_err(|error| Problem::Protocol(shown(&error.without_url().to_string())))
 }
 
-fn authorization(url: &RepoUrl, credentials: &Credentials) -> Result<Option<HeaderValue>, Problem> {
-    let user = credentials
-        .username
-        .as_ref()
-        .map(Masked::reveal)
-        .or(url.user());
+fn authorization(
+    (user, password): (Option<&str>, Option<&Masked>),
+    credentials: &Credentials,
+) -> Result<Option<HeaderValue>, Problem> {
+    let user = credentials.username.as_ref().map(Masked::reveal).or(user);
     let password = credentials
         .password
         .as_ref()
-        .or(url.password())
+        .or(password)
         .map(Masked::reveal);
     let text = match (&credentials.bearer_token, user, password) {
         (Some(token), _, _) => format!("Bearer {}", token.reveal().trim()),
@@ -265,7 +288,7 @@ impl Session {
 }
 
 /// What a failure below HTTP means. Never the URL: it may hold more than a path.
-fn problem_of(error: &reqwest::Error, url: &Url) -> Problem {
+pub(crate) fn problem_of(error: &reqwest::Error, url: &Url) -> Problem {
     if error.is_timeout() {
         return Problem::Timeout(CONNECT_TIMEOUT);
     }

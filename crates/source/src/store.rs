@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 use manifest::{ContentId, Tree};
 use tokio::sync::Semaphore;
 
+use crate::chart::{ChartError, ChartOptions, Charts};
 use crate::database::Database;
 use crate::error::Error;
 use crate::objects::{Abbreviation, ObjectError};
@@ -66,6 +67,8 @@ pub struct Options {
     pub fetch_timeout: Duration,
     /// How many transfers run at one time.
     pub n_parallel: usize,
+    /// Limits of charts.
+    pub charts: ChartOptions,
 }
 
 impl Options {
@@ -78,6 +81,7 @@ impl Options {
             list_timeout: LIST_TIMEOUT,
             fetch_timeout: FETCH_TIMEOUT,
             n_parallel: N_PARALLEL,
+            charts: ChartOptions::default(),
         }
     }
 }
@@ -134,6 +138,7 @@ struct StoreInner {
     options: Options,
     permits: Arc<Semaphore>,
     trust: RwLock<Arc<Trust>>,
+    charts: Mutex<Option<Charts>>,
     databases: Mutex<HashMap<String, Arc<Database>>>,
     repositories: Mutex<HashMap<Key, Repository>>,
 }
@@ -185,6 +190,7 @@ impl Store {
             permits: Arc::new(Semaphore::new(options.n_parallel.max(1))),
             options,
             trust: RwLock::default(),
+            charts: Mutex::default(),
             databases: Mutex::default(),
             repositories: Mutex::default(),
         })))
@@ -192,8 +198,27 @@ impl Store {
 
     /// From now on these servers are believed; connections that are open end with their handles.
     pub fn set_trust(&self, trust: Trust) {
+        if let Some(charts) = &*lock(&self.0.charts) {
+            charts.set_trust(trust.clone());
+        }
         *self.0.trust.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(trust);
         lock(&self.0.repositories).clear();
+    }
+
+    /// Helm repositories and registries, cached in the same folder.
+    ///
+    /// # Errors
+    /// When the folder cannot be made.
+    pub fn charts(&self) -> Result<Charts, ChartError> {
+        let mut opened = lock(&self.0.charts);
+        if let Some(charts) = &*opened {
+            return Ok(charts.clone());
+        }
+        let folder = self.0.directory.join("charts");
+        let charts = Charts::open(&folder, self.0.options.charts.clone())?;
+        let trust = self.0.trust.read().unwrap_or_else(PoisonError::into_inner);
+        charts.set_trust(Trust::clone(&trust));
+        Ok(opened.insert(charts).clone())
     }
 
     /// The handle of a repository under a login: the same one for equal arguments. Asks no server.

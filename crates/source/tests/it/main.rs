@@ -7,13 +7,16 @@
     reason = "clippy allows it in test functions only, not in their helpers"
 )]
 
+mod charts;
 mod files;
 mod fixture;
 mod http;
 mod proxy;
 mod recorded;
+mod registry;
 mod server;
 mod ssh;
 mod transfer;
 mod tree;
+mod web;
 mod worktree;
