@@ -33,9 +33,7 @@ mod url;
 mod watcher;
 mod worktree;
 
-pub use credentials::{
-    CredentialError, CredentialStore, Credentials, RepositorySecret, SecretKind, Verification,
-};
+pub use credentials::{CredentialStore, Credentials, RepositorySecret, SecretKind, Verification};
 pub use error::{Error, Problem, Retry};
 pub use masked::Masked;
 pub use reference::{Reference, ReferenceError, Revision};
