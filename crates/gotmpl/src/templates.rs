@@ -54,11 +54,15 @@ impl Default for Limits {
     }
 }
 
+type Trees = HashMap<Arc<str>, Arc<Tree>>;
+
 /// Templates that can call each other, and the functions that they may call. Cheap to clone: what
 /// is parsed is shared.
 #[derive(Clone)]
 pub struct Templates {
-    trees: HashMap<Arc<str>, Arc<Tree>>,
+    /// Those that clones share, below those of this one alone.
+    base: Arc<Trees>,
+    trees: Trees,
     functions: Arc<Functions>,
     builtins: Arc<Functions>,
     delimiters: Delimiters,
@@ -69,8 +73,9 @@ pub struct Templates {
 
 impl fmt::Debug for Templates {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut names: Vec<_> = self.trees.keys().collect();
+        let mut names: Vec<_> = self.base.keys().chain(self.trees.keys()).collect();
         names.sort();
+        names.dedup();
         f.debug_list().entries(names).finish()
     }
 }
@@ -80,6 +85,7 @@ impl Templates {
     #[must_use]
     pub fn new(functions: Arc<Functions>) -> Self {
         Templates {
+            base: Arc::default(),
             trees: HashMap::new(),
             functions,
             builtins: Arc::new(builtins::functions()),
@@ -132,20 +138,62 @@ impl Templates {
     /// # Errors
     /// With [`Stage::Parse`], in Go's words: `template: NAME:LINE: …`.
     pub fn parse(&mut self, name: &str, text: &str) -> Result<(), Error> {
+        let parsed = self.parse_apart(name, text)?;
+        self.add(&parsed);
+        Ok(())
+    }
+
+    /// Parses a text for the functions and delimiters of these templates: templates of its own,
+    /// which can be added to many.
+    ///
+    /// # Errors
+    /// As [`Templates::parse`].
+    pub fn parse_apart(&self, name: &str, text: &str) -> Result<Self, Error> {
         let is_function =
             |name: &str| builtins::SPECIAL.contains(&name) || self.function(name).is_some();
-        for (name, tree) in parse(name, text, &self.delimiters, &is_function)? {
-            if !(tree.is_empty() && self.trees.contains_key(&name)) {
-                self.trees.insert(name, Arc::new(tree));
+        let trees = parse(name, text, &self.delimiters, &is_function)?;
+        let shared = trees.into_iter().map(|(name, tree)| (name, Arc::new(tree)));
+        Ok(Templates {
+            base: Arc::default(),
+            trees: shared.collect(),
+            patterns: self.patterns.clone(),
+            functions: self.functions.clone(),
+            builtins: self.builtins.clone(),
+            delimiters: self.delimiters.clone(),
+            missing_key: self.missing_key,
+            limits: self.limits,
+        })
+    }
+
+    /// Adds what was parsed apart, as [`Templates::parse`] does.
+    pub fn add(&mut self, parsed: &Templates) {
+        for (name, tree) in &parsed.trees {
+            if !(tree.is_empty() && self.contains(name)) {
+                self.trees.insert(name.clone(), tree.clone());
             }
         }
-        Ok(())
+    }
+
+    /// The same, with all templates that are there shared by the clones: a clone then costs what is
+    /// added to it later, however many there are.
+    #[must_use]
+    pub fn shared(mut self) -> Self {
+        let mut all = std::mem::take(&mut self.base);
+        let own = std::mem::take(&mut self.trees);
+        Arc::make_mut(&mut all).extend(own);
+        self.base = all;
+        self
+    }
+
+    fn find(&self, name: &str) -> Option<(&Arc<str>, &Arc<Tree>)> {
+        let own = self.trees.get_key_value(name);
+        own.or_else(|| self.base.get_key_value(name))
     }
 
     /// Whether there is a template of this name.
     #[must_use]
     pub fn contains(&self, name: &str) -> bool {
-        self.trees.contains_key(name)
+        self.find(name).is_some()
     }
 
     /// Executes a template over a value.
@@ -188,7 +236,7 @@ impl Templates {
             text,
             partial_output: String::new(),
         };
-        let Some((name, tree)) = self.trees.get_key_value(name) else {
+        let Some((name, tree)) = self.find(name) else {
             let name = crate::quote(name);
             return Err(fail(format!(
                 "template: no template {name} associated with template \"gotpl\""
@@ -212,7 +260,7 @@ impl Templates {
     }
 
     pub(crate) fn tree(&self, name: &str) -> Option<&Tree> {
-        self.trees.get(name).map(AsRef::as_ref)
+        self.find(name).map(|(_, tree)| tree.as_ref())
     }
 
     pub(crate) fn function(&self, name: &str) -> Option<&Function> {

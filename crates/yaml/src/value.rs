@@ -72,6 +72,18 @@ impl From<Str> for String {
     }
 }
 
+impl From<Str> for Arc<str> {
+    fn from(text: Str) -> Self {
+        text.0
+    }
+}
+
+impl From<Arc<str>> for Str {
+    fn from(text: Arc<str>) -> Self {
+        Str(text)
+    }
+}
+
 impl PartialEq<str> for Str {
     fn eq(&self, other: &str) -> bool {
         self.as_str() == other

@@ -90,6 +90,12 @@ impl<'a> Stream<'a> {
         }
     }
 
+    /// How many bytes of the text the values took until now.
+    #[must_use]
+    pub fn taken(&self) -> usize {
+        self.taken
+    }
+
     /// What is behind the last value, from the next line on if only spaces stand before it, and
     /// how many lines are before that.
     pub(crate) fn rest(&self) -> (&'a str, u32) {

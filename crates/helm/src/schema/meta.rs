@@ -1,0 +1,44 @@
+//! Schemas of schemas: those that json-schema.org publishes, without their prose.
+
+use yaml::{Value as Yaml, json};
+
+use super::compile::{Compiled, Draft};
+use super::validate;
+use crate::Value;
+
+/// A URL and its schema in each line. The texts are those of the specifications (BSD 3-clause).
+const SCHEMAS: &str = include_str!("metaschemas.json");
+
+/// The schema at a URL of json-schema.org.
+pub(super) fn schema(url: &str) -> Option<Yaml> {
+    let start = format!("\"{url}\": ");
+    let line = SCHEMAS.lines().find_map(|line| line.strip_prefix(&start))?;
+    json::parse_str(line.trim_end_matches(',')).ok()
+}
+
+/// Whether a schema is one.
+///
+/// # Errors
+/// What its own schema says of it.
+pub(super) fn check(location: &str, schema: &Yaml) -> Result<(), String> {
+    let url = URLS[Draft::of_schema(schema) as usize];
+    let of_schemas = self::schema(url).unwrap_or_default();
+    let compiled = Compiled::new(url, of_schemas)?;
+    let Some(problem) = validate::validate(&compiled, &Value::from(schema.clone())) else {
+        return Ok(());
+    };
+    let location = gotmpl::quote(&format!("{location}#"));
+    let problem = problem.text();
+    Err(format!(
+        "{location} is not valid against metaschema: {problem}"
+    ))
+}
+
+/// In the order of [`Draft`].
+const URLS: [&str; 5] = [
+    "http://json-schema.org/draft-04/schema",
+    "http://json-schema.org/draft-06/schema",
+    "http://json-schema.org/draft-07/schema",
+    "https://json-schema.org/draft/2019-09/schema",
+    "https://json-schema.org/draft/2020-12/schema",
+];

@@ -1,0 +1,13 @@
+//! Charts as real helm v4.1.4 renders them: the corpora `helm-engine` and `charts`.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::disallowed_methods,
+    reason = "a test reads recordings, says what it saw when it fails, and that it skips"
+)]
+
+mod charts;
+mod corpus;
+mod helm_engine;
