@@ -512,7 +512,7 @@ fn binary(text: &str, position: Position) -> Result<Node, Error> {
 }
 
 /// Standard base64 with padding; line breaks are skipped.
-fn base64(text: &str) -> Option<Vec<u8>> {
+pub(crate) fn base64(text: &str) -> Option<Vec<u8>> {
     let symbols: Vec<u8> = text
         .bytes()
         .filter(|byte| !matches!(byte, b'\r' | b'\n'))

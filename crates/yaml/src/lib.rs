@@ -4,7 +4,8 @@
 //! cluster or a client is a `Value` until a typed crate (`api`) looks at it.
 //!
 //! [`parse_documents`] reads YAML as `sigs.k8s.io/yaml` does, [`emit()`] writes it, [`json`] does the
-//! same for JSON, and [`events::Events`] gives the parts of a text with their byte ranges.
+//! same for JSON, [`events::Events`] gives the parts of a text with their byte ranges, and [`node::Node`] is
+//! a document whose scalars have kept their text.
 //!
 //! This crate knows text and data. It must never know what a Kubernetes object is.
 
@@ -17,6 +18,7 @@ pub mod json;
 mod keys;
 mod limits;
 mod map;
+pub mod node;
 mod number;
 mod resolve;
 mod serde_impl;
