@@ -5,7 +5,8 @@ use std::fmt::Write as _;
 use yaml::Value;
 
 /// The text of `%v`.
-pub(crate) fn display(value: &Value) -> String {
+#[must_use]
+pub fn display(value: &Value) -> String {
     let mut text = String::new();
     write_value(&mut text, value);
     text
@@ -67,7 +68,8 @@ pub(crate) fn float(number: f64) -> String {
 }
 
 /// The text of `%q`: double quotes, with Go's escapes.
-pub(crate) fn quote(string: &str) -> String {
+#[must_use]
+pub fn quote(string: &str) -> String {
     let mut text = String::with_capacity(string.len() + 2);
     text.push('"');
     for c in string.chars() {

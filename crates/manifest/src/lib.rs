@@ -4,7 +4,7 @@
 //! means as objects. This crate must never know a policy, a cluster or a project.
 
 pub mod fields;
-mod go;
+pub mod go;
 mod mounts;
 mod object;
 pub mod patch;

@@ -61,6 +61,9 @@ pub struct Scalar {
     pub quoted: bool,
     /// Whether the tag is written.
     pub tagged: bool,
+    /// Not 0 where a program holds one scalar at several places of a document: nodes are pointers in
+    /// Go. Scalars with the same number change together; who changes one sees to it.
+    pub cell: u32,
 }
 
 impl Scalar {
@@ -84,6 +87,7 @@ impl Scalar {
             tag,
             quoted: false,
             tagged: false,
+            cell: 0,
         }
     }
 
@@ -127,6 +131,7 @@ impl Scalar {
             tag: Tag::Str,
             quoted,
             tagged: false,
+            cell: 0,
         }
     }
 }

@@ -182,6 +182,7 @@ impl Builder {
             tag,
             quoted,
             tagged,
+            cell: 0,
         }
     }
 
