@@ -4,10 +4,10 @@
 
 use std::rc::Rc;
 
-use manifest::{Object, Recorder, TreePath};
+use manifest::{Object, ObjectError, Recorder, TreePath};
 use yaml::Value;
 
-use crate::error::{Error, Result, fail};
+use crate::error::{Error, Result};
 use crate::helm::Inflate;
 use crate::loader::{Folder, LoadRestriction};
 use crate::merge::Merger;
@@ -43,8 +43,8 @@ pub struct Options<'a> {
 /// What a kustomization gives.
 #[derive(Clone, Debug, Default)]
 pub struct Built {
-    /// The objects, in the order of the output.
-    pub objects: Vec<Object>,
+    /// The resources, in the order of the output; kustomize does not ask for an `apiVersion`.
+    pub values: Vec<Value>,
     /// Deprecated fields, and vars that nothing refers to, in kustomize's words.
     pub warnings: Vec<String>,
 }
@@ -54,13 +54,21 @@ impl Built {
     #[must_use]
     pub fn text(&self) -> String {
         let mut text = String::new();
-        for (number, object) in self.objects.iter().enumerate() {
+        for (number, value) in self.values.iter().enumerate() {
             if number > 0 {
                 text.push_str("---\n");
             }
-            text.push_str(&yaml::emit(object.value()));
+            text.push_str(&yaml::emit(value));
         }
         text
+    }
+
+    /// The resources as objects, in the order of the output.
+    ///
+    /// # Errors
+    /// One has no `apiVersion`.
+    pub fn into_objects(self) -> std::result::Result<Vec<Object>, ObjectError> {
+        self.values.into_iter().map(Object::new).collect()
     }
 }
 
@@ -82,22 +90,16 @@ pub fn build(tree: &Recorder<'_>, path: &TreePath, options: &Options<'_>) -> Res
     let (resources, target) = result?;
     let keep_origin = target.kustomization.tracks("originAnnotations");
     let keep_transformations = target.kustomization.tracks("transformerAnnotations");
-    let mut objects = Vec::with_capacity(resources.len());
+    let mut values = Vec::with_capacity(resources.len());
     for mut resource in resources.into_list() {
         resource.finish(keep_origin, keep_transformations)?;
-        let value = resource.to_value().map_err(|error| {
-            error.within(&format!("{} {}", resource.id(), "cannot be written"))
-        })?;
-        objects.push(object(value)?);
+        let value = resource.to_value();
+        values.push(value.map_err(|error| error.within(&resource.id().to_string()))?);
     }
     Ok(Built {
-        objects,
+        values,
         warnings: builder.warnings,
     })
-}
-
-fn object(value: Value) -> Result<Object> {
-    Object::new(value).or_else(|error| fail(error.to_string()))
 }
 
 fn run<'a>(
@@ -153,7 +155,9 @@ fn drop_local(resources: &mut Resources) -> Result<()> {
     }
     resources.retain(|resource| {
         let annotations = resource.texts("annotations");
-        annotations.get(LOCAL_CONFIG).is_none_or(|value| value == "false")
+        annotations
+            .get(LOCAL_CONFIG)
+            .is_none_or(|value| value == "false")
     });
     Ok(())
 }

@@ -116,8 +116,12 @@ impl Config {
     /// # Errors
     /// YAML that cannot be read, and fields that there are not.
     pub(crate) fn parse(text: &str) -> Result<Self> {
-        let value = yaml::parse_str_in(text, yaml::Mode::GoYaml2Strict)
-            .map_err(|error| Error::Build(format!("error converting YAML to JSON: {}", error.go_text())))?;
+        let value = yaml::parse_str_in(text, yaml::Mode::GoYaml2Strict).map_err(|error| {
+            Error::Build(format!(
+                "error converting YAML to JSON: {}",
+                error.go_text()
+            ))
+        })?;
         let decode = |value: &Value| -> Result<Config> {
             let mut config = Config::default();
             let fields = Fields::strict(value, "TransformerConfig")?;
@@ -139,12 +143,13 @@ impl Config {
                     .expect("the names are those of the sections")
                     .extend(specs);
             }
-            config.name_reference = fields.list("nameReference", "builtinconfig.nbrSlice", |fields| {
-                Ok(NameReference {
-                    target: fields.gvk()?,
-                    referrers: fields.list("fieldSpecs", "types.FsSlice", spec)?,
-                })
-            })?;
+            config.name_reference =
+                fields.list("nameReference", "builtinconfig.nbrSlice", |fields| {
+                    Ok(NameReference {
+                        target: fields.gvk()?,
+                        referrers: fields.list("fieldSpecs", "types.FsSlice", spec)?,
+                    })
+                })?;
             fields.finish()?;
             Ok(config)
         };
@@ -160,9 +165,8 @@ impl Config {
     /// Both have a field with another `create`.
     pub(crate) fn merge(&mut self, mut other: Config) -> Result<()> {
         for ((name, ours), (_, theirs)) in self.sections().into_iter().zip(other.sections()) {
-            add_all(ours, std::mem::take(theirs)).map_err(|error| {
-                error.within(&format!("failed to merge {name} fieldSpec"))
-            })?;
+            add_all(ours, std::mem::take(theirs))
+                .map_err(|error| error.within(&format!("failed to merge {name} fieldSpec")))?;
         }
         for reference in other.name_reference {
             self.add_reference(reference)
@@ -283,9 +287,9 @@ pub(crate) fn of_definitions(text: &str, path: &str) -> Result<Config> {
     let definitions = value.as_map().unwrap_or(&empty);
     let mut config = Config::default();
     for (name, _) in definitions.iter() {
-        let is_kind = ["kind", "apiVersion", "metadata"]
-            .iter()
-            .all(|member| properties(definitions, name).is_some_and(|map| map.contains_key(member)));
+        let is_kind = ["kind", "apiVersion", "metadata"].iter().all(|member| {
+            properties(definitions, name).is_some_and(|map| map.contains_key(member))
+        });
         if is_kind {
             let kind = name.rsplit('.').next().unwrap_or(name);
             let gvk = Gvk {
@@ -357,5 +361,27 @@ impl Config {
             above.pop();
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_defaults_merged_into_nothing_are_the_defaults() {
+        let mut config = Config::default();
+        config.merge(Config::defaults()).unwrap();
+        assert_eq!(config, Config::defaults());
+    }
+
+    #[test]
+    fn a_field_for_all_kinds_gives_way_to_one_for_some() {
+        let mut config = Config::defaults();
+        let more = Config::parse("namePrefix: [{path: metadata/name, kind: Host}]\n").unwrap();
+        config.merge(more).unwrap();
+        let mut merged = Config::default();
+        merged.merge(config).unwrap();
+        assert_eq!(merged.name_prefix.len(), 1);
     }
 }

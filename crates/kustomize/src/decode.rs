@@ -18,22 +18,38 @@ pub(crate) struct Fields<'a> {
     /// The struct's name and the path to it, for messages.
     owner: String,
     path: String,
-    strict: bool,
+    mode: Mode,
     taken: RefCell<Vec<String>>,
 }
 
+/// How a value is read.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Mode {
+    /// As JSON: texts are texts, and members that are not asked for are an error.
+    Strict,
+    /// As `sigs.k8s.io/yaml` reads into structs: numbers and flags become texts where texts belong.
+    Yaml,
+    /// As [`Mode::Yaml`], and members that are not asked for do not matter.
+    Lenient,
+}
+
 impl<'a> Fields<'a> {
-    /// Members that are not asked for are an error in [`Fields::finish`].
+    /// Members that are not asked for are an error in [`Fields::finish`], as in JSON.
+    pub(crate) fn json(value: &'a Value, owner: &str) -> Result<Self> {
+        Fields::of(value, owner, "", Mode::Strict)
+    }
+
+    /// As [`Fields::json`], but numbers and flags are texts where texts belong.
     pub(crate) fn strict(value: &'a Value, owner: &str) -> Result<Self> {
-        Fields::of(value, owner, "", true)
+        Fields::of(value, owner, "", Mode::Yaml)
     }
 
-    /// Members that are not asked for do not matter.
+    /// As [`Fields::strict`], but members that are not asked for do not matter.
     pub(crate) fn lenient(value: &'a Value, owner: &str) -> Result<Self> {
-        Fields::of(value, owner, "", false)
+        Fields::of(value, owner, "", Mode::Lenient)
     }
 
-    fn of(value: &'a Value, owner: &str, path: &str, strict: bool) -> Result<Self> {
+    fn of(value: &'a Value, owner: &str, path: &str, mode: Mode) -> Result<Self> {
         let map = match value {
             Value::Map(map) => Some(map),
             Value::Null => None,
@@ -52,7 +68,7 @@ impl<'a> Fields<'a> {
             map,
             owner: owner.to_owned(),
             path: path.to_owned(),
-            strict,
+            mode,
             taken: RefCell::default(),
         })
     }
@@ -104,8 +120,19 @@ impl<'a> Fields<'a> {
     pub(crate) fn optional_string(&self, name: &str) -> Result<Option<String>> {
         match self.value(name) {
             None => Ok(None),
-            Some(Value::String(text)) => Ok(Some(text.to_string())),
-            Some(other) => self.mismatch(name, other, "string"),
+            Some(value) => self.text(name, value).map(Some),
+        }
+    }
+
+    fn text(&self, name: &str, value: &Value) -> Result<String> {
+        match value {
+            Value::Null => Ok(String::new()),
+            Value::String(text) => Ok(text.to_string()),
+            Value::Bool(flag) if self.mode != Mode::Strict => Ok(flag.to_string()),
+            Value::Int(number) if self.mode != Mode::Strict => Ok(number.to_string()),
+            Value::Uint(number) if self.mode != Mode::Strict => Ok(number.to_string()),
+            Value::Float(number) if self.mode != Mode::Strict => Ok(number.to_string()),
+            other => self.mismatch(name, other, "string"),
         }
     }
 
@@ -134,12 +161,11 @@ impl<'a> Fields<'a> {
             Some(Value::List(items)) => items,
             Some(other) => return self.mismatch(name, other, "[]string"),
         };
-        let text = |item: &Value| match item {
-            Value::Null => Ok(String::new()),
-            Value::String(text) => Ok(text.to_string()),
-            other => self.mismatch(name, other, "string"),
-        };
-        items.iter().map(text).collect::<Result<_>>().map(Some)
+        items
+            .iter()
+            .map(|item| self.text(name, item))
+            .collect::<Result<_>>()
+            .map(Some)
     }
 
     /// A list of texts; empty when it is missing.
@@ -154,14 +180,9 @@ impl<'a> Fields<'a> {
             Some(Value::Map(map)) => map,
             Some(other) => return self.mismatch(name, other, "map[string]string"),
         };
-        let text = |value: &Value| match value {
-            Value::Null => Ok(String::new()),
-            Value::String(text) => Ok(text.to_string()),
-            other => self.mismatch(name, other, "string"),
-        };
         let pairs = map
             .iter()
-            .map(|(key, value)| Ok((key.to_string(), text(value)?)));
+            .map(|(key, value)| Ok((key.to_string(), self.text(name, value)?)));
         pairs.collect::<Result<_>>().map(Some)
     }
 
@@ -193,7 +214,7 @@ impl<'a> Fields<'a> {
         if !matches!(value, Value::Map(_)) {
             return self.mismatch(name, value, &format!("types.{owner}"));
         }
-        let fields = Fields::of(value, owner, &self.below(name), self.strict)?;
+        let fields = Fields::of(value, owner, &self.below(name), self.mode)?;
         let read = read(&fields)?;
         fields.finish()?;
         Ok(Some(read))
@@ -217,7 +238,7 @@ impl<'a> Fields<'a> {
             if !matches!(item, Value::Map(_) | Value::Null) {
                 return self.mismatch(name, item, go_type.trim_start_matches("[]"));
             }
-            let fields = Fields::of(item, owner, &self.below(name), self.strict)?;
+            let fields = Fields::of(item, owner, &self.below(name), self.mode)?;
             let read = read(&fields)?;
             fields.finish()?;
             Ok(read)
@@ -252,7 +273,9 @@ impl<'a> Fields<'a> {
             !taken.contains(&key)
         });
         match unknown {
-            Some(key) if self.strict => fail(format!("json: unknown field {}", quote(key))),
+            Some(key) if self.mode != Mode::Lenient => {
+                fail(format!("json: unknown field {}", quote(key)))
+            }
             _ => Ok(()),
         }
     }

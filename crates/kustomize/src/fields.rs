@@ -271,7 +271,9 @@ mod tests {
 
     #[test]
     fn a_set_value_keeps_the_quotes_of_the_old_one() {
-        let mut node = yaml::node::first_document("a: \"1\"\nb: 1\n").unwrap().unwrap();
+        let mut node = yaml::node::first_document("a: \"1\"\nb: 1\n")
+            .unwrap()
+            .unwrap();
         set(&mut node, "a", Node::Scalar(Scalar::unset("2"))).unwrap();
         set(&mut node, "b", Node::Scalar(Scalar::unset("2"))).unwrap();
         set(&mut node, "c", Node::Scalar(Scalar::unset("2"))).unwrap();

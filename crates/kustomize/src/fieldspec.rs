@@ -58,7 +58,10 @@ impl FieldSpec {
                 is_sequence: false,
             },
         };
-        let steps = fields::split_path(&path, '/').into_iter().map(step).collect();
+        let steps = fields::split_path(&path, '/')
+            .into_iter()
+            .map(step)
+            .collect();
         FieldSpec {
             gvk,
             path,
@@ -88,10 +91,7 @@ impl FieldSpec {
             make,
         };
         walk.follow(node, &self.steps, set).map_err(|error| {
-            error.within(&format!(
-                "considering field '{}' of object {id}",
-                self.path
-            ))
+            error.within(&format!("considering field '{}' of object {id}", self.path))
         })
     }
 }
@@ -140,11 +140,9 @@ impl Walk {
             return fail("cannot set or create an empty field name");
         }
         let new = match self.make.node() {
-            Some(new) if self.create && !step.is_sequence => Some(if is_last {
-                new
-            } else {
-                Node::Map(Vec::new())
-            }),
+            Some(new) if self.create && !step.is_sequence => {
+                Some(if is_last { new } else { Node::Map(Vec::new()) })
+            }
             _ => None,
         };
         let empty = match &new {

@@ -174,7 +174,9 @@ impl GeneratorArgs {
         for (key, bytes) in found {
             if pairs.insert(key.clone(), bytes).is_some() {
                 let name = &self.name;
-                return fail(format!("configmap {name} illegally repeats the key `{key}`"));
+                return fail(format!(
+                    "configmap {name} illegally repeats the key `{key}`"
+                ));
             }
         }
         fill(&mut node, &pairs)?;
@@ -184,13 +186,17 @@ impl GeneratorArgs {
         }
         let mut resource = Resource::new(node);
         let options = &self.options;
-        for (field, texts) in [("labels", &options.labels), ("annotations", &options.annotations)] {
+        for (field, texts) in [
+            ("labels", &options.labels),
+            ("annotations", &options.annotations),
+        ] {
             if !texts.is_empty() {
                 resource.set_texts(field, texts)?;
             }
         }
         resource.history.needs_hash = !options.disable_name_suffix_hash;
         resource.history.behavior = self.behavior;
+        resource.history.is_generated = true;
         Ok(resource)
     }
 
@@ -332,9 +338,14 @@ pub(crate) fn hash(node: &Node) -> Result<String> {
     }
     let text = yaml::json::to_string_html_escaped(&Value::Map(hashed));
     let digest = Sha256::digest(text.as_bytes());
-    let hex = digest.iter().take(5).flat_map(|byte| [byte >> 4, byte & 15]);
+    let hex = digest
+        .iter()
+        .take(5)
+        .flat_map(|byte| [byte >> 4, byte & 15]);
     const LETTERS: &[u8; 16] = b"gh2k456789mbcdtf";
-    Ok(hex.map(|digit| char::from(LETTERS[usize::from(digit)])).collect())
+    Ok(hex
+        .map(|digit| char::from(LETTERS[usize::from(digit)]))
+        .collect())
 }
 
 /// What IAMPolicyGenerator makes: a ServiceAccount that stands for one of Google's.
@@ -366,7 +377,11 @@ pub(crate) fn service_account(fields: &Fields<'_>) -> Result<Resource> {
     Ok(Resource::new(node.unwrap_or_else(Node::null)))
 }
 
-/// The text of an environment line or literal, for tests.
+/// A text as a node that is a string.
+pub(crate) fn text_node(text: &str) -> Node {
+    Node::string(Str::from(text))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -396,9 +411,4 @@ mod tests {
         let want = [("A", "1"), ("B", ""), ("C", "x=y ")];
         assert_eq!(texts, want.map(|(k, v)| (k.to_owned(), v.to_owned())));
     }
-}
-
-/// A text as a node that is a string.
-pub(crate) fn text_node(text: &str) -> Node {
-    Node::string(Str::from(text))
 }

@@ -119,10 +119,15 @@ impl HelmChart {
             (version, _) => format!("{}-{version}/", self.name),
         };
         let within = format!("{home}/{versioned}{}", self.name);
-        let chart = folder.path().join(&within).map_err(|error| Error::Build(error.to_string()))?;
+        let chart = folder
+            .path()
+            .join(&within)
+            .map_err(|error| Error::Build(error.to_string()))?;
         if !matches!(folder.tree().kind(&chart), Ok(EntryKind::Directory)) {
             return match self.repo.as_str() {
-                "" => fail(format!("no repo specified for pull, no chart found at '{within}'")),
+                "" => fail(format!(
+                    "no repo specified for pull, no chart found at '{within}'"
+                )),
                 repo => fail(format!(
                     "chart '{}' of '{repo}' is not in the tree, and charts are not pulled",
                     self.name
@@ -154,8 +159,10 @@ impl HelmChart {
         };
         let of_file = || -> Result<Node> {
             let bytes = folder.read(path)?;
-            let node = yaml::node::first_document(&String::from_utf8_lossy(&bytes))
-                .map_err(|error| Error::from(error).within("could not parse values file into rnode"))?;
+            let node =
+                yaml::node::first_document(&String::from_utf8_lossy(&bytes)).map_err(|error| {
+                    Error::from(error).within("could not parse values file into rnode")
+                })?;
             Ok(node.unwrap_or_else(|| Node::Map(Vec::new())))
         };
         let own = Node::from_value(&Value::Map(self.values_inline.clone()));

@@ -152,7 +152,11 @@ impl Kustomization {
         if kind != KIND && kind != COMPONENT {
             wrong.push(format!("kind should be {KIND} or {COMPONENT}"));
         }
-        let version = if kind == COMPONENT { "v1alpha1" } else { "v1beta1" };
+        let version = if kind == COMPONENT {
+            "v1alpha1"
+        } else {
+            "v1beta1"
+        };
         let required = format!("kustomize.config.k8s.io/{version}");
         if !api_version.is_empty() && api_version != required {
             wrong.push(format!("apiVersion for {kind} should be {required}"));
@@ -168,7 +172,7 @@ impl Kustomization {
 
     /// The fields, the kind and the version.
     fn read(value: &Value) -> Result<(Self, String, String)> {
-        let fields = Fields::strict(value, "Kustomization")?;
+        let fields = Fields::json(value, "Kustomization")?;
         let api_version = fields.string("apiVersion")?;
         let kind = match fields.string("kind")? {
             kind if kind.is_empty() => KIND.to_owned(),
@@ -212,8 +216,11 @@ impl Kustomization {
         self.config_map_generator = arguments("ConfigMapArgs", "configMapGenerator")?;
         self.secret_generator = arguments("SecretArgs", "secretGenerator")?;
         self.helm_charts = crate::helm::read(fields)?;
-        self.generator_options =
-            fields.object("generatorOptions", "GeneratorOptions", GeneratorOptions::read)?;
+        self.generator_options = fields.object(
+            "generatorOptions",
+            "GeneratorOptions",
+            GeneratorOptions::read,
+        )?;
         self.configurations = fields.strings("configurations")?;
         self.generators = fields.strings("generators")?;
         self.transformers = fields.strings("transformers")?;

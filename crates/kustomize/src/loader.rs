@@ -108,7 +108,11 @@ impl<'a> Folder<'a> {
     ///
     /// # Errors
     /// It is no folder there.
-    pub(crate) fn enter_repository(self: &Rc<Self>, tree: &'a dyn Tree, path: &str) -> Result<Self> {
+    pub(crate) fn enter_repository(
+        self: &Rc<Self>,
+        tree: &'a dyn Tree,
+        path: &str,
+    ) -> Result<Self> {
         let Ok(path) = TreePath::parse(path) else {
             return fail(format!("url path exits repo: {path}"));
         };
@@ -153,10 +157,9 @@ impl<'a> Folder<'a> {
         };
         match self.restriction {
             LoadRestriction::None => self.tree.read(&found).or_else(|error| match error {
-                TreeError::NotFound(_) => fail(format!(
-                    "open {}: no such file or directory",
-                    shown(&found)
-                )),
+                TreeError::NotFound(_) => {
+                    fail(format!("open {}: no such file or directory", shown(&found)))
+                }
                 TreeError::WrongKind { .. } => {
                     fail(format!("read {}: is a directory", shown(&found)))
                 }

@@ -185,7 +185,9 @@ impl Search<'_> {
                         Node::Scalar(_) => self.set_scalar(item)?,
                         Node::Map(_) => self.set_map(item)?,
                         Node::List(_) => {
-                            return fail("node is expected to be either a string or a map of string");
+                            return fail(
+                                "node is expected to be either a string or a map of string",
+                            );
                         }
                     }
                 }
@@ -210,8 +212,11 @@ impl Search<'_> {
             return fail("path config error; no 'name' field in node");
         };
         let name = name.text().cloned().unwrap_or_default();
-        let namespace = node.get("namespace").map(|found| found.text().cloned().unwrap_or_default());
-        let is_same = |one: &Id, other: &Id| one.name == other.name && one.namespace == other.namespace;
+        let namespace = node
+            .get("namespace")
+            .map(|found| found.text().cloned().unwrap_or_default());
+        let is_same =
+            |one: &Id, other: &Id| one.name == other.name && one.namespace == other.namespace;
         let Some(found) = self.find(&name, namespace.as_ref(), is_same)? else {
             return Ok(());
         };
@@ -245,7 +250,11 @@ impl Search<'_> {
                 let is_in = |namespace: &Str| id.effective_namespace() == namespace.as_str();
                 namespace.is_none_or(|namespace| is_in(namespace) && *namespace != *NOT_NAMESPACED)
             })
-            .filter(|one| one.former.iter().any(|id| id.gvk.is_selected_by(self.target)))
+            .filter(|one| {
+                one.former
+                    .iter()
+                    .any(|id| id.gvk.is_selected_by(self.target))
+            })
             .filter(|one| match &self.referrer.role {
                 Some(role) if self.is_role_reference => {
                     one.former.iter().any(|id| id.gvk.is_selected_by(role))

@@ -109,7 +109,13 @@ impl Origin {
 fn read(resource: &Resource) -> Option<Origin> {
     let annotations = resource.texts("annotations");
     let value = yaml::parse_str(annotations.get(ORIGIN)?).ok()?;
-    let text = |name: &str| value.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let text = |name: &str| {
+        value
+            .get(name)
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+            .to_owned()
+    };
     Some(Origin {
         path: text("path"),
         repo: text("repo"),

@@ -105,7 +105,10 @@ impl Patch {
                 })?;
                 (bytes.to_vec(), format!("[path: {}]", quote(path)))
             }
-            (patch, "") => (patch.as_bytes().to_vec(), format!("[patch: {}]", quote(patch))),
+            (patch, "") => (
+                patch.as_bytes().to_vec(),
+                format!("[patch: {}]", quote(patch)),
+            ),
             _ => {
                 return fail(format!(
                     "patch and path can't be set at the same time\n{config}"
@@ -114,7 +117,9 @@ impl Patch {
         };
         let strategic = parse(&text);
         let json = operations(&text);
-        let is_json = json.as_ref().is_ok_and(|list| list.as_list().is_some_and(|l| !l.is_empty()));
+        let is_json = json
+            .as_ref()
+            .is_ok_and(|list| list.as_list().is_some_and(|l| !l.is_empty()));
         let target = self.target.clone();
         match (strategic, json) {
             (Ok(patches), _) if is_json && !patches.is_empty() => fail(format!(
@@ -145,7 +150,10 @@ impl Patch {
     /// # Errors
     /// No target, no operations or two sources of them, and what is no JSON patch.
     pub(crate) fn load_json6902(&self, folder: &Folder<'_>) -> Result<LoadedPatch> {
-        let name = self.target.as_ref().map_or("", |target| target.id.name.as_str());
+        let name = self
+            .target
+            .as_ref()
+            .map_or("", |target| target.id.name.as_str());
         let text = match (name, self.path.as_str(), self.patch.as_str()) {
             ("", ..) => return fail("must specify the target name"),
             (_, "", "") => return fail("empty file path and empty jsonOp"),
@@ -318,7 +326,11 @@ fn apply_to(
             let before = resource.id().clone();
             let mut node = copy.node().clone();
             let version = resource.id().gvk.api_version();
-            crate::fields::set(&mut node, "apiVersion", crate::generate::text_node(&version))?;
+            crate::fields::set(
+                &mut node,
+                "apiVersion",
+                crate::generate::text_node(&version),
+            )?;
             merge(resource, node, may, merger)?;
             changed_ids |= before != *resource.id();
             Ok(())
@@ -372,9 +384,15 @@ fn forgets_notes(patch: &Node) -> bool {
 
 /// Applies a JSON patch; numbers become floats on the way, as Go's decoder makes them.
 fn apply_json(resource: &mut Resource, operations: &Value) -> Result<()> {
-    let document = resource.to_value()?;
-    let mut patched = json_patch(&document, operations)
-        .map_err(|error| Error::Build(error.to_string()))?;
+    let mut document = resource.to_value()?;
+    if resource.has_notes()
+        && let Some(Value::Map(meta)) = document.get_mut("metadata")
+        && meta.get("annotations").is_none_or(Value::is_null)
+    {
+        meta.insert("annotations", Map::new());
+    }
+    let mut patched =
+        json_patch(&document, operations).map_err(|error| Error::Build(error.to_string()))?;
     if !matches!(patched, Value::Map(_)) {
         return fail(format!(
             "json: cannot unmarshal {} into Go value of type map[string]interface {{}}",
@@ -393,7 +411,9 @@ fn numbers_to_floats(value: &mut Value) {
         Value::Int(number) => *value = Value::Float(*number as f64),
         Value::Uint(number) => *value = Value::Float(*number as f64),
         Value::List(items) => items.iter_mut().for_each(numbers_to_floats),
-        Value::Map(map) => map.iter_mut().for_each(|(_, value)| numbers_to_floats(value)),
+        Value::Map(map) => map
+            .iter_mut()
+            .for_each(|(_, value)| numbers_to_floats(value)),
         Value::Null | Value::Bool(_) | Value::Float(_) | Value::String(_) => {}
     }
 }

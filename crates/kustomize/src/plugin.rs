@@ -51,12 +51,13 @@ pub(crate) fn transformer(resource: &Resource, folder: &Folder<'_>) -> Result<Tr
         "PatchTransformer" => {
             let shown = yaml::emit(&value);
             let patch = Patch::read(&fields);
-            patch.and_then(|patch| patch.load(folder, &shown)).map(Transformer::Patch)
+            patch
+                .and_then(|patch| patch.load(folder, &shown))
+                .map(Transformer::Patch)
         }
         "PatchJson6902Transformer" => {
             let operations = fields.string("jsonOp");
-            let patch = Patch::read(&fields)
-                .and_then(|patch| Ok(patch.with_json_op(operations?)));
+            let patch = Patch::read(&fields).and_then(|patch| Ok(patch.with_json_op(operations?)));
             patch
                 .and_then(|patch| patch.load_json6902(folder))
                 .map(Transformer::Patch)
@@ -115,7 +116,9 @@ fn own_patches(fields: &Fields<'_>, folder: &Folder<'_>) -> Result<Transformer> 
 }
 
 fn namespace(fields: &Fields<'_>) -> Result<Transformer> {
-    let meta = fields.object("metadata", "ObjectMeta", |fields| fields.string("namespace"))?;
+    let meta = fields.object("metadata", "ObjectMeta", |fields| {
+        fields.string("namespace")
+    })?;
     let mode = fields.string("setRoleBindingSubjects")?;
     let subjects = match mode.as_str() {
         "" | "defaultOnly" => Subjects::NamedDefault,

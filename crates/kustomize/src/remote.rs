@@ -91,9 +91,9 @@ fn has_marker(rest: &str) -> bool {
 /// The host with its scheme and user, as it is cloned from, and what follows.
 fn host(address: &str) -> Option<(String, String)> {
     let address = strip_prefix_ignoring_case(address, "git::").unwrap_or(address);
-    let found = SCHEMES.iter().find_map(|scheme| {
-        strip_prefix_ignoring_case(address, scheme).map(|rest| (*scheme, rest))
-    });
+    let found = SCHEMES
+        .iter()
+        .find_map(|scheme| strip_prefix_ignoring_case(address, scheme).map(|rest| (*scheme, rest)));
     let (scheme, rest) = found.unwrap_or(("", address));
     let (user, rest) = user(rest);
     let lower = rest.to_ascii_lowercase();
@@ -134,7 +134,9 @@ fn user(rest: &str) -> (&str, &str) {
 
 fn strip_prefix_ignoring_case<'a>(text: &'a str, prefix: &str) -> Option<&'a str> {
     let start = text.get(..prefix.len())?;
-    start.eq_ignore_ascii_case(prefix).then(|| &text[prefix.len()..])
+    start
+        .eq_ignore_ascii_case(prefix)
+        .then(|| &text[prefix.len()..])
 }
 
 /// The repository and the folder in it.
@@ -170,9 +172,14 @@ fn leaves(path: &str) -> bool {
 fn reference(query: &str) -> String {
     let of = |name: &str| {
         let mut pairs = query.split('&').filter_map(|pair| pair.split_once('='));
-        pairs.find(|(key, value)| *key == name && !value.is_empty()).map(|(_, value)| value)
+        pairs
+            .find(|(key, value)| *key == name && !value.is_empty())
+            .map(|(_, value)| value)
     };
-    of("ref").or_else(|| of("version")).unwrap_or_default().to_owned()
+    of("ref")
+        .or_else(|| of("version"))
+        .unwrap_or_default()
+        .to_owned()
 }
 
 #[cfg(test)]
@@ -184,7 +191,11 @@ mod tests {
         let check = |url: &str, want: Option<(&str, &str, &str)>| {
             let spec = RepoSpec::parse(url);
             let got = spec.as_ref().map(|spec| {
-                (spec.clone_url.as_str(), spec.reference.as_str(), spec.path.as_str())
+                (
+                    spec.clone_url.as_str(),
+                    spec.reference.as_str(),
+                    spec.path.as_str(),
+                )
             });
             assert_eq!(got, want, "{url}");
         };

@@ -121,7 +121,10 @@ impl ReplacementField {
         let bytes = folder.read(&self.path)?;
         let text = String::from_utf8_lossy(&bytes);
         let value = yaml::parse_str(&text).map_err(|error| {
-            Error::Build(format!("error converting YAML to JSON: {}", error.go_text()))
+            Error::Build(format!(
+                "error converting YAML to JSON: {}",
+                error.go_text()
+            ))
         })?;
         let read = |value: &Value| {
             Fields::lenient(value, "Replacement").and_then(|fields| Replacement::read(&fields))
@@ -131,7 +134,11 @@ impl ReplacementField {
             Value::Map(_) => Ok(vec![read(&value)?]),
             other => fail(format!(
                 "unsupported replacement type encountered within replacement path: {}",
-                if other.is_null() { "invalid" } else { other.kind() }
+                if other.is_null() {
+                    "invalid"
+                } else {
+                    other.kind()
+                }
             )),
         }
     }
@@ -163,7 +170,9 @@ impl Replacement {
             (None, Some(value)) => return Ok(Node::Scalar(Scalar::unset(value.as_str()))),
             (Some(source), None) => source,
         };
-        let mut found = resources.iter().filter(|resource| is_selected(resource, &source.id));
+        let mut found = resources
+            .iter()
+            .filter(|resource| is_selected(resource, &source.id));
         let resource = match (found.next(), found.next()) {
             (Some(one), None) => one,
             (None, _) => return fail(format!("nothing selected by {source}")),
@@ -270,11 +279,24 @@ impl Target {
         let make = self.options.create.then_some(value);
         let mut places = Vec::new();
         let missing = |how: &str| {
-            format!("unable to {how} field {} in replacement target", manifest::go::quote(field))
+            format!(
+                "unable to {how} field {} in replacement target",
+                manifest::go::quote(field)
+            )
         };
-        let missing = missing(if make.is_some() { "find or create" } else { "find" });
-        collect(node, &split_dotted(field), make, &mut Vec::new(), &mut places)
-            .map_err(|error| error.within(&missing))?;
+        let missing = missing(if make.is_some() {
+            "find or create"
+        } else {
+            "find"
+        });
+        collect(
+            node,
+            &split_dotted(field),
+            make,
+            &mut Vec::new(),
+            &mut places,
+        )
+        .map_err(|error| error.within(&missing))?;
         if places.is_empty() {
             return fail(missing);
         }
@@ -372,12 +394,16 @@ fn collect(
         }
         if items.len() <= index {
             let n = items.len();
-            return fail(format!("index {index} specified but only {n} elements found"));
+            return fail(format!(
+                "index {index} specified but only {n} elements found"
+            ));
         }
         return next(node, index, way, places);
     }
     if is_item(part) {
-        return collect_items(node, part, make, &mut |node, at| next(node, at, way, places));
+        return collect_items(node, part, make, &mut |node, at| {
+            next(node, at, way, places)
+        });
     }
     if part == "*" {
         for at in 0..items(node)?.len() {
@@ -391,7 +417,9 @@ fn collect(
     let Node::Map(entries) = node else {
         return wrong_kind("MappingNode", node);
     };
-    let found = entries.iter().position(|(key, _)| key.text == *part.as_str());
+    let found = entries
+        .iter()
+        .position(|(key, _)| key.text == *part.as_str());
     let at = match (found, make) {
         (Some(at), _) => at,
         (None, None) => return Ok(()),

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use yaml::node::{Node, Scalar, Tag};
 use yaml::{Str, Value};
 
-use crate::error::{Result, fail};
+use crate::error::{Error, Result, fail};
 use crate::fields;
 use crate::generate::Behavior;
 use crate::identity::{Gvk, Id};
@@ -54,6 +54,8 @@ pub(crate) struct History {
     pub(crate) suffixes: Vec<Str>,
     pub(crate) behavior: Behavior,
     pub(crate) needs_hash: bool,
+    /// Whether a generator made it.
+    pub(crate) is_generated: bool,
 }
 
 /// A resource on its way through the kustomizations.
@@ -82,7 +84,10 @@ impl Resource {
     }
 
     fn read_notes(&mut self) {
-        let annotations = self.node.get("metadata").and_then(|meta| meta.get("annotations"));
+        let annotations = self
+            .node
+            .get("metadata")
+            .and_then(|meta| meta.get("annotations"));
         let Some(Node::Map(entries)) = annotations else {
             return;
         };
@@ -94,7 +99,10 @@ impl Resource {
         }
         let parts = |name: &str| -> Vec<Str> {
             let text = notes.get(name).map(Str::as_str);
-            text.into_iter().flat_map(|text| text.split(',')).map(Str::from).collect()
+            text.into_iter()
+                .flat_map(|text| text.split(','))
+                .map(Str::from)
+                .collect()
         };
         let (names, namespaces) = (parts("previousNames"), parts("previousNamespaces"));
         let kinds = parts("previousKinds");
@@ -113,6 +121,7 @@ impl Resource {
                 .get("generatorBehavior")
                 .map_or(Behavior::Unspecified, |text| Behavior::named(text)),
             needs_hash: is_enabled("needsHashSuffix"),
+            is_generated: notes.contains_key("generatorBehavior"),
         };
     }
 
@@ -120,12 +129,11 @@ impl Resource {
         &self.node
     }
 
-    pub(crate) fn into_node(self) -> Node {
-        self.node
-    }
-
     /// Changes the tree; who it is is read again, and scalars that stand at several places follow.
-    pub(crate) fn change<T>(&mut self, change: impl FnOnce(&mut Node, &Id) -> Result<T>) -> Result<T> {
+    pub(crate) fn change<T>(
+        &mut self,
+        change: impl FnOnce(&mut Node, &Id) -> Result<T>,
+    ) -> Result<T> {
         let result = change(&mut self.node, &self.id);
         self.follow_cells();
         self.id = id_of(&self.node);
@@ -174,6 +182,12 @@ impl Resource {
                 }
             });
         }
+    }
+
+    /// Whether kustomize would keep notes in its annotations, so that there are some.
+    pub(crate) fn has_notes(&self) -> bool {
+        let history = &self.history;
+        history.is_generated || !(history.former.is_empty() && history.prefixes.is_empty())
     }
 
     /// Whether nothing is left of it.
@@ -262,11 +276,17 @@ impl Resource {
         };
         let text = |node: &Node| node.text().map(Str::to_string).unwrap_or_default();
         let entries = entries.iter();
-        entries.map(|(key, value)| (key.text.to_string(), text(value))).collect()
+        entries
+            .map(|(key, value)| (key.text.to_string(), text(value)))
+            .collect()
     }
 
     /// Sets `metadata.labels` or `metadata.annotations`; nothing takes the field away.
-    pub(crate) fn set_texts(&mut self, field: &str, texts: &BTreeMap<String, String>) -> Result<()> {
+    pub(crate) fn set_texts(
+        &mut self,
+        field: &str,
+        texts: &BTreeMap<String, String>,
+    ) -> Result<()> {
         self.change(|node, _| {
             let Some(meta) = fields::map_in(node, "metadata") else {
                 return Ok(());
@@ -293,7 +313,9 @@ impl Resource {
             _ => String::new(),
         };
         let entries = entries.iter();
-        entries.map(|(key, value)| (key.text.to_string(), text(value))).collect()
+        entries
+            .map(|(key, value)| (key.text.to_string(), text(value)))
+            .collect()
     }
 
     /// Takes names, labels and annotations of the resource that this one replaces.
@@ -350,7 +372,16 @@ impl Resource {
 
     /// The object, as Go's decoders and encoders pass it on.
     pub(crate) fn to_value(&self) -> Result<Value> {
-        Ok(self.node.to_value()?)
+        self.node.to_value().map_err(|error| match &error.cause {
+            yaml::Cause::DuplicateKey(key) => Error::Build(format!(
+                "yaml: unmarshal errors: mapping key {} already defined",
+                manifest::go::quote(key)
+            )),
+            yaml::Cause::UnsupportedKey(_) => {
+                Error::Build("json: unsupported type: map[interface {}]interface {}".to_owned())
+            }
+            _ => error.into(),
+        })
     }
 
     /// JSON, for messages.
@@ -406,7 +437,10 @@ pub(crate) fn id_of(node: &Node) -> Id {
     let text = |name: &str| node.get(name).and_then(Node::text).map_or("", Str::as_str);
     let gvk = Gvk::new(text("apiVersion"), text("kind"));
     let meta = node.get("metadata");
-    let of_meta = |name: &str| meta.map(|meta| fields::text(meta, name)).unwrap_or_default();
+    let of_meta = |name: &str| {
+        meta.map(|meta| fields::text(meta, name))
+            .unwrap_or_default()
+    };
     Id {
         is_cluster_scoped: gvk.is_cluster_scoped(),
         gvk,

@@ -96,7 +96,8 @@ impl Resources {
     /// # Errors
     /// One with the id of one of them is there.
     pub(crate) fn append_all(&mut self, more: impl IntoIterator<Item = Resource>) -> Result<()> {
-        more.into_iter().try_for_each(|resource| self.append(resource))
+        more.into_iter()
+            .try_for_each(|resource| self.append(resource))
     }
 
     /// Refuses two resources with one id.

@@ -88,9 +88,10 @@ impl Matcher {
     pub(crate) fn fits(&self, resource: &Resource) -> bool {
         let id = resource.id();
         let gvk = &id.gvk;
-        if !(self.kind.fits(&gvk.kind) && self.group.fits(&gvk.group))
-            || !self.version.fits(&gvk.version)
-        {
+        let is_kind = self.kind.fits(&gvk.kind)
+            && self.group.fits(&gvk.group)
+            && self.version.fits(&gvk.version);
+        if !is_kind {
             return false;
         }
         let original = resource.original_id();
@@ -220,11 +221,17 @@ fn requirement(text: &str, selector: &str) -> Result<Requirement> {
         (None, Some(set)) => (set, false),
         (None, None) => return unparsable(selector),
     };
-    let inner = set.trim().strip_prefix('(').and_then(|set| set.strip_suffix(')'));
+    let inner = set
+        .trim()
+        .strip_prefix('(')
+        .and_then(|set| set.strip_suffix(')'));
     let Some(inner) = inner else {
         return unparsable(selector);
     };
-    let values = inner.split(',').map(|value| value.trim().to_owned()).collect();
+    let values = inner
+        .split(',')
+        .map(|value| value.trim().to_owned())
+        .collect();
     let test = if negated {
         Test::NotIn(values)
     } else {

@@ -98,7 +98,12 @@ impl Legacy {
                 self.place(&id.gvk),
                 is_odd_namespace,
                 id.gvk.sort_text(),
-                format!("{}|{}|{}", id.gvk, or(&id.namespace, "~X"), or(&id.name, "~N")),
+                format!(
+                    "{}|{}|{}",
+                    id.gvk,
+                    or(&id.namespace, "~X"),
+                    or(&id.name, "~N")
+                ),
             )
         });
     }

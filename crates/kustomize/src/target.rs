@@ -26,7 +26,7 @@ use crate::remote::{Content, Remote};
 use crate::resource::{Resource, parse};
 use crate::resources::Resources;
 use crate::transform::{Subjects, Transformer};
-use crate::variable::Vars;
+use crate::variable::{Var, Vars};
 
 /// A kustomization in its folder.
 pub(crate) struct Target<'a> {
@@ -47,18 +47,24 @@ pub(crate) struct Accumulated {
 
 impl Accumulated {
     fn merge_config(&mut self, other: &Rc<Config>) -> Result<()> {
-        match &mut self.config {
-            None => self.config = Some(Rc::clone(other)),
-            Some(own) if Rc::ptr_eq(own, other) => {}
-            Some(own) => Rc::make_mut(own).merge(Config::clone(other))?,
+        if self
+            .config
+            .as_ref()
+            .is_some_and(|own| Rc::ptr_eq(own, other))
+        {
+            return Ok(());
         }
-        Ok(())
+        // Merging into nothing is no copy: a field for all kinds may give way to one for some.
+        let own = self.config.get_or_insert_default();
+        Rc::make_mut(own).merge(Config::clone(other))
     }
 
     fn merge(&mut self, other: Accumulated) -> Result<()> {
         self.resources.append_all(other.resources.into_list())?;
-        if let Some(config) = &other.config {
-            self.merge_config(config)?;
+        match (&self.config, other.config) {
+            (None, config) => self.config = config,
+            (Some(_), Some(config)) => self.merge_config(&config)?,
+            (Some(_), None) => {}
         }
         self.vars.merge(other.vars)
     }
@@ -113,7 +119,11 @@ impl<'a, 'o> Builder<'a, 'o> {
     pub(crate) fn load(&mut self, folder: Rc<Folder<'a>>) -> Result<Target<'a>> {
         self.n_kustomizations += 1;
         for (what, number, limit) in [
-            ("number of kustomizations", self.n_kustomizations, MAX_KUSTOMIZATIONS),
+            (
+                "number of kustomizations",
+                self.n_kustomizations,
+                MAX_KUSTOMIZATIONS,
+            ),
             ("nesting of kustomizations", folder.depth(), MAX_DEPTH),
         ] {
             if number > limit {
@@ -213,9 +223,12 @@ impl<'a, 'o> Builder<'a, 'o> {
                 .map_err(|error| error.within("accumulating resources"))?;
         }
         let config = self.config(target)?;
-        found
-            .merge_config(&config)
-            .map_err(|error| error.within("merging config"))?;
+        match &found.config {
+            None if Rc::ptr_eq(&config, &self.defaults) => found.config = Some(config),
+            _ => found
+                .merge_config(&config)
+                .map_err(|error| error.within("merging config"))?,
+        }
         self.add_definitions(target, &mut found)?;
         self.generate(target, &mut found)?;
         for path in &kustomization.components {
@@ -229,8 +242,7 @@ impl<'a, 'o> Builder<'a, 'o> {
             .vars
             .add(&kustomization.vars, &mut found.resources)
             .map_err(|error| {
-                let vars: Vec<String> =
-                    kustomization.vars.iter().map(ToString::to_string).collect();
+                let vars: Vec<String> = kustomization.vars.iter().map(Var::shown).collect();
                 error.within(&format!("merging vars [{}]", vars.join(" ")))
             })?;
         Ok(found)
@@ -262,12 +274,7 @@ impl<'a, 'o> Builder<'a, 'o> {
     }
 
     /// Adds what an entry of `resources` stands for: a file, a folder, or something fetched.
-    fn resource(
-        &mut self,
-        target: &Target<'a>,
-        found: &mut Accumulated,
-        path: &str,
-    ) -> Result<()> {
+    fn resource(&mut self, target: &Target<'a>, found: &mut Accumulated, path: &str) -> Result<()> {
         if let Some(remote) = Remote::parse(path)
             && !matches!(target.folder.has_file(path), Ok(true))
         {
@@ -285,7 +292,9 @@ impl<'a, 'o> Builder<'a, 'o> {
             Err(error) => return Err(within(error)),
         };
         let base = std::mem::take(found);
-        *found = self.folder(target, base, (folder, path), Role::Resource).map_err(within)?;
+        *found = self
+            .folder(target, base, (folder, path), Role::Resource)
+            .map_err(within)?;
         Ok(())
     }
 
@@ -302,12 +311,16 @@ impl<'a, 'o> Builder<'a, 'o> {
                 Ok(())
             }
             Some(Content::File(bytes)) => {
-                let resources = parse(&bytes)
-                    .map_err(|error| error.within(&format!("accumulating resources from '{path}'")))?;
+                let resources = parse(&bytes).map_err(|error| {
+                    error.within(&format!("accumulating resources from '{path}'"))
+                })?;
                 append(target, found, path, resources)
             }
             Some(Content::Repository(tree)) => {
-                let inner = remote.repository.as_ref().map_or("", |spec| spec.path.as_str());
+                let inner = remote
+                    .repository
+                    .as_ref()
+                    .map_or("", |spec| spec.path.as_str());
                 let folder = target.folder.enter_repository(tree, inner)?;
                 let base = std::mem::take(found);
                 *found = self.folder(target, base, (folder, path), Role::Resource)?;
@@ -317,9 +330,10 @@ impl<'a, 'o> Builder<'a, 'o> {
     }
 
     fn file(&self, target: &Target<'_>, found: &mut Accumulated, path: &str) -> Result<()> {
-        let resources = target.folder.read(path).and_then(|bytes| {
-            parse(&bytes).map_err(|error| of_file(error, path))
-        });
+        let resources = target
+            .folder
+            .read(path)
+            .and_then(|bytes| parse(&bytes).map_err(|error| of_file(error, path)));
         let resources = resources
             .map_err(|error| error.within(&format!("accumulating resources from '{path}'")))?;
         append(target, found, path, resources)
@@ -332,12 +346,16 @@ impl<'a, 'o> Builder<'a, 'o> {
         path: &str,
     ) -> Result<Accumulated> {
         let folder = match Remote::parse(path) {
-            None => target.folder.enter(path).map_err(|error| {
-                error.reworded(|text| format!("loader.New {}", quote(text)))
-            })?,
+            None => target
+                .folder
+                .enter(path)
+                .map_err(|error| error.reworded(|text| format!("loader.New {}", quote(text))))?,
             Some(remote) => match self.options.remotes.get(path) {
                 Some(Content::Repository(tree)) => {
-                    let inner = remote.repository.as_ref().map_or("", |spec| spec.path.as_str());
+                    let inner = remote
+                        .repository
+                        .as_ref()
+                        .map_or("", |spec| spec.path.as_str());
                     target.folder.enter_repository(*tree, inner)?
                 }
                 Some(Content::File(_)) => return fail(format!("'{path}' is a file")),
@@ -348,9 +366,7 @@ impl<'a, 'o> Builder<'a, 'o> {
             },
         };
         self.folder(target, found, (folder, path), Role::Component)
-            .map_err(|error| {
-                error.reworded(|text| format!("accumulateDirectory: {}", quote(text)))
-            })
+            .map_err(|error| error.reworded(|text| format!("accumulateDirectory: {}", quote(text))))
     }
 
     /// Builds another kustomization: a component changes what was found, all else is added to it.
@@ -406,26 +422,29 @@ impl<'a, 'o> Builder<'a, 'o> {
         }
         for chart in &kustomization.helm_charts {
             let name = "HelmChartInflationGenerator";
-            let text = chart.inflate(folder, self.options.inflate).map_err(|error| {
-                match &error {
-                    Error::Build(text) if text == "must specify --enable-helm" => {
-                        error.within(&format!("trouble configuring builtin {name} with config"))
-                    }
-                    _ => error,
-                }
-            })?;
+            let text =
+                chart
+                    .inflate(folder, self.options.inflate)
+                    .map_err(|error| match &error {
+                        Error::Build(text) if text == "must specify --enable-helm" => {
+                            error.within(&format!("trouble configuring builtin {name} with config"))
+                        }
+                        _ => error,
+                    })?;
             target.absorb(found, parse(text.as_bytes())?, name)?;
         }
         let configs = self
             .configs(target, &kustomization.generators)
             .map_err(|error| error.within("loading generator plugins"))?;
         for config in &configs {
-            let made = plugin::generator(config, folder, self.options.inflate)
-                .map_err(|error| match &error {
-                    Error::Build(text) if text.starts_with("failed to load generator") => {
-                        error.within("loading generator plugins")
+            let made =
+                plugin::generator(config, folder, self.options.inflate).map_err(|error| {
+                    match &error {
+                        Error::Build(text) if text.starts_with("failed to load generator") => {
+                            error.within("loading generator plugins")
+                        }
+                        _ => error,
                     }
-                    _ => error,
                 })?;
             let origin = Origin::of_plugin(config);
             absorb(found, made, origin.as_ref(), &config.id().gvk.kind)?;
@@ -458,7 +477,10 @@ impl<'a, 'o> Builder<'a, 'o> {
     }
 
     fn transform(&mut self, target: &Target<'a>, found: &mut Accumulated) -> Result<()> {
-        let config = found.config.clone().unwrap_or_else(|| Rc::clone(&self.defaults));
+        let config = found
+            .config
+            .clone()
+            .unwrap_or_else(|| Rc::clone(&self.defaults));
         let mut all = target.transformers(&config)?;
         for resource in self.configs(target, &target.kustomization.transformers)? {
             let transformer = plugin::transformer(&resource, &target.folder)?;

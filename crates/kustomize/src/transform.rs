@@ -94,7 +94,9 @@ impl Transformer {
                 .iter_mut()
                 .try_for_each(|resource| put_texts(resource, texts, specs)),
             Transformer::Replicas { replica, specs } => set_replicas(resources, replica, specs),
-            Transformer::Images { image, specs } => ImageSetter::new(image)?.apply(resources, specs),
+            Transformer::Images { image, specs } => {
+                ImageSetter::new(image)?.apply(resources, specs)
+            }
             Transformer::Replacements(all) => all.iter().try_for_each(|one| one.apply(resources)),
             Transformer::Values { value, targets } => targets
                 .iter()
@@ -163,7 +165,9 @@ impl NamespaceSetter<'_> {
     fn apply(&self, node: &mut Node, id: &Id) -> Result<()> {
         if !id.is_cluster_scoped {
             self.own
-                .apply(node, id, Make::Scalar(Tag::Unset), &mut |node| self.set(node))?;
+                .apply(node, id, Make::Scalar(Tag::Unset), &mut |node| {
+                    self.set(node)
+                })?;
         }
         let kind = id.gvk.kind.as_str();
         let is_binding = kind == "RoleBinding" || kind == "ClusterRoleBinding";
@@ -476,7 +480,11 @@ impl ValueTarget {
 }
 
 /// A member of a map, made when it is missing, or an item of a list.
-fn member_or_new<'a>(node: &'a mut Node, part: &str, is_last: bool) -> Result<Option<&'a mut Node>> {
+fn member_or_new<'a>(
+    node: &'a mut Node,
+    part: &str,
+    is_last: bool,
+) -> Result<Option<&'a mut Node>> {
     if let (true, Ok(index)) = (matches!(node, Node::List(_)), part.parse::<usize>()) {
         return Ok(match node {
             Node::List(items) => items.get_mut(index),

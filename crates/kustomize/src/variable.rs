@@ -9,8 +9,8 @@ use yaml::node::{Node, Scalar, Tag};
 
 use crate::decode::Fields;
 use crate::error::{Result, fail};
-use crate::fieldspec::{FieldSpec, Make};
 use crate::fields::{lookup, split_dotted};
+use crate::fieldspec::{FieldSpec, Make};
 use crate::identity::{Gvk, Id};
 use crate::resources::Resources;
 
@@ -20,12 +20,20 @@ pub(crate) struct Var {
     pub(crate) name: String,
     id: Id,
     field: String,
+    /// The kind as it is written, for messages.
+    written: Gvk,
 }
 
 impl Var {
+    /// As Go prints the struct before `apiVersion` is read.
+    pub(crate) fn shown(&self) -> String {
+        format!("{{{} {} {{{}}}}}", self.name, self.written, self.field)
+    }
+
     pub(crate) fn read(fields: &Fields<'_>) -> Result<Self> {
         let id = fields.object("objref", "Target", |fields| {
             let mut id = fields.id()?;
+            let written = id.gvk.clone();
             let version = fields.string("apiVersion")?;
             let parts: Vec<&str> = version.split('/').collect();
             match parts.as_slice() {
@@ -37,12 +45,16 @@ impl Var {
                 }
                 _ => {}
             }
-            Ok(id)
+            Ok((id, written))
         })?;
-        let field = fields.object("fieldref", "FieldSelector", |fields| fields.string("fieldPath"))?;
+        let field = fields.object("fieldref", "FieldSelector", |fields| {
+            fields.string("fieldPath")
+        })?;
+        let (id, written) = id.unwrap_or_default();
         Ok(Var {
             name: fields.string("name")?,
-            id: id.unwrap_or_default(),
+            id,
+            written,
             field: field
                 .filter(|field| !field.is_empty())
                 .unwrap_or_else(|| "metadata.name".to_owned()),
@@ -115,7 +127,11 @@ impl Vars {
     ///
     /// # Errors
     /// A var whose resource or field is missing, and fields that cannot hold a reference.
-    pub(crate) fn resolve(&self, resources: &mut Resources, specs: &[FieldSpec]) -> Result<Vec<String>> {
+    pub(crate) fn resolve(
+        &self,
+        resources: &mut Resources,
+        specs: &[FieldSpec],
+    ) -> Result<Vec<String>> {
         if self.0.is_empty() {
             return Ok(Vec::new());
         }
@@ -139,7 +155,9 @@ impl Vars {
     }
 
     fn value(&self, var: &Var, resources: &Resources) -> Result<Option<Scalar>> {
-        let found = resources.iter().find(|resource| resource.vars.contains(&var.name));
+        let found = resources
+            .iter()
+            .find(|resource| resource.vars.contains(&var.name));
         let Some(resource) = found else {
             return fail(format!(
                 "var '{var}' cannot be mapped to a field in the set of known resources"
@@ -158,7 +176,9 @@ impl Vars {
 
 /// `name[0]` as two parts of a path.
 fn indexed(part: String) -> Vec<String> {
-    let split = part.strip_suffix(']').and_then(|inner| inner.rsplit_once('['));
+    let split = part
+        .strip_suffix(']')
+        .and_then(|inner| inner.rsplit_once('['));
     match split {
         Some((name, index)) if !index.is_empty() && index.bytes().all(|b| b.is_ascii_digit()) => {
             let name = Some(name.to_owned()).filter(|name| !name.is_empty());
@@ -231,7 +251,9 @@ fn expand(text: &str, values: &Values<'_>, used: &mut BTreeSet<String>) -> Expan
             rest = escaped;
             continue;
         }
-        let reference = after.strip_prefix('(').and_then(|inner| inner.split_once(')'));
+        let reference = after
+            .strip_prefix('(')
+            .and_then(|inner| inner.split_once(')'));
         let Some((name, behind)) = reference else {
             out.push('$');
             let next = after.chars().next();
@@ -262,8 +284,12 @@ fn expand(text: &str, values: &Values<'_>, used: &mut BTreeSet<String>) -> Expan
 /// A value as Go prints it, with its type.
 fn typed(value: &Scalar) -> (Str, Tag) {
     match value.to_value() {
-        Ok(yaml::Value::Int(number)) if value.tag == Tag::Int => (number.to_string().into(), Tag::Int),
-        Ok(yaml::Value::Bool(flag)) if value.tag == Tag::Bool => (flag.to_string().into(), Tag::Bool),
+        Ok(yaml::Value::Int(number)) if value.tag == Tag::Int => {
+            (number.to_string().into(), Tag::Int)
+        }
+        Ok(yaml::Value::Bool(flag)) if value.tag == Tag::Bool => {
+            (flag.to_string().into(), Tag::Bool)
+        }
         Ok(yaml::Value::Float(number)) if value.tag == Tag::Float => {
             (number.to_string().into(), Tag::Float)
         }

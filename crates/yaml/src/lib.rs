@@ -16,7 +16,7 @@ pub mod events;
 mod go_text;
 pub mod json;
 mod keys;
-mod limits;
+pub mod limits;
 mod map;
 pub mod node;
 mod number;
@@ -28,7 +28,6 @@ mod value;
 
 pub use emit::{Dialect, emit, emit_in};
 pub use error::{Cause, Error, Oddity, Position, Warning};
-pub use limits::{MAX_BYTES, MAX_DEPTH, MAX_NODES};
 pub use map::Map;
 pub use resolve::Mode;
 pub use serde_impl::{SerdeError, from_value, to_value};

@@ -2,7 +2,7 @@
 //!
 //! kyaml collects what became of each item in a new list and then puts the old items into that, by keys
 //! that may be missing; its nodes are pointers. Here items stand in an arena and lists hold their
-//! places, so that one item can be in both lists. Read [`Merger::lists`] first.
+//! places, so that one item can be in both lists. Read [`Lists`] first.
 
 use yaml::Str;
 use yaml::node::{Node, Scalar};
@@ -29,6 +29,41 @@ impl Arena {
     fn take(&mut self, at: usize) -> Node {
         std::mem::replace(&mut self.nodes[at], Node::null())
     }
+
+    fn put_back(&mut self, at: usize, node: Option<Node>) -> Option<usize> {
+        self.nodes[at] = node?;
+        Some(at)
+    }
+
+    /// The items at these places; one that is there twice is copied.
+    fn collect(self, places: &[usize]) -> Vec<Node> {
+        let mut nodes: Vec<Option<Node>> = self.nodes.into_iter().map(Some).collect();
+        let mut collected: Vec<Node> = Vec::with_capacity(places.len());
+        for (number, at) in places.iter().enumerate() {
+            let again = places[number + 1..].contains(at);
+            let node = match again {
+                true => nodes[*at].clone(),
+                false => nodes[*at].take(),
+            };
+            collected.extend(node);
+        }
+        collected
+    }
+}
+
+/// An item that was there and one of the patch, by their places.
+type Pair = (Option<usize>, Option<usize>);
+
+/// Merges two items; gives the place of what they became.
+type Walk<'a> = dyn Fn(&mut Arena, Pair) -> Result<Option<usize>> + 'a;
+
+/// Two lists that are merged by the keys of their items.
+struct Lists<'k> {
+    arena: Arena,
+    old: Vec<usize>,
+    new: Vec<usize>,
+    tuples: Vec<Tuple>,
+    keys: &'k [String],
 }
 
 impl Merger<'_> {
@@ -44,32 +79,28 @@ impl Merger<'_> {
             return Ok(united(changes, items));
         }
         let of_items = known.and_then(|known| self.schemas.items(known));
-        let tuples = tuples(changes.iter().chain(&items), keys);
-        let mut arena = Arena { nodes: Vec::new() };
-        let old: Vec<usize> = items.into_iter().map(|item| arena.add(item)).collect();
-        let new: Vec<usize> = changes.into_iter().map(|item| arena.add(item)).collect();
-        self.keyed(arena, (old, new), &tuples, keys, &|arena, pair| {
+        Lists::new(items, changes, keys).merge(&|arena, pair| {
             let (old, new) = match pair {
                 (Some(old), Some(new)) => (old, new),
                 (Some(old), None) => {
                     let node = arena.take(old);
                     let kept = self.alone(node, Side::Target, of_items)?;
-                    return Ok(put_back(arena, old, kept));
+                    return Ok(arena.put_back(old, kept));
                 }
                 (None, Some(new)) => {
                     let node = arena.take(new);
-                    let kept = self.from_patch(node, of_items)?;
-                    return Ok(put_back(arena, new, kept));
+                    let kept = self.new_from(node, of_items)?;
+                    return Ok(arena.put_back(new, kept));
                 }
                 (None, None) => return Ok(None),
             };
             let (target, patch) = (arena.take(old), arena.take(new));
             Ok(match self.both(target, patch, of_items)? {
                 Merged::Cleared => None,
-                Merged::Changed(node) => put_back(arena, old, Some(node)),
+                Merged::Changed(node) => arena.put_back(old, Some(node)),
                 Merged::Replaced(node, target) => {
                     arena.nodes[old] = target;
-                    put_back(arena, new, Some(node))
+                    arena.put_back(new, Some(node))
                 }
             })
         })
@@ -87,41 +118,51 @@ impl Merger<'_> {
             return Ok(united(items, Vec::new()));
         }
         let of_items = known.and_then(|known| self.schemas.items(known));
-        let tuples = tuples(items.iter(), keys);
-        let mut arena = Arena { nodes: Vec::new() };
-        let old: Vec<usize> = items.into_iter().map(|item| arena.add(item)).collect();
-        self.keyed(arena, (old, Vec::new()), &tuples, keys, &|arena, pair| {
-            let Some(old) = pair.0 else {
+        Lists::new(items, Vec::new(), keys).merge(&|arena, (old, _)| {
+            let Some(old) = old else {
                 return Ok(None);
             };
             let node = arena.take(old);
             let kept = self.alone(node, side, of_items)?;
-            Ok(put_back(arena, old, kept))
+            Ok(arena.put_back(old, kept))
         })
     }
+}
 
-    /// Merges item by item with `walk`, which gives the place of what an item became.
-    fn keyed(
-        &self,
-        mut arena: Arena,
-        (mut old, new): (Vec<usize>, Vec<usize>),
-        tuples: &[Tuple],
-        keys: &[String],
-        walk: &dyn Fn(&mut Arena, (Option<usize>, Option<usize>)) -> Result<Option<usize>>,
-    ) -> Result<Vec<Node>> {
-        let used = used_keys(tuples, keys);
+impl<'k> Lists<'k> {
+    fn new(items: Vec<Node>, changes: Vec<Node>, keys: &'k [String]) -> Self {
+        let tuples = tuples(changes.iter().chain(&items), keys);
+        let mut arena = Arena { nodes: Vec::new() };
+        let old = items.into_iter().map(|item| arena.add(item)).collect();
+        let new = changes.into_iter().map(|item| arena.add(item)).collect();
+        Lists {
+            arena,
+            old,
+            new,
+            tuples,
+            keys,
+        }
+    }
+
+    /// Merges item by item.
+    fn merge(mut self, walk: &Walk<'_>) -> Result<Vec<Node>> {
+        if self.tuples.is_empty() {
+            return Ok(self.arena.collect(&self.old));
+        }
+        let used = used_keys(&self.tuples, self.keys);
+        let names: Vec<&str> = used.iter().map(|(_, name)| *name).collect();
+        let arena = &mut self.arena;
         let mut merged: Vec<usize> = Vec::new();
-        for tuple in tuples {
+        for tuple in &self.tuples {
             let values: Tuple = used.iter().map(|(at, _)| tuple[*at].clone()).collect();
-            let names: Vec<&str> = used.iter().map(|(_, name)| *name).collect();
             let find = |arena: &Arena, list: &[usize]| {
                 let fits = |at: &&usize| has_values(&arena.nodes[**at], &names, &values);
                 list.iter().find(fits).copied()
             };
-            let pair = (find(&arena, &old), find(&arena, &new));
-            let became = walk(&mut arena, pair)?;
+            let pair = (find(arena, &self.old), find(arena, &self.new));
+            let became = walk(arena, pair)?;
             let Some(at) = became.filter(|at| !arena.nodes[*at].is_empty()) else {
-                put(&arena, &mut old, &names, &values, None);
+                put(arena, &mut self.old, (&names, &values), None);
                 continue;
             };
             for (name, value) in names.iter().zip(&values) {
@@ -130,38 +171,11 @@ impl Merger<'_> {
                     fields::set(&mut arena.nodes[at], name, value)?;
                 }
             }
-            put(&arena, &mut merged, &names, &values, Some(at));
+            put(arena, &mut merged, (&names, &values), Some(at));
         }
-        if !tuples.is_empty() {
-            let names: Vec<&str> = used.iter().map(|(_, name)| *name).collect();
-            append(&arena, &mut merged, &old, &names)?;
-        } else {
-            merged = old;
-        }
-        Ok(collect(arena, &merged))
+        append(arena, &mut merged, &self.old, &names)?;
+        Ok(self.arena.collect(&merged))
     }
-}
-
-fn put_back(arena: &mut Arena, at: usize, node: Option<Node>) -> Option<usize> {
-    node.map(|node| {
-        arena.nodes[at] = node;
-        at
-    })
-}
-
-/// The items at these places; one that is there twice is copied.
-fn collect(arena: Arena, places: &[usize]) -> Vec<Node> {
-    let mut nodes: Vec<Option<Node>> = arena.nodes.into_iter().map(Some).collect();
-    let mut collected: Vec<Node> = Vec::with_capacity(places.len());
-    for (number, at) in places.iter().enumerate() {
-        let again = places[number + 1..].contains(at);
-        let node = match again {
-            true => nodes[*at].clone(),
-            false => nodes[*at].take(),
-        };
-        collected.extend(node);
-    }
-    collected
 }
 
 /// The items of both lists, each text once, the first list's first.
@@ -211,7 +225,11 @@ fn joined(one: &Tuple, other: &Tuple) -> Option<Tuple> {
         return None;
     }
     let pairs = one.iter().zip(other);
-    Some(pairs.map(|(a, b)| if a.is_empty() { b.clone() } else { a.clone() }).collect())
+    Some(
+        pairs
+            .map(|(a, b)| if a.is_empty() { b.clone() } else { a.clone() })
+            .collect(),
+    )
 }
 
 /// The keys that some item has, with their places; all when none has one.
@@ -219,7 +237,11 @@ fn used_keys<'k>(tuples: &[Tuple], keys: &'k [String]) -> Vec<(usize, &'k str)> 
     let all = || keys.iter().map(String::as_str).enumerate();
     let is_used = |at: usize| tuples.iter().any(|tuple| !tuple[at].is_empty());
     let used: Vec<_> = all().filter(|(at, _)| is_used(*at)).collect();
-    if used.is_empty() { all().collect() } else { used }
+    if used.is_empty() {
+        all().collect()
+    } else {
+        used
+    }
 }
 
 /// Whether an item has those of the values that are not empty; of values that are all empty, each.
@@ -229,7 +251,10 @@ fn has_values(item: &Node, names: &[&str], values: &[Str]) -> bool {
     matches!(item, Node::Map(_))
         && pairs.all(|(name, value)| {
             let skipped = value.is_empty() && !all_empty;
-            skipped || item.get(name).is_some_and(|found| text(found) == value.as_str())
+            skipped
+                || item
+                    .get(name)
+                    .is_some_and(|found| text(found) == value.as_str())
         })
 }
 
@@ -243,8 +268,7 @@ fn text(node: &Node) -> &str {
 fn put(
     arena: &Arena,
     list: &mut Vec<usize>,
-    names: &[&str],
-    values: &[Str],
+    (names, values): (&[&str], &[Str]),
     element: Option<usize>,
 ) {
     let mut found_one = false;
@@ -279,12 +303,7 @@ fn put(
 }
 
 /// Puts the items of `source` into `list`, by their keys.
-fn append(
-    arena: &Arena,
-    list: &mut Vec<usize>,
-    source: &[usize],
-    names: &[&str],
-) -> Result<()> {
+fn append(arena: &Arena, list: &mut Vec<usize>, source: &[usize], names: &[&str]) -> Result<()> {
     for at in source.iter().copied() {
         let item = &arena.nodes[at];
         let mut values = Vec::with_capacity(names.len());
@@ -295,9 +314,9 @@ fn append(
             }
         }
         if names.len() > 1 {
-            put(arena, list, names, &values, None);
+            put(arena, list, (names, &values), None);
         }
-        put(arena, list, names, &values, Some(at));
+        put(arena, list, (names, &values), Some(at));
     }
     Ok(())
 }

@@ -76,7 +76,7 @@ impl Merger<'_> {
         match (target.is_null(), patch.is_null()) {
             (_, true) => return Ok(Merged::Cleared),
             (true, false) => {
-                let own = self.from_patch(patch, known)?;
+                let own = self.new_from(patch, known)?;
                 return Ok(own.map_or(Merged::Cleared, |own| Merged::Replaced(own, target)));
             }
             (false, false) => {}
@@ -121,7 +121,7 @@ impl Merger<'_> {
     }
 
     /// A node of the patch where nothing was.
-    fn from_patch(&self, mut patch: Node, known: Option<Schema<'_>>) -> Result<Option<Node>> {
+    fn new_from(&self, mut patch: Node, known: Option<Schema<'_>>) -> Result<Option<Node>> {
         if patch.is_null() {
             return Ok(None);
         }
@@ -135,12 +135,7 @@ impl Merger<'_> {
     }
 
     /// What is left of a node that has no partner; `None` when nothing is.
-    fn alone(
-        &self,
-        mut node: Node,
-        side: Side,
-        known: Option<Schema<'_>>,
-    ) -> Result<Option<Node>> {
+    fn alone(&self, mut node: Node, side: Side, known: Option<Schema<'_>>) -> Result<Option<Node>> {
         if let Node::Scalar(scalar) = &node {
             // A null stays where it was written as one.
             let stays = side == Side::Target && !scalar.text.is_empty();
@@ -211,7 +206,7 @@ impl Merger<'_> {
         let mut added = Node::Map(merged);
         for (key, value) in changes {
             let member = known.and_then(|known| self.schemas.member(known, &key.text));
-            if let Some(value) = self.from_patch(value, member)? {
+            if let Some(value) = self.new_from(value, member)? {
                 let name = Scalar {
                     quoted: key.quoted,
                     ..Scalar::unset(key.text)

@@ -105,12 +105,17 @@ impl Schemas {
                     let (items, keys) = list.split_once(']')?;
                     return Some(Schema::List(items, keys));
                 }
-                let map = field.strip_prefix('{').and_then(|map| map.strip_suffix('}'));
+                let map = field
+                    .strip_prefix('{')
+                    .and_then(|map| map.strip_suffix('}'));
                 Some(map.map_or(Schema::Struct(field), Schema::MapOf))
             }
             Schema::Custom(of) => {
                 let declared = of.get("properties").and_then(|map| map.get(name));
-                let other = || of.get("additionalProperties").filter(|of| of.as_map().is_some());
+                let other = || {
+                    of.get("additionalProperties")
+                        .filter(|of| of.as_map().is_some())
+                };
                 self.resolve(declared.or_else(other)?)
             }
         }
@@ -128,7 +133,10 @@ impl Schemas {
                 let short = ["io.k8s.api.", "io.k8s.apimachinery.pkg.apis."]
                     .iter()
                     .find_map(|prefix| name.strip_prefix(prefix))?;
-                return self.types.get_key_value(short).map(|(name, _)| Schema::Struct(name));
+                return self
+                    .types
+                    .get_key_value(short)
+                    .map(|(name, _)| Schema::Struct(name));
             }
         }
         None
@@ -156,7 +164,9 @@ impl Schema<'_> {
                 if !strategy.split(',').any(|one| one == "merge") {
                     return None;
                 }
-                let list = of.get("x-kubernetes-list-map-keys").and_then(Value::as_list);
+                let list = of
+                    .get("x-kubernetes-list-map-keys")
+                    .and_then(Value::as_list);
                 let keys = match list {
                     Some(keys) => keys.iter().filter_map(Value::as_str).collect(),
                     None => {

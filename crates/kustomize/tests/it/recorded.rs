@@ -10,11 +10,11 @@ use yaml::Value;
 use crate::tree::{Files, Folder};
 
 /// How many cases of `kustomize` agree, of those that need no other program. May only rise.
-const KUSTOMIZE: usize = 1;
+const KUSTOMIZE: usize = 413;
 /// How many errors have the same words. May only rise.
-const WORDS: usize = 1;
+const WORDS: usize = 69;
 /// How many cases of `kustomizations` agree. May only rise.
-const KUSTOMIZATIONS: usize = 1;
+const KUSTOMIZATIONS: usize = 179;
 
 fn corpus(name: &str) -> Option<PathBuf> {
     let shared = std::env::var_os("TIPHYS_SHARED").map_or_else(
@@ -33,14 +33,20 @@ fn corpus(name: &str) -> Option<PathBuf> {
 fn lines(folder: &std::path::Path, file: &str) -> Vec<Value> {
     let text = std::fs::read_to_string(folder.join(file)).unwrap();
     let lines = text.lines();
-    lines.map(|line| yaml::json::parse(line.as_bytes()).unwrap()).collect()
+    lines
+        .map(|line| yaml::json::parse(line.as_bytes()).unwrap())
+        .collect()
 }
 
 fn text<'a>(case: &'a Value, name: &str) -> &'a str {
     case.get(name).and_then(Value::as_str).unwrap_or_default()
 }
 
-fn run(tree: &dyn Tree, path: &str, options: &Options<'_>) -> Result<(String, Vec<String>), String> {
+fn run(
+    tree: &dyn Tree,
+    path: &str,
+    options: &Options<'_>,
+) -> Result<(String, Vec<String>), String> {
     let recorder = Recorder::new(tree);
     let path = TreePath::parse(path).unwrap();
     match build(&recorder, &path, options) {
@@ -54,7 +60,13 @@ fn difference(got: &str, want: &str) -> String {
     let mut pairs = got.lines().zip(want.lines()).enumerate();
     let differs = pairs.find(|(_, (got, want))| got != want);
     differs.map_or_else(
-        || format!("{} lines instead of {}", got.lines().count(), want.lines().count()),
+        || {
+            format!(
+                "{} lines instead of {}",
+                got.lines().count(),
+                want.lines().count()
+            )
+        },
         |(at, (got, want))| format!("line {}: {got:?} instead of {want:?}", at + 1),
     )
 }
@@ -87,8 +99,10 @@ fn small_kustomizations_are_built_as_kubectl_builds_them() {
         match run(&files, text(case, "path"), &options) {
             Ok((got, warnings)) if case.get("ok") == Some(&Value::Bool(true)) => {
                 let want = text(case, "expected");
-                let said: Vec<&String> =
-                    warnings.iter().filter(|line| line.starts_with("# ")).collect();
+                let said: Vec<&String> = warnings
+                    .iter()
+                    .filter(|line| line.starts_with("# "))
+                    .collect();
                 let recorded = case.get("warnings").and_then(Value::as_list);
                 let n_recorded = recorded.map_or(0, <[_]>::len);
                 if got != want {
@@ -137,5 +151,8 @@ fn kustomizations_of_public_repositories_are_built_as_kubectl_builds_them() {
         }
     }
     eprintln!("kustomizations: {n_agree} of {} agree", cases.len());
-    assert!(n_agree >= KUSTOMIZATIONS.min(cases.len()), "{KUSTOMIZATIONS} agreed");
+    assert!(
+        n_agree >= KUSTOMIZATIONS.min(cases.len()),
+        "{KUSTOMIZATIONS} agreed"
+    );
 }

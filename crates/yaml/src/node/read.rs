@@ -31,10 +31,7 @@ pub fn split_documents(text: &str) -> Result<Vec<&str>, Error> {
         let after = separator[3..].trim();
         if !after.is_empty() && !after.starts_with('#') {
             let shown = separator.trim().to_owned();
-            return Err(Error::new(
-                Position::default(),
-                Cause::BadSeparator(shown),
-            ));
+            return Err(Error::new(Position::default(), Cause::BadSeparator(shown)));
         }
         pieces.push(&text[start..=at]);
         start = at + 1 + len + 1;
@@ -49,7 +46,7 @@ pub fn split_documents(text: &str) -> Result<Vec<&str>, Error> {
 /// The first thing wrong with the document.
 pub fn first_document(text: &str) -> Result<Option<Node>, Error> {
     check_text(text)?;
-    let mut builder = Builder::new(text.len());
+    let mut builder = Builder::new(text);
     let source = Source {
         text,
         lines_before: 0,
@@ -58,9 +55,12 @@ pub fn first_document(text: &str) -> Result<Option<Node>, Error> {
     if let Ok(()) = simple::scan(source, &mut builder) {
         return Ok(builder.root.take());
     }
-    let mut builder = Builder::new(text.len());
+    let mut builder = Builder::new(text);
     let mut events = Events::new(text, 0);
-    while let Some((event, span)) = events.next_event()? {
+    while let Some((event, span)) = events
+        .next_event()
+        .map_err(|error| builder.in_context(error))?
+    {
         if event == Event::DocumentEnd {
             // An empty document is one, and is null.
             return Ok(Some(builder.root.take().unwrap_or_else(Node::null)));
@@ -84,9 +84,12 @@ struct Frame {
     open: Open,
     anchor: Option<usize>,
     position: Position,
+    /// Whether it is written in brackets, or stands in what is.
+    is_flow: bool,
 }
 
-struct Builder {
+struct Builder<'a> {
+    text: &'a str,
     keys: KeyCache,
     frames: Vec<Frame>,
     anchors: HashMap<usize, Node>,
@@ -94,7 +97,7 @@ struct Builder {
     root: Option<Node>,
 }
 
-impl Sink for Builder {
+impl Sink for Builder<'_> {
     fn take(&mut self, event: Event<'_>, span: &Span) -> Result<(), Error> {
         let position = span.position;
         match event {
@@ -103,14 +106,14 @@ impl Sink for Builder {
                 let node = Node::Scalar(self.scalar(&text, style, tag));
                 self.finish(node, anchor, position)
             }
-            Event::SequenceStart(anchor) => self.open(Open::List(Vec::new()), anchor, position),
+            Event::SequenceStart(anchor) => self.open(Open::List(Vec::new()), anchor, span),
             Event::MappingStart(anchor) => {
                 let map = Open::Map {
                     entries: Vec::new(),
                     key: None,
                     merges: None,
                 };
-                self.open(map, anchor, position)
+                self.open(map, anchor, span)
             }
             Event::SequenceEnd | Event::MappingEnd => {
                 let Some(frame) = self.frames.pop() else {
@@ -137,10 +140,11 @@ impl Sink for Builder {
     }
 }
 
-impl Builder {
-    fn new(n_bytes: usize) -> Self {
+impl<'a> Builder<'a> {
+    fn new(text: &'a str) -> Self {
         Builder {
-            keys: KeyCache::for_text(n_bytes),
+            text,
+            keys: KeyCache::for_text(text.len()),
             frames: Vec::new(),
             anchors: HashMap::new(),
             n_nodes: 0,
@@ -148,17 +152,40 @@ impl Builder {
         }
     }
 
-    fn open(&mut self, open: Open, anchor: Option<usize>, position: Position) -> Result<(), Error> {
+    fn open(&mut self, open: Open, anchor: Option<usize>, span: &Span) -> Result<(), Error> {
+        let position = span.position;
         if self.frames.len() >= MAX_DEPTH {
             let (what, limit) = ("nesting", MAX_DEPTH);
             return Err(Error::new(position, Cause::Limit { what, limit }));
         }
+        let first = self.text.as_bytes().get(span.bytes.start);
+        let is_flow = matches!(first, Some(b'{' | b'[')) || self.is_flow();
         self.frames.push(Frame {
             open,
             anchor,
             position,
+            is_flow,
         });
         Ok(())
+    }
+
+    /// go-yaml v3 names the line where the collection begins that it cannot read on, unless that is the
+    /// first line.
+    fn in_context(&self, mut error: Error) -> Error {
+        let line = self.frames.last().map_or(0, |frame| frame.position.line);
+        match &mut error.cause {
+            _ if line <= 1 => {}
+            Cause::Unclosed { last_line, .. } => *last_line = line - 1,
+            Cause::Syntax(text) if text.starts_with("while parsing a block ") => {
+                error.position.line = line;
+            }
+            _ => {}
+        }
+        error
+    }
+
+    fn is_flow(&self) -> bool {
+        self.frames.last().is_some_and(|frame| frame.is_flow)
     }
 
     fn scalar(&mut self, text: &str, style: Style, tag: Option<Written>) -> Scalar {
@@ -180,7 +207,8 @@ impl Builder {
         Scalar {
             text: self.keys.get(text),
             tag,
-            quoted,
+            // Nothing in brackets is null until it is written again: then it gets quotes.
+            quoted: quoted || text.is_empty() && self.is_flow(),
             tagged,
             cell: 0,
         }

@@ -22,10 +22,14 @@ fn scalars_mean_what_they_mean_to_go_yaml_3_and_json() {
         "a: 2001-12-14t1:59:43-05:00\n",
         "a: \"2001-12-14T01:59:43-05:00\"\n",
     );
-    check("a: [1e3, 1.10, 0x10, 014, 1_000]\n", "a:\n- 1000\n- 1.1\n- 16\n- 12\n- 1000\n");
+    check(
+        "a: [1e3, 1.10, 0x10, 014, 1_000]\n",
+        "a:\n- 1000\n- 1.1\n- 16\n- 12\n- 1000\n",
+    );
     check("y: yes\n", "\"y\": \"yes\"\n");
     check("a: !!str 1\nb: !!int \"1\"\n", "a: \"1\"\nb: 1\n");
     check("a: !!int x\n", "cannot decode !!str `x` as a !!int\n");
+    check("{a: , b: ~}\n", "a: \"\"\nb: null\n");
     check("a: .nan\n", "json: unsupported value: NaN\n");
 }
 

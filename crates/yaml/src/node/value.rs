@@ -51,7 +51,9 @@ impl Node {
             Value::Float(number) => {
                 let mut text = String::new();
                 number::write_yaml_float(&mut text, *number);
-                let is_whole = text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-');
+                let is_whole = text
+                    .bytes()
+                    .all(|byte| byte.is_ascii_digit() || byte == b'-');
                 plain(text, if is_whole { Tag::Int } else { Tag::Float })
             }
             Value::String(text) => Node::Scalar(Scalar::written(text.clone())),
@@ -101,7 +103,11 @@ impl Scalar {
         };
         if fits && !self.tagged {
             let block = self.text.contains('\n');
-            return Ok(if self.quoted || block { Meaning::Text } else { plain });
+            return Ok(if self.quoted || block {
+                Meaning::Text
+            } else {
+                plain
+            });
         }
         match (self.tag, plain) {
             _ if fits => Ok(plain),
