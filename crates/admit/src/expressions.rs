@@ -36,7 +36,7 @@ pub fn problems(
                 judge.list(&format!("webhooks[{index}]."), hook, &CONDITIONS);
             }
         }
-        "validatingadmissionpolicies" | "mutatingadmissionpolicies" if is_new("spec") => {
+        "validatingadmissionpolicies" if is_new("spec") => {
             if let Some(spec) = value.get("spec") {
                 judge.policy(spec);
             }

@@ -6,8 +6,6 @@ use bytes::Bytes;
 use flate2::Compression;
 use yaml::{Value, json};
 
-use crate::go_json;
-
 /// Reads one JSON value.
 ///
 /// # Errors
@@ -21,7 +19,7 @@ pub(crate) fn parse(text: &[u8]) -> Result<Value, String> {
 /// # Errors
 /// What is wrong with the text.
 pub(crate) fn parse_json(text: &[u8]) -> Result<Value, String> {
-    parse(text).map_err(|error| go_json::syntax_error(text).unwrap_or(error))
+    parse(text).map_err(|error| json::syntax_error(text).unwrap_or(error))
 }
 
 /// As [`parse_json`]; also tells whether keys are given again.
@@ -30,7 +28,7 @@ pub(crate) fn parse_json(text: &[u8]) -> Result<Value, String> {
 /// As [`parse_json`].
 pub(crate) fn parse_body(text: &[u8]) -> Result<(Value, bool), String> {
     json::parse_noting_repeats(text)
-        .map_err(|error| go_json::syntax_error(text).unwrap_or(error.to_string()))
+        .map_err(|error| json::syntax_error(text).unwrap_or(error.to_string()))
 }
 
 /// Reads the YAML of a client, and tells the keys that are given again.

@@ -113,13 +113,13 @@ impl Core {
             .unwrap_or_else(PoisonError::into_inner) = Arc::new(registry);
     }
 
-    /// The webhooks that are to be asked about a request; `None` when there are none.
-    pub(crate) fn webhooks_of(&self, request: &ApiRequest) -> Option<Arc<Webhooks>> {
-        if matches!(request.method, Method::GET | Method::HEAD) {
-            return None;
-        }
+    /// The webhooks as they are configured, for a request that may have to wait for them or for
+    /// those that convert objects; `None` for one that waits for nobody.
+    pub(crate) fn awaited(&self, request: &ApiRequest) -> Option<Arc<Webhooks>> {
+        let reads = matches!(request.method, Method::GET | Method::HEAD);
         let webhooks = self.webhooks.read().unwrap_or_else(PoisonError::into_inner);
-        (!webhooks.is_empty()).then(|| Arc::clone(&webhooks))
+        let asks = !webhooks.is_empty() && (!reads || request.connects());
+        (asks || self.registry().converts).then(|| Arc::clone(&webhooks))
     }
 
     /// Reads the configurations of webhooks again.

@@ -8,11 +8,12 @@ use jiff::Timestamp;
 use manifest::schema::Schema;
 use yaml::{Map, Str, Value};
 
+use crate::conversion::Converter;
 use crate::core::Core;
 use crate::meta;
 use crate::registry::{Group, Resource, Subresource, Version};
 use life::clock;
-use store::{Collection, Expect, Stored};
+use store::{Collection, Draft, Expect, Stored};
 
 /// Keeps a definition until its objects are gone.
 const FINALIZER: &str = "customresourcecleanup.apiextensions.k8s.io";
@@ -31,6 +32,8 @@ pub(crate) struct Served {
     pub(crate) has_status: bool,
     /// `additionalPrinterColumns`.
     pub(crate) columns: Vec<Value>,
+    /// Who makes objects of other versions; `None` when they differ by name only.
+    pub(crate) converter: Option<Arc<Converter>>,
 }
 
 /// The paths of a scale subresource, with their leading dots.
@@ -348,9 +351,10 @@ fn resources(core: &Core, stored: &Stored) -> Vec<Arc<Resource>> {
     }
     let value = stored.value();
     let versions = list(&value, &["spec", "versions"]).iter();
+    let converter = Converter::of(&value);
     let resources: Vec<Arc<Resource>> = versions
         .filter(|version| is_established(&value) && flag(version, &["served"]))
-        .map(|version| Arc::new(resource(&value, version)))
+        .map(|version| Arc::new(resource(&value, version, converter.as_ref())))
         .collect();
     let name = Str::from(&*stored.name);
     cache.insert(name, (stored.revision, resources.clone()));
@@ -432,7 +436,7 @@ const VERBS: [&str; 8] = [
     "watch",
 ];
 
-fn resource(definition: &Value, version: &Value) -> Resource {
+fn resource(definition: &Value, version: &Value, converter: Option<&Arc<Converter>>) -> Resource {
     let group = Str::from(text(definition, &["spec", "group"]));
     let names = |key: &str| Str::from(text(definition, &["spec", "names", key]));
     let storage = list(definition, &["spec", "versions"])
@@ -497,6 +501,7 @@ fn resource(definition: &Value, version: &Value) -> Resource {
             scale,
             has_status,
             columns: list(version, &["additionalPrinterColumns"]).to_vec(),
+            converter: converter.cloned(),
         })),
         group,
         plural,
@@ -576,8 +581,12 @@ fn remove_object(core: &Core, now: Timestamp, objects: &Collection, object: &Sto
         metadata.insert("deletionTimestamp", clock::seconds(now));
         metadata.insert("deletionGracePeriodSeconds", 0);
         metadata.insert("generation", generation);
+        let draft = Draft {
+            version: object.version.clone(),
+            ..Draft::from(value)
+        };
         core.store
-            .put(objects, Expect::Revision(object.revision), value)
+            .put(objects, Expect::Revision(object.revision), draft)
     };
     // Who was faster has written a newer object, which the next clean-up finds.
     written.map_or(0, |stored| stored.revision)

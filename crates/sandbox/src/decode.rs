@@ -6,7 +6,7 @@ use crate::codec;
 use crate::core::Call;
 use crate::negotiate::PRODUCED;
 use crate::status_error::ApiError;
-use crate::{go_json, typing};
+use crate::typing;
 
 /// A decoded body, without `apiVersion` and `kind`.
 pub(crate) struct Decoded {
@@ -83,7 +83,7 @@ fn repeated(call: &Call<'_>, repeats: Repeats) -> Repeated {
     match repeats {
         Repeats::None => Repeated::default(),
         Repeats::Json => {
-            let told: Vec<String> = go_json::duplicates(&call.request.body)
+            let told: Vec<String> = yaml::json::duplicates(&call.request.body)
                 .iter()
                 .map(|path| format!("duplicate field {}", kinds::quoted(path)))
                 .collect();

@@ -208,6 +208,11 @@ impl Endpoint {
     }
 }
 
+/// Waits, on a thread that may, for what runs outside of it.
+pub(crate) fn wait<F: Future>(future: F) -> F::Output {
+    tokio::runtime::Handle::current().block_on(future)
+}
+
 async fn dial(host: &str, port: u16) -> Result<TcpStream, String> {
     let addresses = tokio::net::lookup_host((host, port)).await;
     let addresses: Vec<_> = match addresses {

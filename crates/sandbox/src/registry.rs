@@ -103,6 +103,8 @@ pub(crate) struct Version {
 pub(crate) struct Registry {
     groups: Vec<Group>,
     index: HashMap<(Str, Str, Str), Arc<Resource>>,
+    /// Whether a webhook makes objects of other versions somewhere.
+    pub(crate) converts: bool,
 }
 
 const CORE: &[u8] = include_bytes!("../data/discovery-api.json");
@@ -121,6 +123,7 @@ impl Registry {
 
     fn of(groups: Vec<Group>) -> Self {
         let mut index = HashMap::new();
+        let mut converts = false;
         for version in groups.iter().flat_map(|group| &group.versions) {
             for resource in &version.resources {
                 let key = (
@@ -129,9 +132,15 @@ impl Registry {
                     resource.plural.clone(),
                 );
                 index.insert(key, Arc::clone(resource));
+                let custom = resource.custom.as_ref();
+                converts |= custom.is_some_and(|custom| custom.converter.is_some());
             }
         }
-        Registry { groups, index }
+        Registry {
+            groups,
+            index,
+            converts,
+        }
     }
 
     /// This registry with the groups of custom resources behind the built-in ones.

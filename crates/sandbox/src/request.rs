@@ -63,7 +63,16 @@ pub(crate) struct ApiRequest {
     pub(crate) user: User,
 }
 
+/// Paths below an object that are connected to, not read.
+const CONNECTED: [&str; 4] = ["exec", "attach", "portforward", "proxy"];
+
 impl ApiRequest {
+    /// Whether a path is, from the looks of it, one that is connected to. Who is asked about such a
+    /// request has to be waited for, even when it is a GET.
+    pub(crate) fn connects(&self) -> bool {
+        self.path.split('/').any(|part| CONNECTED.contains(&part))
+    }
+
     /// A header's text; empty when absent or not text.
     pub(crate) fn header(&self, name: &str) -> &str {
         self.headers

@@ -138,7 +138,7 @@ impl Service {
 
     async fn answer(&self, request: ApiRequest) -> Reply {
         let now = self.clock.now();
-        let reply = match self.core.webhooks_of(&request) {
+        let reply = match self.core.awaited(&request) {
             None => self.core.answer(&request, now, &Webhooks::default()),
             Some(webhooks) => {
                 let core = Arc::clone(&self.core);

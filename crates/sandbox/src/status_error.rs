@@ -233,6 +233,15 @@ impl ApiError {
         Self::new(410, "Expired", message)
     }
 
+    /// What is asked for is being made.
+    pub(crate) fn initializing(why: &str) -> Self {
+        let message = format!("storage is (re)initializing: {why}");
+        Self::new(429, "TooManyRequests", message).about(Details {
+            retry_after_seconds: 1,
+            ..Details::default()
+        })
+    }
+
     /// A resource version from the future.
     pub(crate) fn too_large_resource_version(asked: u64, current: u64) -> Self {
         let message = format!("Timeout: Too large resource version: {asked}, current: {current}");

@@ -8,6 +8,7 @@ use manifest::Gvk;
 use manifest::schema::Schema;
 use yaml::Value;
 
+use crate::conversion;
 use crate::core::{Call, Core};
 use crate::decode::Repeated;
 use crate::registry::Resource;
@@ -70,7 +71,15 @@ pub(crate) fn check(
     };
     let shown = matches!(source, Source::Patch(_)).then(|| value.clone());
     let mut unknown = if call.resource.custom.is_some() {
-        crate::custom::decode(call, value)?
+        let unsettled = match source {
+            Source::Applied => conversion::unsettled(value),
+            Source::Body(_) | Source::Patch(_) | Source::Strategic(_) => Vec::new(),
+        };
+        let unknown = crate::custom::decode(call, value)?;
+        for (key, member) in unsettled {
+            crate::meta::of(value).insert(key, member);
+        }
+        unknown
     } else {
         let Some(schema) = schema(call.core, &call.resource) else {
             return Ok(());

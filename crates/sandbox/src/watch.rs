@@ -17,7 +17,7 @@ use crate::negotiate::{Media, Shape};
 use crate::registry::Resource;
 use crate::selector::Selector;
 use crate::status_error::ApiError;
-use crate::{codec, render, table};
+use crate::{codec, conversion, render, table};
 use store::{Cursor, Event, EventKind, Form, Stored};
 
 /// Events that are read from the store at once: bounds the memory of one watcher.
@@ -156,7 +156,14 @@ impl Watcher {
         match batch {
             Ok(Some(batch)) if !batch.events.is_empty() => {
                 for event in &batch.events {
-                    self.queue_event(event);
+                    let resource = &self.plan.resource;
+                    match conversion::event(&self.core.store, resource, event).await {
+                        Ok(event) => self.queue_event(&event),
+                        Err(why) => {
+                            let line = failed(self.plan.media, &ApiError::unclassified(why));
+                            return self.end_with(line);
+                        }
+                    }
                 }
             }
             Ok(Some(batch)) => self.wait(batch.revision).await,
@@ -375,6 +382,11 @@ fn line(kind: &str, size: usize, push: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
 }
 
 fn expired(media: Media, asked: u64, oldest: u64) -> Bytes {
-    let error = ApiError::expired(format!("too old resource version: {asked} ({oldest})"));
+    let why = format!("too old resource version: {asked} ({oldest})");
+    failed(media, &ApiError::expired(why))
+}
+
+/// The last event of a watch that cannot go on.
+fn failed(media: Media, error: &ApiError) -> Bytes {
     event(media, "ERROR", &codec::to_vec(&error.status()))
 }

@@ -12,10 +12,10 @@ use bytes::Bytes;
 use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
 use tokio::sync::watch;
 
-use yaml::json;
+use yaml::{Str, Value, json};
 
 use crate::objects::Collection;
-use crate::stored::Stored;
+use crate::stored::{Draft, Stored};
 
 const OBJECTS: TableDefinition<&str, &[u8]> = TableDefinition::new("objects");
 const META: TableDefinition<&str, u64> = TableDefinition::new("meta");
@@ -59,7 +59,7 @@ pub(super) struct Contents {
 }
 
 enum Operation {
-    Put(Bytes),
+    Put { version: Str, json: Bytes },
     Remove,
 }
 
@@ -113,7 +113,11 @@ impl Durable {
     }
 
     pub(super) fn put(&self, collection: &Collection, stored: &Stored) {
-        self.send(collection, stored, Operation::Put(stored.json.clone()));
+        let written = Operation::Put {
+            version: stored.version.clone(),
+            json: stored.json.clone(),
+        };
+        self.send(collection, stored, written);
     }
 
     pub(super) fn remove(&self, collection: &Collection, gone: &Stored) {
@@ -223,14 +227,35 @@ fn decode(path: &Path, (revision, entries): Entries) -> Result<Contents, Durable
     Ok(Contents { revision, objects })
 }
 
+/// The revision, and the text with the version in it.
+fn encode_entry(revision: u64, version: &str, json: &[u8]) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(json.len() + version.len() + 32);
+    bytes.extend_from_slice(&revision.to_be_bytes());
+    match json.split_first() {
+        Some((brace, members)) if !version.is_empty() => {
+            bytes.push(*brace);
+            bytes.extend_from_slice(b"\"apiVersion\":");
+            bytes.extend_from_slice(&json::to_vec(&version.into()));
+            bytes.push(b',');
+            bytes.extend_from_slice(members);
+        }
+        _ => bytes.extend_from_slice(json),
+    }
+    bytes
+}
+
 fn decode_entry(key: &str, bytes: &[u8]) -> Option<(Collection, Stored)> {
     let (revision, json) = bytes.split_first_chunk::<8>()?;
-    let value = json::parse(json).ok()?;
+    let mut draft = Draft::from(json::parse(json).ok()?);
+    let map = draft.value.as_map_mut()?;
+    if let Some(Value::String(version)) = map.remove("apiVersion") {
+        draft.version = version;
+    }
     let (collection, _) = key.split_once('\0')?;
     let (group, plural) = collection.rsplit_once('/')?;
     Some((
         Collection::new(group, plural),
-        Stored::new(u64::from_be_bytes(*revision), &value),
+        Stored::new(u64::from_be_bytes(*revision), &draft),
     ))
 }
 
@@ -261,10 +286,8 @@ fn commit(database: &Database, group: &[Write]) -> Result<u64, redb::Error> {
         let mut objects = transaction.open_table(OBJECTS)?;
         for write in group {
             match &write.operation {
-                Operation::Put(json) => {
-                    let mut bytes = Vec::with_capacity(json.len() + 8);
-                    bytes.extend_from_slice(&write.revision.to_be_bytes());
-                    bytes.extend_from_slice(json);
+                Operation::Put { version, json } => {
+                    let bytes = encode_entry(write.revision, version, json);
                     objects.insert(write.key.as_str(), bytes.as_slice())?;
                 }
                 Operation::Remove => {

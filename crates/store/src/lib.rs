@@ -11,5 +11,5 @@ mod table;
 
 pub use durable::DurableError;
 pub use objects::{Batch, Changed, Collection, Compacted, Cursor, Expect, Listing, Store};
-pub use stored::Stored;
+pub use stored::{Draft, Stored};
 pub use table::{Event, EventKind, Form};

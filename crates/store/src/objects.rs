@@ -5,10 +5,10 @@ use std::path::Path;
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use tokio::sync::watch;
-use yaml::{Str, Value};
+use yaml::Str;
 
 use crate::durable::{Durable, DurableError};
-use crate::stored::Stored;
+use crate::stored::{Draft, Stored};
 use crate::table::{Event, Table};
 
 /// Which collection an object is in: `group/plural`, the version left out.
@@ -190,8 +190,7 @@ impl Store {
         Ok(Listing { revision, objects })
     }
 
-    /// Writes an object; `metadata.resourceVersion` is set to the new revision. `value` holds
-    /// `metadata.name`, `namespace` and no `apiVersion` and `kind`: they follow from the place.
+    /// Writes an object; `metadata.resourceVersion` is set to the new revision.
     ///
     /// # Errors
     /// [`Changed`] when the object is not as expected.
@@ -199,16 +198,17 @@ impl Store {
         &self,
         collection: &Collection,
         expect: Expect,
-        mut value: Value,
+        draft: impl Into<Draft>,
     ) -> Result<std::sync::Arc<Stored>, Changed> {
-        let at = |value: &mut Value, revision: u64| {
-            let metadata = value.map_at_mut(&["metadata"]);
+        let mut draft = draft.into();
+        let at = |draft: &mut Draft, revision: u64| {
+            let metadata = draft.value.map_at_mut(&["metadata"]);
             metadata.insert("resourceVersion", revision.to_string());
-            std::sync::Arc::new(Stored::new(revision, value))
+            std::sync::Arc::new(Stored::new(revision, draft))
         };
         // The text is written before others have to wait for it, at the revision that comes next
         // unless another write is faster.
-        let mut stored = at(&mut value, self.revision() + 1);
+        let mut stored = at(&mut draft, self.revision() + 1);
         let mut guard = self.write();
         let state = &mut *guard;
         let revision = state.revision + 1;
@@ -220,7 +220,7 @@ impl Store {
         let previous = table.get(&stored.namespace, &stored.name);
         check(expect, previous.as_deref())?;
         if stored.revision != revision {
-            stored = at(&mut value, revision);
+            stored = at(&mut draft, revision);
         }
         table.put(&stored, previous, self.history);
         state.revision = revision;

@@ -90,6 +90,17 @@ impl Event {
         Bytes::from_owner(Shared(text))
     }
 
+    /// The same event with its states told in another version.
+    #[must_use]
+    pub fn told_as(&self, object: Arc<Stored>, previous: Option<Arc<Stored>>) -> Event {
+        Event {
+            kind: self.kind,
+            object,
+            previous,
+            text: Mutex::default(),
+        }
+    }
+
     /// The bytes that it keeps although no object has them any more: the state before, and the
     /// last one of a removed object.
     fn superseded(&self) -> usize {

@@ -2,11 +2,12 @@
 //! objects: which members stay, which defaults they get, and what is wrong with them.
 //!
 //! Read [`Schema`] first: an `openAPIV3Schema`, read once. [`Rules`] are its CEL rules, compiled once.
-//! [`definition::problems`] judges whole definitions.
+//! [`definition::problems`] judges whole definitions. [`conversion::review`] asks for another version.
 //!
 //! The judge is a real kube-apiserver v1.35; the texts are its own, word for word. This crate must
 //! never know a request, a store or a clock.
 
+pub mod conversion;
 pub mod definition;
 mod embedded;
 mod formats;

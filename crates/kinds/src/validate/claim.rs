@@ -138,11 +138,13 @@ fn data_source(source: &Field<'_, '_>) {
 fn claim_update(object: &Field<'_, '_>, spec: &Field<'_, '_>) {
     let bound = object.get("status.phase").text() == "Bound";
     let mut fixed = spec.value().cloned().unwrap_or_default();
-    let old = spec.old().cloned().unwrap_or_default();
+    let mut old = spec.old().cloned().unwrap_or_default();
     let map = fixed.map_at_mut(&[]);
     let mut free = Vec::new();
-    if old.get("volumeName").is_none() {
-        free.push("volumeName");
+    if old.get("volumeName").is_none()
+        && let Some(name) = map.get("volumeName")
+    {
+        old.map_at_mut(&[]).insert("volumeName", name.clone());
     }
     if old.get("storageClassName").is_none() {
         free.push("storageClassName");
@@ -168,10 +170,9 @@ fn claim_update(object: &Field<'_, '_>, spec: &Field<'_, '_>) {
         now.insert("storage", asked.clone());
     }
     if fixed != old {
-        spec.forbidden(
-            "spec is immutable after creation except resources.requests and \
-             volumeAttributesClassName for bound claims",
-        );
+        let why = "spec is immutable after creation except resources.requests and \
+                   volumeAttributesClassName for bound claims";
+        spec.forbidden_change("PersistentVolumeClaimSpec", (&old, &fixed), why);
     }
     shrinking(object, spec);
     let mode = spec.get("volumeMode");
@@ -308,9 +309,13 @@ fn csi_source(source: &Field<'_, '_>) {
 fn volume_update(spec: &Field<'_, '_>) {
     let sources = SOURCES.iter().map(|(name, _)| *name).chain(["csi"]);
     let changed = sources.clone().any(|name| spec.get(name).changed());
-    if changed {
-        spec.get("persistentvolumesource")
-            .forbidden("spec.persistentvolumesource is immutable after creation");
+    if let (true, Some(old), Some(new)) = (changed, spec.old(), spec.value()) {
+        let why = "spec.persistentvolumesource is immutable after creation";
+        spec.get("persistentvolumesource").forbidden_change(
+            "PersistentVolumeSource",
+            (old, new),
+            why,
+        );
     }
     spec.get("volumeMode").under("volumeMode").immutable();
     let affinity = spec.get("nodeAffinity");

@@ -9,6 +9,7 @@ use std::cell::RefCell;
 use yaml::{Map, Value};
 
 use crate::field_error::{go_json, quoted};
+use crate::internal::Internal;
 use crate::{FieldError, names};
 
 /// Errors in the order in which they are found.
@@ -319,6 +320,19 @@ impl<'p, 'v> Field<'p, 'v> {
     /// This may not be set, or not so.
     pub(crate) fn forbidden(&self, why: &str) {
         self.tell(|path| FieldError::forbidden(path, why));
+    }
+
+    /// This may not be changed so: what changes is printed, as the internal type of a name.
+    pub(crate) fn forbidden_change(&self, ty: &str, (old, new): (&Value, &Value), why: &str) {
+        let (old, new) = (Internal::of(ty, Some(old)), Internal::of(ty, Some(new)));
+        let difference = Internal::difference(&old, &new);
+        self.forbidden(&format!("{why}\n{difference}"));
+    }
+
+    /// What stands here is wrong, printed as the internal type of a name.
+    pub(crate) fn invalid_internal(&self, ty: &str, why: &str) {
+        let shown = Internal::of(ty, self.value).line();
+        self.tell(|path| FieldError::invalid_printed(path, &shown, why));
     }
 
     /// This was there already.

@@ -2,7 +2,7 @@
 
 use yaml::Value;
 
-use super::field::Field;
+use super::field::{Field, IMMUTABLE};
 use super::{cron, pod, selector};
 use crate::{FieldError, names};
 
@@ -410,14 +410,17 @@ fn update(spec: &Field<'_, '_>) {
     }
     selector::immutable(&spec.get("selector"));
     template_update(spec);
-    for name in [
-        "completionMode",
-        "podFailurePolicy",
-        "backoffLimitPerIndex",
-        "managedBy",
-        "successPolicy",
+    for (name, ty) in [
+        ("completionMode", "*"),
+        ("podFailurePolicy", "*PodFailurePolicy"),
+        ("backoffLimitPerIndex", "*"),
+        ("managedBy", "*"),
+        ("successPolicy", "*SuccessPolicy"),
     ] {
-        spec.get(name).immutable();
+        let member = spec.get(name);
+        if member.changed() {
+            member.invalid_internal(ty, IMMUTABLE);
+        }
     }
 }
 
@@ -426,7 +429,10 @@ fn template_update(spec: &Field<'_, '_>) {
     let template = spec.get("template");
     let suspended = spec.get("suspend").old().and_then(Value::as_bool) == Some(true);
     if !suspended {
-        return template.immutable();
+        if template.changed() {
+            template.invalid_internal("PodTemplateSpec", IMMUTABLE);
+        }
+        return;
     }
     let free = |template: Option<&Value>| {
         let mut template = template.cloned().unwrap_or_default();
@@ -440,7 +446,7 @@ fn template_update(spec: &Field<'_, '_>) {
         template
     };
     if free(template.value()) != free(template.old()) {
-        template.invalid("field is immutable");
+        template.invalid_internal("PodTemplateSpec", IMMUTABLE);
     }
 }
 

@@ -41,6 +41,15 @@ fn with(base: &Value, changes: Option<&Value>) -> Value {
     object
 }
 
+/// What the recording server had of an object: its pods have an account.
+fn stored(mut object: Value) -> Value {
+    if object.get("kind").and_then(Value::as_str) == Some("Pod") {
+        let spec = object.map_at_mut(&["spec"]);
+        spec.entry_or_insert("serviceAccountName", "default".into());
+    }
+    object
+}
+
 fn want(case: &Value) -> Vec<Cause> {
     let list = case.get("want").and_then(Value::as_list).unwrap();
     list.iter()
@@ -67,7 +76,7 @@ fn judge_file(text: &str) -> (usize, Vec<String>) {
         let new = with(&base, case.get("set"));
         let got = match case.get("old") {
             None => judge::create(&new),
-            old => judge::update(&with(&base, old), &new),
+            old => judge::update(&stored(with(&base, old)), &new),
         };
         all += 1;
         let shown = json::to_string(&case.get("set").cloned().unwrap_or_default());
@@ -98,7 +107,7 @@ fn check(file: &str, differences: usize) {
 
 #[test]
 fn pods_are_refused_as_recorded() {
-    check("pods", 8);
+    check("pods", 1);
 }
 
 #[test]
@@ -108,7 +117,7 @@ fn workloads_are_refused_as_recorded() {
 
 #[test]
 fn other_kinds_of_the_core_group_are_refused_as_recorded() {
-    check("core", 2);
+    check("core", 1);
 }
 
 #[test]

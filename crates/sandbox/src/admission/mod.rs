@@ -26,6 +26,7 @@ pub(crate) enum Operation {
     Create,
     Update,
     Delete,
+    Connect,
 }
 
 impl Operation {
@@ -34,15 +35,17 @@ impl Operation {
             Operation::Create => "CREATE",
             Operation::Update => "UPDATE",
             Operation::Delete => "DELETE",
+            Operation::Connect => "CONNECT",
         }
     }
 
-    /// The kind of its options.
-    fn options_kind(self) -> &'static str {
+    /// The kind of its options, where it has some.
+    fn options_kind(self) -> Option<&'static str> {
         match self {
-            Operation::Create => "CreateOptions",
-            Operation::Update => "UpdateOptions",
-            Operation::Delete => "DeleteOptions",
+            Operation::Create => Some("CreateOptions"),
+            Operation::Update => Some("UpdateOptions"),
+            Operation::Delete => Some("DeleteOptions"),
+            Operation::Connect => None,
         }
     }
 }
@@ -72,6 +75,14 @@ impl<'a> Write<'a> {
         Write {
             operation: Operation::Update,
             old: Some(old),
+            ..Write::create(new)
+        }
+    }
+
+    /// A connection to an object; `new` is what it asks for.
+    pub(crate) fn connect(new: &'a Value) -> Self {
+        Write {
+            operation: Operation::Connect,
             ..Write::create(new)
         }
     }

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use cel::{Budget, Environment, EvalError, MapValue, Program, Type, Val, Variables};
 use yaml::{Str, Value};
 
+use crate::conversion;
 use crate::core::{Call, Core};
 use crate::registry::Resource;
 use crate::status_error::{ApiError, Cause};
@@ -72,7 +73,7 @@ pub(super) fn check(call: &Call<'_>, write: &Write<'_>) -> Result<Vec<String>, A
         let Some(target) = target else {
             continue;
         };
-        let request = Request::of(written.seen_as(&target).into_owned());
+        let request = Request::of(written.seen_as(&target)?.into_owned());
         for binding in &bindings {
             let binding = binding.value();
             if text(&binding, &["spec", "policyName"]) != &*policy.name {
@@ -262,20 +263,22 @@ impl<'a> Request<'a> {
             given => given,
         };
         let store = &self.subject.call.core.store;
-        let found: Vec<Value> = match text(reference, &["name"]) {
+        let core = self.subject.call.core;
+        let (objects, selector) = match text(reference, &["name"]) {
             "" => {
-                let selector = reference.get("selector").unwrap_or(&Value::Null);
                 let all = store.list(&resource.collection, Some(namespace)).objects;
-                let all = all.iter().map(|stored| stored.value());
-                all.filter(|value| admit::selects(selector, value))
-                    .collect()
+                (all, reference.get("selector"))
             }
-            name => store
-                .get(&resource.collection, namespace, name)
-                .map(|stored| stored.value())
-                .into_iter()
-                .collect(),
+            name => {
+                let one = store.get(&resource.collection, namespace, name);
+                (Vec::from_iter(one), None)
+            }
         };
+        let objects = conversion::listed(core, resource, objects)
+            .map_err(|error| denied(&format!("failed to configure binding: {}", error.message)))?;
+        let selects = |value: &Value| selector.is_none_or(|it| admit::selects(it, value));
+        let found = objects.iter().map(|stored| stored.value());
+        let found: Vec<Value> = found.filter(selects).collect();
         if found.is_empty() && text(reference, &["parameterNotFoundAction"]) == "Deny" {
             return Err(denied(
                 "failed to configure binding: no params found for policy binding with `Deny` \

@@ -10,7 +10,8 @@ use yaml::{Map, Str, Value};
 
 use crate::core::Call;
 use crate::registry::{Resource, Subresource};
-use crate::{convert, render, typing};
+use crate::status_error::ApiError;
+use crate::{conversion, convert, render, typing};
 use store::Collection;
 
 use super::{Operation, Write, items, text};
@@ -107,20 +108,31 @@ impl<'a> Subject<'a> {
     }
 
     /// The same write in another version of its resource.
-    pub(super) fn seen_as(&self, resource: &Arc<Resource>) -> Cow<'_, Subject<'a>> {
+    ///
+    /// # Errors
+    /// 500 when the webhook that converts its objects does not.
+    pub(super) fn seen_as(
+        &self,
+        resource: &Arc<Resource>,
+    ) -> Result<Cow<'_, Subject<'a>>, ApiError> {
         if Arc::ptr_eq(resource, &self.resource) || own_kind(self.call).is_some() {
-            return Cow::Borrowed(self);
+            return Ok(Cow::Borrowed(self));
         }
+        let version = resource.api_version();
         let convert = |value: &Value| match value {
-            Value::Null => Value::Null,
-            value => typed(resource, stored(&self.resource, value.clone())),
+            Value::Null => Ok(Value::Null),
+            value => {
+                let value = stored(&self.resource, value.clone());
+                let value = conversion::between(self.call.core, &self.resource, &version, value)?;
+                Ok(typed(resource, value))
+            }
         };
-        Cow::Owned(Subject {
+        Ok(Cow::Owned(Subject {
             resource: Arc::clone(resource),
-            object: convert(&self.object),
-            old: convert(&self.old),
+            object: convert(&self.object)?,
+            old: convert(&self.old)?,
             ..self.clone()
-        })
+        }))
     }
 
     /// The object to be, as it is stored.
@@ -275,6 +287,9 @@ fn namespace_of<'n>(call: &'n Call<'_>, name: &'n str) -> &'n str {
 
 /// The options of a write as an object of their own.
 fn options(call: &Call<'_>, write: &Write<'_>) -> Value {
+    let Some(kind) = write.operation.options_kind() else {
+        return Value::Null;
+    };
     let mut options = match write.options {
         Some(Value::Map(given)) => given.clone(),
         _ => Map::new(),
@@ -292,7 +307,7 @@ fn options(call: &Call<'_>, write: &Write<'_>) -> Value {
         }
     }
     options.insert("apiVersion", "meta.k8s.io/v1");
-    options.insert("kind", write.operation.options_kind());
+    options.insert("kind", kind);
     options.into()
 }
 

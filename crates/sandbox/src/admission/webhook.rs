@@ -17,7 +17,7 @@ use yaml::{Map, Value};
 
 use crate::codec;
 use crate::core::Call;
-use crate::outbound::{Endpoint, Review, VERSIONS};
+use crate::outbound::{Endpoint, Review, VERSIONS, wait};
 use crate::registry::Resource;
 use crate::status_error::ApiError;
 use store::{Collection, Store};
@@ -114,11 +114,11 @@ pub(super) fn mutate(call: &Call<'_>, written: Subject<'_>) -> Result<Option<Val
             if round > 0 && !again.contains(&index) {
                 continue;
             }
-            let seen = subject.seen_as(&target).into_owned();
+            let seen = subject.seen_as(&target)?.into_owned();
             if let Some(changed) = hook.mutate(&seen)? {
                 is_changed = true;
                 again.append(&mut eligible);
-                subject = changed.seen_as(&resource).into_owned();
+                subject = changed.seen_as(&resource)?.into_owned();
             }
             if text(&hook.value, &["reinvocationPolicy"]) == "IfNeeded" {
                 eligible.insert(index);
@@ -139,7 +139,7 @@ pub(super) fn validate(call: &Call<'_>, written: &Subject<'_>) -> Result<(), Api
     let mut asked = Vec::new();
     for hook in &call.webhooks.validating {
         if let Some(target) = hook.target(written)? {
-            asked.push((hook, written.seen_as(&target)));
+            asked.push((hook, written.seen_as(&target)?));
         }
     }
     let asks = asked
@@ -150,11 +150,6 @@ pub(super) fn validate(call: &Call<'_>, written: &Subject<'_>) -> Result<(), Api
         hook.judge(call, verdict)?;
     }
     Ok(())
-}
-
-/// Waits for what runs outside of this thread.
-fn wait<F: Future>(future: F) -> F::Output {
-    tokio::runtime::Handle::current().block_on(future)
 }
 
 impl Webhook {
@@ -189,7 +184,7 @@ impl Webhook {
         let Some(target) = target.filter(|_| subject.selected(&self.value)) else {
             return Ok(None);
         };
-        let seen = subject.seen_as(&target);
+        let seen = subject.seen_as(&target)?;
         Ok(self.conditions_hold(&seen)?.then_some(target))
     }
 

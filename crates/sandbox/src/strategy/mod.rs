@@ -83,6 +83,13 @@ pub(crate) fn admit_create(context: &Context<'_>, value: &mut Value) -> Result<(
     }
 }
 
+/// As [`admit_create`], for a change of the whole object.
+pub(crate) fn admit_update(context: &Context<'_>, new: &mut Value, old: &Value) {
+    if context.place() == ("", "pods") && context.subresource.is_none() {
+        pods::admit_again(new, old);
+    }
+}
+
 /// Sets what a client cannot set on a new object, and the defaults.
 pub(crate) fn prepare_create(context: &Context<'_>, value: &mut Value) -> Result<(), ApiError> {
     let kind = context.resource.handle();

@@ -151,6 +151,17 @@ fn priority(context: &Context<'_>, value: &mut Value) -> Result<(), ApiError> {
     Ok(())
 }
 
+/// Adds to a changed pod what it may not lose.
+pub(super) fn admit_again(new: &mut Value, old: &Value) {
+    for key in ["priority", "preemptionPolicy"] {
+        if let Some(known) = old.at(&["spec", key]) {
+            new.map_at_mut(&["spec"])
+                .entry_or_insert(key, known.clone());
+        }
+    }
+    tolerations(new);
+}
+
 fn tolerations(value: &mut Value) {
     let spec = value.map_at_mut(&["spec"]);
     let list = spec.entry_or_insert("tolerations", Value::List(Vec::new()));

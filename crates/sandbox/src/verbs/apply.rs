@@ -19,11 +19,17 @@ pub(crate) fn apply(call: &Call<'_>, part: Part) -> Result<Reply, ApiError> {
     Options::Apply.check(call)?;
     let resource = &call.resource;
     let config = configuration(call, &resource.api_version(), &resource.kind)?;
-    apply_config(call, part, &config)
+    apply_config(call, part, &config, |_, applied| Ok(applied))
 }
 
-/// Applies a configuration of the whole object.
-pub(crate) fn apply_config(call: &Call<'_>, part: Part, config: &Value) -> Result<Reply, ApiError> {
+/// Applies a configuration of the whole object. What comes of one that is there goes through
+/// `admit` with its state before.
+pub(crate) fn apply_config(
+    call: &Call<'_>,
+    part: Part,
+    config: &Value,
+    admit: impl Fn(&Value, Value) -> Result<Value, ApiError>,
+) -> Result<Reply, ApiError> {
     let warnings = std::cell::RefCell::new(Vec::new());
     let exists = call
         .core
@@ -40,7 +46,7 @@ pub(crate) fn apply_config(call: &Call<'_>, part: Part, config: &Value) -> Resul
         render::type_meta(&mut live, &call.resource);
         warnings.borrow_mut().clear();
         let value = merged(call, part, config, Some(&live), &mut warnings.borrow_mut())?;
-        Ok(convert::to_storage(&call.resource, value))
+        admit(old, convert::to_storage(&call.resource, value))
     })?;
     Ok(reply.with_warnings(warnings.into_inner()))
 }

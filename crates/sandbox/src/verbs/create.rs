@@ -8,7 +8,7 @@ use crate::decode::{self, Decoded};
 use crate::reply::Reply;
 use crate::status_error::{About, ApiError, Cause};
 use crate::strategy::{self, Context};
-use crate::{admission, budget, meta, ownership};
+use crate::{admission, budget, conversion, meta, ownership};
 use store::{Collection, Expect};
 
 use super::options::Options;
@@ -110,11 +110,14 @@ pub(crate) fn insert(call: &Call<'_>, value: Value, writer: &Writer) -> Result<R
         if call.dry_run() {
             return Ok(value_reply(call, 201, &candidate).with_warnings(warnings));
         }
+        let mut kept = conversion::to_store(call.core, &call.resource, candidate)?;
+        kept.is_settled &= call.resource.handle().settles_when_created();
         let put = call
             .core
             .store
-            .put(&call.resource.collection, Expect::Absent, candidate);
+            .put(&call.resource.collection, Expect::Absent, kept);
         if let Ok(stored) = put {
+            let stored = conversion::found(call.core, &call.resource, stored)?;
             strategy::after_write(&context, Some(&stored));
             let reply = object_reply(call, 201, &stored).with_warnings(warnings);
             return Ok(reply.after(stored.revision));

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use yaml::{Map, Value};
 
 use crate::admission;
+use crate::conversion;
 use crate::core::Call;
 use crate::decode;
 use crate::meta;
@@ -203,11 +204,15 @@ pub(crate) fn try_delete(
             return Ok(Some(value_reply(call, 200, &new)));
         }
         let expect = Expect::Revision(stored.revision);
-        let put = call.core.store.put(&call.resource.collection, expect, new);
-        return Ok(put.ok().map(|stored| {
-            strategy::after_write(&context, Some(&stored));
-            object_reply(call, 200, &stored).after(stored.revision)
-        }));
+        let kept = conversion::to_store(call.core, &call.resource, new)?;
+        let Ok(stored) = call.core.store.put(&call.resource.collection, expect, kept) else {
+            return Ok(None);
+        };
+        strategy::after_write(&context, Some(&stored));
+        let stored = conversion::found(call.core, &call.resource, stored)?;
+        return Ok(Some(
+            object_reply(call, 200, &stored).after(stored.revision),
+        ));
     }
     if options.is_dry_run() {
         return Ok(Some(gone_reply(call, &old, &new)));

@@ -1,6 +1,7 @@
 //! DELETE of all objects that a selector matches.
 
 use crate::admission;
+use crate::conversion;
 use crate::core::Call;
 use crate::reply::Reply;
 use crate::status_error::ApiError;
@@ -23,10 +24,11 @@ pub(crate) fn delete_collection(call: &Call<'_>) -> Result<Reply, ApiError> {
                 revision = revision.max(reply.revision);
                 break;
             }
-            newest =
-                call.core
-                    .store
-                    .get(&call.resource.collection, &stored.namespace, &stored.name);
+            let place = (&call.resource.collection, &stored.namespace, &stored.name);
+            newest = call.core.store.get(place.0, place.1, place.2);
+            newest = newest
+                .map(|stored| conversion::found(call.core, &call.resource, stored))
+                .transpose()?;
         }
     }
     told.extend(options.warnings(call));

@@ -9,6 +9,7 @@ use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use yaml::{Map, Value};
 
 use crate::auth::attributes::named_by_selector;
+use crate::conversion;
 use crate::core::Call;
 use crate::list_text::ListText;
 use crate::negotiate::{Media, STREAMED, Shape};
@@ -69,7 +70,7 @@ pub(crate) fn select(call: &Call<'_>) -> Result<(ListMeta, Vec<Arc<Stored>>), Ap
     refuse(&wrong_list_options(query))?;
     let page = Page::of(call)?;
     let listing = read(call, &page)?;
-    let mut objects = listing.objects;
+    let mut objects = conversion::listed(call.core, &call.resource, listing.objects)?;
     if !page.start.is_empty() {
         objects.retain(|stored| key(stored).as_str() >= page.start.as_str());
     }
@@ -341,7 +342,7 @@ pub(crate) fn watch(call: &Call<'_>) -> Result<Reply, ApiError> {
     let (initial, cursor) = if wants_initial {
         let (listing, cursor) = store.list_and_watch(collection, namespace.as_deref());
         let initial = Initial {
-            objects: listing.objects,
+            objects: conversion::listed(call.core, &call.resource, listing.objects)?,
             revision: listing.revision,
             marks_end: query.flag("allowWatchBookmarks"),
         };

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::conversion;
 use crate::core::Call;
 use crate::reply::Reply;
 use crate::status_error::{ApiError, quoted};
@@ -41,8 +42,10 @@ pub(crate) fn parse_revision(text: &str) -> Result<u64, String> {
 
 /// The object that the path names.
 pub(crate) fn find(call: &Call<'_>) -> Result<Arc<Stored>, ApiError> {
-    call.core
+    let stored = call
+        .core
         .store
         .get(&call.resource.collection, call.namespace(), call.name())
-        .ok_or_else(|| ApiError::not_found(call.about(call.name())))
+        .ok_or_else(|| ApiError::not_found(call.about(call.name())))?;
+    conversion::found(call.core, &call.resource, stored)
 }

@@ -154,28 +154,8 @@ fn write(
     let paths = paths(call);
     let reply = update::change_object(&whole(call), Part::Other, &Writer::update(call), |old| {
         let before = scale_of(call, old)?;
-        let mut after = change(&before)?;
-        if let Some(changed) = admission::mutate(call, Write::update(&after, &before))? {
-            after = changed;
-        }
-        let replicas = after
-            .at(&["spec", "replicas"])
-            .and_then(Value::as_i64)
-            .unwrap_or(0);
-        if replicas < 0 {
-            let about = About {
-                group: "autoscaling",
-                kind: "Scale",
-                name: call.name(),
-            };
-            let error = kinds::FieldError::invalid(
-                "spec.replicas",
-                &replicas.into(),
-                "must be greater than or equal to 0",
-            );
-            return Err(ApiError::invalid(about, &[error]));
-        }
-        call.warn(admission::check(call, Write::update(&after, &before))?);
+        let after = admitted(call, &before, change(&before)?)?;
+        let replicas = replicas_of(&after);
         let version = meta::text(&after, "resourceVersion").to_owned();
         let mut new = old.clone();
         insert_at(&mut new, &paths.replicas, replicas.into());
@@ -183,6 +163,34 @@ fn write(
         Ok(new)
     })?;
     written(call, reply)
+}
+
+fn replicas_of(scale: &Value) -> i64 {
+    let replicas = scale.at(&["spec", "replicas"]);
+    replicas.and_then(Value::as_i64).unwrap_or(0)
+}
+
+/// A Scale as those who have a say in it leave it.
+fn admitted(call: &Call<'_>, before: &Value, mut after: Value) -> Result<Value, ApiError> {
+    if let Some(changed) = admission::mutate(call, Write::update(&after, before))? {
+        after = changed;
+    }
+    let replicas = replicas_of(&after);
+    if replicas < 0 {
+        let about = About {
+            group: "autoscaling",
+            kind: "Scale",
+            name: call.name(),
+        };
+        let error = kinds::FieldError::invalid(
+            "spec.replicas",
+            &replicas.into(),
+            "must be greater than or equal to 0",
+        );
+        return Err(ApiError::invalid(about, &[error]));
+    }
+    call.warn(admission::check(call, Write::update(&after, before))?);
+    Ok(after)
 }
 
 /// Applies the replicas of a Scale to its object: fields are owned there.
@@ -200,7 +208,14 @@ fn apply(call: &Call<'_>) -> Result<Reply, ApiError> {
         }
         insert_at(&mut object, &paths(call).replicas, replicas.clone());
     }
-    let reply = apply::apply_config(&whole(call), Part::Other, &object)?;
+    let paths = paths(call);
+    let reply = apply::apply_config(&whole(call), Part::Other, &object, |old, mut new| {
+        let after = admitted(call, &scale_of(call, old)?, scale_of(call, &new)?)?;
+        if after != scale_of(call, &new)? {
+            insert_at(&mut new, &paths.replicas, replicas_of(&after).into());
+        }
+        Ok(new)
+    })?;
     written(call, reply)
 }
 

@@ -1,12 +1,13 @@
 //! Paths below an object.
 
 use http::Method;
-use yaml::Value;
+use yaml::{Map, Value};
 
 use crate::admission::{self, Write};
 use crate::core::Call;
 use crate::decode::{self, Decoded};
 use crate::meta;
+use crate::registry::Subresource;
 use crate::reply::Reply;
 use crate::status_error::{ApiError, success};
 
@@ -43,14 +44,67 @@ pub(crate) fn answer(call: &Call<'_>, name: &str) -> Result<Reply, ApiError> {
         ("eviction", "create") => evict(call),
         ("log", "get") => log::read(call),
         ("token", "create") => super::token::create(call),
-        _ => {
-            read::find(call)?;
-            Err(ApiError::bad_request(format!(
-                "the sandbox does not serve {name} of {}",
-                call.resource.plural
-            )))
+        _ => connect(call, part),
+    }
+}
+
+/// Refuses a connection to an object, after those who have a say in it: nothing runs here.
+fn connect(call: &Call<'_>, part: &Subresource) -> Result<Reply, ApiError> {
+    let options = connection(call, part);
+    let changed = admission::mutate(call, Write::connect(&options))?;
+    let options = changed.as_ref().unwrap_or(&options);
+    call.warn(admission::check(call, Write::connect(options))?);
+    let object = read::find(call)?.value();
+    let is_set = |path: &[&str]| {
+        let text = object.at(path).and_then(Value::as_str);
+        text.is_some_and(|text| !text.is_empty())
+    };
+    let why = match (&*call.resource.plural, &*part.name) {
+        ("pods", "proxy") if !is_set(&["status", "podIP"]) => "address not allowed".to_owned(),
+        ("pods", "exec" | "attach" | "portforward") if !is_set(&["spec", "nodeName"]) => {
+            format!("pod {} does not have a host assigned", call.name())
+        }
+        (plural, name) => format!("the sandbox does not serve {name} of {plural}"),
+    };
+    Err(ApiError::bad_request(why))
+}
+
+/// What a connection asks for, as an object: the kind of its path, of the parameters.
+fn connection(call: &Call<'_>, part: &Subresource) -> Value {
+    let query = &call.request.query;
+    let mut options = Map::from([
+        ("kind", part.kind.clone().into()),
+        ("apiVersion", call.resource.api_version().into()),
+    ]);
+    for key in ["stdin", "stdout", "stderr", "tty"] {
+        if query.flag(key) {
+            options.insert(key, true);
         }
     }
+    if !query.get("container").is_empty() {
+        options.insert("container", query.get("container"));
+    }
+    let words: Vec<Value> = query.all("command").map(Value::from).collect();
+    let ports = query.all("ports").flat_map(|ports| ports.split(','));
+    let ports: Vec<Value> = ports
+        .filter_map(|port| port.parse::<i64>().ok())
+        .map(Value::from)
+        .collect();
+    for (key, items) in [("command", words), ("ports", ports)] {
+        if !items.is_empty() {
+            options.insert(key, items);
+        }
+    }
+    let slash = if call.request.path.ends_with('/') {
+        "/"
+    } else {
+        ""
+    };
+    let path = format!("{}{slash}", call.path.rest.join("/"));
+    if part.name == "proxy" && !path.is_empty() {
+        options.insert("path", format!("/{}", path.trim_start_matches('/')));
+    }
+    options.into()
 }
 
 /// The body, as webhooks and policies leave it.

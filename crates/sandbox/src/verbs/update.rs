@@ -1,5 +1,6 @@
 //! PUT, and what all changes of an existing object share.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use yaml::Value;
@@ -10,7 +11,7 @@ use crate::decode::{self, Decoded};
 use crate::reply::Reply;
 use crate::status_error::ApiError;
 use crate::strategy::{self, Context};
-use crate::{admission, meta, ownership};
+use crate::{admission, conversion, meta, ownership};
 use store::{Expect, Stored};
 
 pub(crate) use kinds::Part;
@@ -120,11 +121,13 @@ fn try_change(
         ownership::track_update(&context, part, &old, &mut new, manager);
     }
     let is_of_part = admission::is_of_part(call);
+    strategy::admit_update(&context, &mut new, &old);
     if !is_of_part
         && let Some(changed) = admission::mutate(call, admission::Write::update(&new, &old))?
     {
         new = changed;
         strategy::convert_update(&context, &mut new);
+        strategy::admit_update(&context, &mut new, &old);
     }
     let pinned = check_preconditions(call, &old, &new, stored)?;
     escalation::check(call, &new, Some(&old))?;
@@ -139,8 +142,7 @@ fn try_change(
         let write = admission::Write::update(&new, &old);
         warnings.extend(admission::check(call, write)?);
     }
-    let unchanged = ownership::same_but_times(&old, &new);
-    if unchanged && !may_go(&new) {
+    if is_unchanged(call, stored, (&old, &new)) && !may_go(&new) {
         return Ok(Some(
             object_reply(call, 200, stored).with_warnings(warnings),
         ));
@@ -156,8 +158,10 @@ fn try_change(
         return Ok(Some(value_reply(call, 200, &new).after(gone.revision)));
     }
     let expect = Expect::Revision(stored.revision);
-    match call.core.store.put(&call.resource.collection, expect, new) {
+    let kept = conversion::to_store(call.core, &call.resource, new)?;
+    match call.core.store.put(&call.resource.collection, expect, kept) {
         Ok(stored) => {
+            let stored = conversion::found(call.core, &call.resource, stored)?;
             strategy::after_write(&context, Some(&stored));
             let reply = object_reply(call, 200, &stored).with_warnings(warnings);
             Ok(Some(reply.after(stored.revision)))
@@ -165,6 +169,15 @@ fn try_change(
         Err(_) if pinned => Err(ApiError::modified(call.about(call.name()))),
         Err(_) => Ok(None),
     }
+}
+
+/// Whether a write leaves the text that is kept as it is: who writes an object as he read it moves it
+/// to the version and form in which it is kept now.
+fn is_unchanged(call: &Call<'_>, stored: &Stored, (old, new): (&Value, &Value)) -> bool {
+    let mut new = Cow::Borrowed(new);
+    let is_settled = call.resource.custom.is_none() || conversion::settle(new.to_mut());
+    let is_kept_so = stored.version.is_empty() || stored.version == call.resource.storage;
+    is_kept_so && stored.is_settled == is_settled && ownership::same_but_times(old, &new)
 }
 
 /// Whether an object is being deleted and nothing holds it any more.

@@ -9,6 +9,7 @@
 mod auth;
 mod budget;
 mod client;
+mod conversion;
 mod crash;
 mod custom;
 mod helm;

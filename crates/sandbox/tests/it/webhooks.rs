@@ -760,3 +760,96 @@ async fn webhooks_never_look_at_what_configures_them() {
     assert_eq!(again.status, 201);
     assert_eq!(hook.reviews().len(), 1);
 }
+
+#[tokio::test]
+async fn connections_are_reviewed_before_they_are_refused() {
+    let hook = saying(json!({"allowed": true})).await;
+    let more = json!({"rules": [{"apiGroups": [""], "apiVersions": ["v1"],
+        "operations": ["CONNECT"], "resources": ["*/*"]}]});
+    let client = with(Kind::Validating, &hook, more).await;
+    let pods = "/api/v1/namespaces/default/pods";
+    let pod = r#"{"metadata":{"name":"p"},"spec":{"containers":[{"name":"c","image":"i"}]}}"#;
+    assert_eq!(client.post(pods, pod).await.status, 201);
+    hook.reviews();
+    let unassigned = "pod p does not have a host assigned";
+    for (path, kind, want, message) in [
+        (
+            "exec?command=ls&command=-l&stdin=true&container=c",
+            "PodExecOptions",
+            json!({"stdin": true, "container": "c", "command": ["ls", "-l"]}),
+            unassigned,
+        ),
+        ("attach", "PodAttachOptions", json!({}), unassigned),
+        (
+            "portforward?ports=80&ports=81,82",
+            "PodPortForwardOptions",
+            json!({"ports": [80, 81, 82]}),
+            unassigned,
+        ),
+        ("proxy", "PodProxyOptions", json!({}), "address not allowed"),
+        (
+            "proxy/",
+            "PodProxyOptions",
+            json!({"path": "/"}),
+            "address not allowed",
+        ),
+        (
+            "proxy/a/b/?x=y",
+            "PodProxyOptions",
+            json!({"path": "/a/b/"}),
+            "address not allowed",
+        ),
+    ] {
+        let told = client.get(&format!("{pods}/p/{path}")).await;
+        assert_eq!(told.status, 400, "{path}");
+        assert_eq!(told.body["message"], message, "{path}");
+        let [review] = hook.reviews().try_into().unwrap();
+        let request = &review["request"];
+        assert_eq!(request["operation"], "CONNECT");
+        assert_eq!(request["kind"]["kind"], kind);
+        assert!(request["options"].is_null());
+        let mut want = want;
+        want["kind"] = kind.into();
+        want["apiVersion"] = "v1".into();
+        assert_eq!(request["object"], want, "{path}");
+    }
+    let denying = saying(json!({"allowed": false})).await;
+    let more = json!({"rules": [{"apiGroups": [""], "apiVersions": ["v1"],
+        "operations": ["CONNECT"], "resources": ["pods/exec"]}]});
+    configure(&client, Kind::Mutating, &[entry(&denying, &more)]).await;
+    let told = client.post(&format!("{pods}/p/exec?command=ls"), "").await;
+    let want = "admission webhook \"a.example.dev\" denied the request without explanation";
+    assert_eq!(told.body["message"], want);
+}
+
+#[tokio::test]
+async fn scales_are_reviewed_when_they_are_applied() {
+    let hook = saying(patch(&json!([
+        {"op": "replace", "path": "/spec/replicas", "value": 7}])))
+    .await;
+    let more = json!({"rules": [{"apiGroups": ["apps"], "apiVersions": ["v1"], "operations": ["*"],
+                                 "resources": ["deployments/scale"]}]});
+    let client = with(Kind::Mutating, &hook, more).await;
+    let path = "/apis/apps/v1/namespaces/default/deployments";
+    let body = json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "d"},
+        "spec": {"selector": {"matchLabels": {"a": "b"}}, "template": {
+            "metadata": {"labels": {"a": "b"}},
+            "spec": {"containers": [{"name": "c", "image": "i"}]}}}});
+    client.post(path, &body.to_string()).await;
+    let scale = json!({"apiVersion": "autoscaling/v1", "kind": "Scale",
+                       "metadata": {"name": "d"}, "spec": {"replicas": 3}});
+    let applied = client
+        .send_as(
+            "PATCH",
+            &format!("{path}/d/scale?fieldManager=m&force=true"),
+            "application/apply-patch+yaml",
+            &scale.to_string(),
+        )
+        .await;
+    assert_eq!(applied.body["spec"]["replicas"], 7, "{}", applied.body);
+    let [review] = hook.reviews().try_into().unwrap();
+    let request = &review["request"];
+    assert_eq!(request["kind"]["kind"], "Scale");
+    assert_eq!(request["object"]["spec"]["replicas"], 3);
+    assert_eq!(request["oldObject"]["spec"]["replicas"], 1);
+}

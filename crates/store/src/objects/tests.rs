@@ -1,4 +1,4 @@
-use yaml::json;
+use yaml::{Value, json};
 
 use super::*;
 use crate::table::EventKind;

@@ -5,10 +5,12 @@
 
 mod parse;
 mod plain;
+mod scan;
 mod write;
 
 pub use parse::{Reader, Stream, parse, parse_noting_repeats, parse_str};
 pub(crate) use parse::{position, text_of};
+pub use scan::{duplicates, syntax_error};
 pub use write::{
     Indent, to_string, to_string_html_escaped, to_string_pretty, to_vec, to_vec_html_escaped,
     to_vec_pretty,

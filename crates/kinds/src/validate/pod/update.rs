@@ -28,12 +28,16 @@ pub(super) fn check(object: &Field<'_, '_>, pod: &Field<'_, '_>) {
             image(&container);
         }
     }
-    deadline(&pod.get("activeDeadlineSeconds"));
+    if !pod.get("activeDeadlineSeconds").holds(deadline)
+        && pod.get("activeDeadlineSeconds").is_set()
+    {
+        return;
+    }
     tolerations(&pod.get("tolerations"));
     gates(&pod.get("schedulingGates"));
     let fixed = munged(pod);
-    if Some(&fixed) != pod.old() {
-        pod.forbidden(FIXED);
+    if let Some(old) = pod.old().filter(|old| **old != fixed) {
+        pod.forbidden_change("PodSpec", (old, &fixed), FIXED);
     }
 }
 

@@ -1,18 +1,20 @@
 //! What Go's decoders say about JSON text: why it is none, and which keys are given twice.
 //!
-//! The tree itself is read by `yaml::json`; this is only asked when words are needed.
+//! The tree itself is read beside it; this is only asked when words are needed.
 
 /// Nested values deeper than this are not looked into: the reader refuses them anyway.
 const MAX_DEPTH: usize = 512;
 
 /// Why a text is no JSON, as `encoding/json` says it; `None` when it is.
-pub(crate) fn syntax_error(text: &[u8]) -> Option<String> {
+#[must_use]
+pub fn syntax_error(text: &[u8]) -> Option<String> {
     let mut scanner = Scanner::new(text);
     scanner.document().err()
 }
 
 /// The paths of keys that are given again, as strict decoders name them.
-pub(crate) fn duplicates(text: &[u8]) -> Vec<String> {
+#[must_use]
+pub fn duplicates(text: &[u8]) -> Vec<String> {
     let mut scanner = Scanner::new(text);
     match scanner.document() {
         Ok(()) => scanner.duplicates,
