@@ -2,6 +2,7 @@
 //!
 //! Read [`render()`]. The order of steps is Helm's, as the first error is what a user sees.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -210,10 +211,9 @@ fn execute(scopes: &Scopes<'_>, world: &World) -> Result<BTreeMap<Arc<str>, Stri
     }
     // Deep ones first, and of one depth the last by name: so the first ones win where they define
     // the same.
-    let depth = |place: &Place<'_>| place.template.name.matches('/').count();
-    places.sort_by(|one, two| {
-        let key = |place| (depth(place), &place.template.name);
-        key(two).cmp(&key(one))
+    places.sort_by_cached_key(|place| {
+        let name = &place.template.name;
+        Reverse((name.matches('/').count(), name.clone()))
     });
     let templates = templates(&places)?;
     let mut session = functions::session(LIMITS, world);

@@ -8,6 +8,9 @@
     reason = "a test reads recordings, says what it saw when it fails, and that it skips"
 )]
 
+mod any_bytes;
 mod charts;
+mod command;
 mod corpus;
 mod helm_engine;
+mod recordings;
