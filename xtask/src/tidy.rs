@@ -197,6 +197,7 @@ mod tests {
                 workspace_members: Vec::new(),
                 resolve: Resolve { nodes: Vec::new() },
             },
+            needs_alone: |_, _| true,
         }
     }
 

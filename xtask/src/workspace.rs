@@ -23,6 +23,9 @@ pub(crate) struct Workspace {
     pub(crate) files: BTreeMap<String, String>,
     /// What `cargo metadata` prints.
     pub(crate) metadata: Metadata,
+    /// Whether a crate of ours needs a package when it is built alone: in the metadata of the whole
+    /// workspace, features that others ask for are on for all.
+    pub(crate) needs_alone: fn(&str, &str) -> bool,
 }
 
 /// The part of `cargo metadata` that the rules read.
@@ -89,6 +92,7 @@ impl Workspace {
         Ok(Workspace {
             files,
             metadata: metadata()?,
+            needs_alone,
         })
     }
 
@@ -139,6 +143,19 @@ fn metadata() -> Result<Metadata> {
         );
     }
     serde_json::from_slice(&output.stdout).context("cargo metadata printed something else")
+}
+
+fn needs_alone(owner: &str, package: &str) -> bool {
+    let output = Command::new(cargo())
+        .args(["tree", "--locked", "--quiet", "--edges", "normal", "--prefix", "none"])
+        .args(["--package", owner])
+        .current_dir(root())
+        .output();
+    let is_it = |line: &str| line.split(' ').next() == Some(package);
+    // What cannot be asked is taken for needed.
+    output.map_or(true, |output| {
+        !output.status.success() || String::from_utf8_lossy(&output.stdout).lines().any(is_it)
+    })
 }
 
 fn read_folder(root: &Path, folder: &str, files: &mut BTreeMap<String, String>) -> Result<()> {

@@ -1,8 +1,8 @@
 //! Errors of templates as Helm shows them: the way through includes, line by line.
 
 /// What `required` and `fail` put around their messages, so that Helm finds them again.
-const WARN_START: &str = "HELM_ERR_START";
-const WARN_END: &str = "HELM_ERR_END";
+pub(crate) const WARN_START: &str = "HELM_ERR_START";
+pub(crate) const WARN_END: &str = "HELM_ERR_END";
 
 /// The error of a template that is none: `parse error at (web/templates/x.yaml:3): …`.
 pub(crate) fn parse_error(name: &str, error: &str) -> String {

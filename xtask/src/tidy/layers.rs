@@ -312,7 +312,7 @@ pub(super) fn pure_dependencies(workspace: &Workspace) -> Vec<Finding> {
     for package in workspace.members().filter(|package| is_pure(&package.name)) {
         for id in reached(workspace, &package.id) {
             let name = names.get(id).copied().unwrap_or_default();
-            if IMPURE.contains(&name) {
+            if IMPURE.contains(&name) && (workspace.needs_alone)(&package.name, name) {
                 let problem = format!("{} is pure and must not reach {name}", package.name);
                 findings.push(Finding::new(&manifest_of(package), 0, problem));
             }

@@ -19,6 +19,15 @@ pub enum Escapes {
     Few,
 }
 
+/// Which encoder of Go a data tree is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Encoding {
+    /// `encoding/json`, also on the way to YAML as `sigs.k8s.io/yaml` takes it.
+    Json,
+    /// go-yaml v3: NaN and the infinities are numbers, and fields have small letters.
+    Yaml,
+}
+
 /// How the text is laid out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Layout {
@@ -201,7 +210,8 @@ pub(crate) fn float(number: f64) -> Result<String, String> {
 }
 
 /// The bytes of a list of them.
-pub(crate) fn bytes_of_list(list: &List) -> Vec<u8> {
+#[must_use]
+pub fn bytes_of_list(list: &List) -> Vec<u8> {
     let byte = |item: &Value| match item {
         Value::Integer(number, _) => u8::try_from(*number).unwrap_or_default(),
         _ => 0,
@@ -212,12 +222,17 @@ pub(crate) fn bytes_of_list(list: &List) -> Vec<u8> {
 /// JSON as a value: numbers are floats.
 ///
 /// # Errors
-/// Go's text: which character does not belong where it stands.
+/// As [`parse`].
 pub fn decode(text: &str) -> Result<Value, String> {
-    match yaml::json::parse_str(text) {
-        Ok(tree) => Ok(Value::of_json(&tree)),
-        Err(error) => Err(error.cause.to_string()),
-    }
+    parse(text).map(|tree| Value::of_json(&tree))
+}
+
+/// JSON as a data tree.
+///
+/// # Errors
+/// Go's text: which character does not belong where it stands.
+pub fn parse(text: &str) -> Result<yaml::Value, String> {
+    yaml::json::parse_str(text).map_err(|error| error.cause.to_string())
 }
 
 impl Value {
@@ -257,17 +272,21 @@ impl Value {
         }
     }
 
-    /// A value as the data tree that is left when Go encodes it as JSON and reads that as YAML,
-    /// as `sigs.k8s.io/yaml` does; of at most so many nodes.
+    /// A value as the data tree that an encoder of Go sees, of at most so many nodes.
     ///
     /// # Errors
     /// As [`encode`].
-    pub fn to_tree(&self, limit: usize) -> Result<yaml::Value, String> {
+    pub fn to_tree(&self, encoding: Encoding, limit: usize) -> Result<yaml::Value, String> {
         let mut left = limit;
-        self.tree(&mut left, 0)
+        self.tree(encoding, &mut left, 0)
     }
 
-    fn tree(&self, left: &mut usize, depth: usize) -> Result<yaml::Value, String> {
+    fn tree(
+        &self,
+        encoding: Encoding,
+        left: &mut usize,
+        depth: usize,
+    ) -> Result<yaml::Value, String> {
         const TOO_MUCH: &str = "the template makes too much text";
         *left = left.checked_sub(1).ok_or(TOO_MUCH)?;
         if depth > yaml::MAX_DEPTH {
@@ -278,7 +297,9 @@ impl Value {
             Value::Bool(truth) => yaml::Value::Bool(*truth),
             Value::Integer(number, _) => whole(*number).unwrap_or(yaml::Value::Null),
             Value::Float(number) => {
-                float(*number)?;
+                if encoding == Encoding::Json {
+                    float(*number)?;
+                }
                 yaml::Value::Float(*number)
             }
             Value::Text(text) => yaml::Value::from(&*bytes::shown(text.to_string())),
@@ -288,8 +309,9 @@ impl Value {
             }
             Value::List(list) => {
                 let items = list.items().iter();
-                let items: Result<Vec<_>, String> =
-                    items.map(|item| item.tree(left, depth + 1)).collect();
+                let items: Result<Vec<_>, String> = items
+                    .map(|item| item.tree(encoding, left, depth + 1))
+                    .collect();
                 yaml::Value::List(items?)
             }
             Value::Map(map) if map.is_nil() => yaml::Value::Null,
@@ -297,17 +319,21 @@ impl Value {
                 let mut tree = yaml::Map::new();
                 for (key, item) in map.entries() {
                     let key = bytes::shown(key.to_string());
-                    tree.insert(key, item.tree(left, depth + 1)?);
+                    tree.insert(key, item.tree(encoding, left, depth + 1)?);
                 }
                 yaml::Value::Map(tree)
             }
             Value::Object(object) => match object.data() {
                 Data::Text(text) => yaml::Value::from(text),
-                Data::Value(value) => value.tree(left, depth + 1)?,
+                Data::Value(value) => value.tree(encoding, left, depth + 1)?,
                 Data::Fields(fields) => {
                     let mut tree = yaml::Map::new();
                     for (name, item) in fields {
-                        tree.insert(name, item.tree(left, depth + 1)?);
+                        let name = match encoding {
+                            Encoding::Json => name.to_owned(),
+                            Encoding::Yaml => name.to_lowercase(),
+                        };
+                        tree.insert(name, item.tree(encoding, left, depth + 1)?);
                     }
                     yaml::Value::Map(tree)
                 }

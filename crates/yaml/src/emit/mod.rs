@@ -24,6 +24,8 @@ pub enum Dialect {
     GoYaml2,
     /// go-yaml v3's `Marshal`: 4 spaces, lists indented, no folding.
     GoYaml3,
+    /// go-yaml v3 as Helm's `toYamlPretty` sets it: 2 spaces, lists indented, no folding.
+    GoYaml3Narrow,
     /// go-yaml v3 as kustomize sets it: 2 spaces, lists not indented below their key, no folding.
     Kustomize,
 }
@@ -31,7 +33,7 @@ pub enum Dialect {
 impl Dialect {
     fn indent(self) -> usize {
         match self {
-            Dialect::GoYaml2 | Dialect::Kustomize => 2,
+            Dialect::GoYaml2 | Dialect::GoYaml3Narrow | Dialect::Kustomize => 2,
             Dialect::GoYaml3 => 4,
         }
     }
@@ -39,7 +41,7 @@ impl Dialect {
     fn mode(self) -> Mode {
         match self {
             Dialect::GoYaml2 => Mode::GoYaml2,
-            Dialect::GoYaml3 | Dialect::Kustomize => Mode::GoYaml3,
+            Dialect::GoYaml3 | Dialect::GoYaml3Narrow | Dialect::Kustomize => Mode::GoYaml3,
         }
     }
 
