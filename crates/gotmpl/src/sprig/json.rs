@@ -288,8 +288,10 @@ impl Value {
         depth: usize,
     ) -> Result<yaml::Value, String> {
         const TOO_MUCH: &str = "the template makes too much text";
+        /// Deeper is only a map that holds itself.
+        const MAX_DEPTH: usize = 500;
         *left = left.checked_sub(1).ok_or(TOO_MUCH)?;
-        if depth > yaml::MAX_DEPTH {
+        if depth > MAX_DEPTH {
             return Err("json: unsupported value: encountered a cycle".to_owned());
         }
         Ok(match self {
