@@ -41,7 +41,7 @@ pub use functions::Lookup;
 pub use log::{Level, Warning};
 pub use manifests::{Hook, Manifest};
 pub use metadata::{Dependency, Metadata};
-pub use render::{Release, Rendered, SchemaCheck, World, render};
+pub use render::{Release, Rendered, SchemaCheck, World, execute, render};
 pub use template::{Flags, Output, TemplateOptions, template};
 pub use value::{Value, Values};
 pub use values::ValueSources;

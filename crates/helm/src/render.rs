@@ -13,6 +13,7 @@ use crate::coalesce::{Nulls, coalesce};
 use crate::dependencies::{Active, activate};
 use crate::log::{Level, Warning};
 use crate::manifests::{self, Hook, Manifest, Sorted};
+use crate::metadata::Metadata;
 use crate::scope::Scopes;
 use crate::{Capabilities, Chart, Error, Values, functions, schema, trace, versions};
 
@@ -115,6 +116,54 @@ pub(crate) fn check(chart: &Chart, warnings: &mut Vec<Warning>) -> Result<(), Er
     Err(Error::MissingDependencies(names.collect()))
 }
 
+/// What the templates of a chart write, by their names, before it is taken for manifests.
+///
+/// # Errors
+/// As [`render()`], for what goes wrong until then.
+pub fn execute(
+    chart: &Chart,
+    values: &Values,
+    release: &Release,
+    world: &World,
+) -> Result<BTreeMap<Arc<str>, String>, Error> {
+    let mut log = Vec::new();
+    check(chart, &mut log)?;
+    let root = prepare(chart, values, release, &mut log)?;
+    written(&root, values, (release, world), &mut log)
+}
+
+/// The charts that take part.
+fn prepare<'a>(
+    chart: &'a Chart,
+    given: &Values,
+    release: &Release,
+    log: &mut Vec<Warning>,
+) -> Result<Active<'a>, Error> {
+    check_name(&release.name, log)?;
+    let root = activate(chart, given, log).map_err(|error| {
+        let problem = "chart dependencies processing failed";
+        log.push(Warning::error(problem).with("error", error.to_string()));
+        error.within(problem)
+    })?;
+    Ok(root)
+}
+
+/// What all templates write over the merged values.
+fn written(
+    root: &Active<'_>,
+    given: &Values,
+    (release, world): (&Release, &World),
+    log: &mut Vec<Warning>,
+) -> Result<BTreeMap<Arc<str>, String>, Error> {
+    let values = coalesce(root, given.clone(), Nulls::Remove, log)?;
+    if world.schemas == SchemaCheck::Strict {
+        schema::check(root, &values, log)?;
+    }
+    check_kube_version(&root.node.loaded.metadata, &world.capabilities)?;
+    let scopes = Scopes::new(root, &values, release, &world.capabilities);
+    execute_all(&scopes, world)
+}
+
 /// The render itself; warnings are kept when it fails too.
 pub(crate) fn render_into(
     chart: &Chart,
@@ -122,19 +171,8 @@ pub(crate) fn render_into(
     (release, world): (&Release, &World),
     log: &mut Vec<Warning>,
 ) -> Result<Rendered, Error> {
-    check_name(&release.name, log)?;
-    let root = activate(chart, given, log).map_err(|error| {
-        let problem = "chart dependencies processing failed";
-        log.push(Warning::error(problem).with("error", error.to_string()));
-        error.within(problem)
-    })?;
-    let values = coalesce(&root, given.clone(), Nulls::Remove, log)?;
-    if world.schemas == SchemaCheck::Strict {
-        schema::check(&root, &values, log)?;
-    }
-    check_kube_version(chart, &world.capabilities)?;
-    let scopes = Scopes::new(&root, &values, release, &world.capabilities);
-    let mut files = execute(&scopes, world)?;
+    let root = prepare(chart, given, release, log)?;
+    let mut files = written(&root, given, (release, world), log)?;
     let notes = take_notes(&mut files, &root.name);
     let files: Vec<(Arc<str>, String)> = files.into_iter().collect();
     let Sorted { manifests, hooks } =
@@ -179,8 +217,8 @@ fn check_name(name: &str, log: &mut Vec<Warning>) -> Result<(), Error> {
     Err(Error::text(format!("{what}: {problem}")))
 }
 
-fn check_kube_version(chart: &Chart, capabilities: &Capabilities) -> Result<(), Error> {
-    let wanted = &chart.metadata().kube_version;
+fn check_kube_version(metadata: &Metadata, capabilities: &Capabilities) -> Result<(), Error> {
+    let wanted = &metadata.kube_version;
     let version = &capabilities.kube_version;
     if wanted.is_empty() || versions::fits(wanted, &version.plain) {
         return Ok(());
@@ -199,7 +237,7 @@ struct Place<'a> {
 }
 
 /// What all templates write, by their names.
-fn execute(scopes: &Scopes<'_>, world: &World) -> Result<BTreeMap<Arc<str>, String>, Error> {
+fn execute_all(scopes: &Scopes<'_>, world: &World) -> Result<BTreeMap<Arc<str>, String>, Error> {
     let mut places: Vec<Place<'_>> = Vec::new();
     for (chart, dot) in &scopes.charts {
         let base_path: Arc<str> = format!("{}/templates", chart.node.path).into();

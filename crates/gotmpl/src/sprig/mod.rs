@@ -10,20 +10,25 @@
 mod arguments;
 mod cases;
 mod cast;
+mod certificates;
 mod dates;
 mod decimal;
 mod defaults;
+mod der;
 mod dicts;
 mod encodings;
 pub mod json;
+mod keys;
 mod lists;
 mod mathematics;
+mod password;
 mod paths;
 mod random;
 mod reflection;
 mod regexes;
 pub mod semver;
 mod strings;
+mod urls;
 mod versions;
 mod wrap;
 
@@ -46,6 +51,9 @@ const GROUPS: &[&[arguments::Row]] = &[
     versions::ROWS,
     regexes::ROWS,
     paths::ROWS,
+    urls::ROWS,
+    password::ROWS,
+    certificates::ROWS,
     random::ROWS,
 ];
 

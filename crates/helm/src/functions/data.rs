@@ -59,6 +59,9 @@ pub(super) const ROWS: &[Row] = &[
         let limit = scope.session().bytes_left();
         toml::encode(value(given, 0), limit).map(Value::from)
     }),
+    of_text("fromToml", DICT, |_, given| {
+        Ok(toml::decode(text(given, 0)).unwrap_or_else(|problem| error_map(&problem)))
+    }),
 ];
 
 const fn row(name: &'static str, result: Type, body: super::Body) -> Row {

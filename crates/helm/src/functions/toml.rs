@@ -3,8 +3,12 @@
 //! Read [`encode`]. Tables follow plain values, each level is indented, and lists of maps are lists
 //! of tables where all their elements are maps.
 
+mod parse;
+
 use gotmpl::sprig::json::bytes_of_list;
 use gotmpl::{Data, Element, List, Map, Value, sprintf};
+
+pub(super) use parse::decode;
 
 /// A value as TOML; what TOML cannot hold gives the text of Go's error.
 ///

@@ -1,4 +1,4 @@
-//! Charts as real helm v4.1.4 renders them: the corpora `helm-engine` and `charts`.
+//! Charts as real helm v4.1.4 renders them: the corpora `helm-engine`, `charts` and `sprig`.
 
 #![allow(
     clippy::unwrap_used,
@@ -14,3 +14,4 @@ mod command;
 mod corpus;
 mod helm_engine;
 mod recordings;
+mod sprig;
