@@ -247,6 +247,11 @@ impl Functions {
         self.0.insert(name, function);
     }
 
+    /// The names of all, in no order.
+    pub fn names(&self) -> impl Iterator<Item = &'static str> {
+        self.0.keys().copied()
+    }
+
     /// A function.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&Function> {

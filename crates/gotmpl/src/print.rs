@@ -10,6 +10,9 @@ use crate::value::{Element, List, Map, Value, Width};
 /// A map that holds itself has no end; no chart nests this deep.
 const MAX_DEPTH: usize = 200;
 
+/// Maps that hold others twice, those again others twice, and so on, print without end too.
+const MAX_BYTES: usize = 64 << 20;
+
 /// Values in a row as `print` writes them: a space between two that are both no text.
 pub(crate) fn sprint(values: &[Value]) -> String {
     let mut printer = Printer::default();
@@ -233,7 +236,7 @@ impl Printer {
     }
 
     fn deeper(&mut self, inner: impl FnOnce(&mut Self)) {
-        if self.depth == MAX_DEPTH {
+        if self.depth == MAX_DEPTH || self.out.len() > MAX_BYTES {
             self.out.push_str("...");
             return;
         }

@@ -159,7 +159,9 @@ fn deep_copy(scope: &mut Scope<'_>, all: Arguments<'_>) -> Answer {
 fn copied(session: &mut Session, value: &Value, depth: usize) -> Answer {
     /// Deeper is only a map that holds itself.
     const MAX_DEPTH: usize = 500;
-    session.take_steps(1)?;
+    /// A copy takes memory, not time alone.
+    const STEPS_PER_NODE: u64 = 32;
+    session.take_steps(STEPS_PER_NODE)?;
     if depth > MAX_DEPTH {
         return Err("the value is too deep to be copied".to_owned());
     }

@@ -82,6 +82,9 @@ const fn of_text(name: &'static str, result: Type, body: super::Body) -> Row {
     }
 }
 
+/// Nodes of one YAML text: far more than any chart writes, and far less than fill the memory.
+const MAX_NODES: usize = 2_000_000;
+
 /// A value as YAML, without the newline behind it.
 fn yaml(scope: &mut Scope<'_>, given: &[Value], dialect: Dialect) -> Result<Value, String> {
     let limit = scope.session().bytes_left();
@@ -89,7 +92,7 @@ fn yaml(scope: &mut Scope<'_>, given: &[Value], dialect: Dialect) -> Result<Valu
         Dialect::GoYaml2 => Encoding::Json,
         _ => Encoding::Yaml,
     };
-    let tree = value(given, 0).to_tree(encoding, limit)?;
+    let tree = value(given, 0).to_tree(encoding, limit.min(MAX_NODES))?;
     let mut written = yaml::emit_in(&tree, dialect);
     scope.session().may_make(written.len())?;
     if written.ends_with('\n') {
