@@ -74,6 +74,10 @@ pub enum Part {
     Main,
     /// The status.
     Status,
+    /// The resources of a pod's containers.
+    Resize,
+    /// A pod's containers for debugging.
+    EphemeralContainers,
     /// Another subresource, which has limited what changes itself.
     Other,
 }

@@ -91,15 +91,23 @@ impl Kind<'_> {
         }
     }
 
-    /// Keeps what the written part of an object may not change, and dates a change of phase.
+    /// Keeps what the written part of an object may not change, and dates a change of phase at `now`.
     pub fn prepare_update(&self, part: Part, new: &mut Value, old: &Value, now: Timestamp) {
         match part {
             Part::Main if self.has_status => restore(new.map_at_mut(&[]), Some(old), "status"),
             Part::Main | Part::Other => {}
+            Part::Resize => keep_all_but_resources(new, old),
+            Part::EphemeralContainers => {
+                let mut kept = all_but_owners(new, old);
+                restore(kept.map_at_mut(&["spec"]), new.get("spec"), EPHEMERAL);
+                *new = kept;
+            }
             Part::Status => {
                 self.keep_all_but_status(new, old);
-                if self.place() == ("", "persistentvolumes") {
-                    phase_transition(new, old, now);
+                match self.place() {
+                    ("", "persistentvolumes") => phase_transition(new, old, now),
+                    ("", "pods") => keep_of_pod_status(new, old),
+                    _ => {}
                 }
             }
         }
@@ -260,6 +268,81 @@ const SYSTEM: [&str; 6] = [
     "selfLink",
     "resourceVersion",
 ];
+
+const EPHEMERAL: &str = "ephemeralContainers";
+
+/// The old object with the owners of the new one: what a path that changes part of a spec starts
+/// from.
+fn all_but_owners(new: &Value, old: &Value) -> Value {
+    let mut kept = old.clone();
+    restore(
+        kept.map_at_mut(&["metadata"]),
+        new.get("metadata"),
+        "managedFields",
+    );
+    kept
+}
+
+/// Of a pod's containers only the resources and how they are resized may change. Containers that
+/// came, went or were renamed are left for validation to find.
+fn keep_all_but_resources(new: &mut Value, old: &Value) {
+    const KEYS: [&str; 2] = ["containers", "initContainers"];
+    fn list<'v>(object: &'v Value, key: &str) -> &'v [Value] {
+        let list = object.at(&["spec", key]).and_then(Value::as_list);
+        list.unwrap_or_default()
+    }
+    if KEYS
+        .iter()
+        .any(|key| list(new, key).len() != list(old, key).len())
+    {
+        return;
+    }
+    let mut kept = all_but_owners(new, old);
+    for key in KEYS {
+        let (given, before) = (list(new, key), list(old, key));
+        let mut pairs = given.iter().zip(before);
+        let spec = kept.map_at_mut(&["spec"]);
+        if pairs.any(|(new, old)| new.get("name") != old.get("name")) {
+            restore(spec, new.get("spec"), key);
+            continue;
+        }
+        let containers = spec.get_mut(key).and_then(Value::as_list_mut);
+        for (container, new) in containers.into_iter().flatten().zip(given) {
+            for member in ["resources", "resizePolicy"] {
+                restore(container.map_at_mut(&[]), Some(new), member);
+            }
+        }
+    }
+    *new = kept;
+}
+
+/// A kubelet that does not know of these members keeps them as they are.
+fn keep_of_pod_status(new: &mut Value, old: &Value) {
+    let before = old.get("status");
+    let status = new.map_at_mut(&["status"]);
+    let is_none = |value: Option<&Value>| match value {
+        None | Some(Value::Null) => true,
+        Some(Value::String(text)) => text.is_empty(),
+        Some(value) => value.as_i64() == Some(0),
+    };
+    for key in ["qosClass", "observedGeneration"] {
+        if is_none(status.get(key)) {
+            restore(status, before, key);
+        }
+    }
+    let known = before.and_then(|status| status.get("conditions")?.as_list());
+    let mut known: Vec<&Value> = known.unwrap_or_default().iter().collect();
+    let conditions = status.get_mut("conditions").and_then(Value::as_list_mut);
+    for condition in conditions.into_iter().flatten() {
+        let same = |old: &&Value| old.get("type") == condition.get("type");
+        let Some(old) = known.iter().position(same).map(|at| known.remove(at)) else {
+            continue;
+        };
+        if is_none(condition.get("observedGeneration")) {
+            restore(condition.map_at_mut(&[]), Some(old), "observedGeneration");
+        }
+    }
+}
 
 /// When the phase of a volume changed last.
 const PHASE_TIME: &str = "lastPhaseTransitionTime";

@@ -5,8 +5,9 @@ usage: record.py SERVER TOKEN [FILE...]
 
 A line is {"base": object} for the lines that follow, or a case {"set": {pointer: value, ...}}: the
 base with some members changed. null removes; a pointer to a list's item inserts. With "old", which
-changes the base in the same way, the case is an update of that object. "want" is what the server
-says: reason, field and message of each cause; absent where it answers otherwise than with causes.
+changes the base in the same way, the case is an update of that object, and with "part" one of that
+path below it: the object is made, is given the status of "old", and then the part is written. "want"
+is what the server says: reason, field and message of each cause; absent where it answers otherwise than with causes.
 Objects are made in a namespace of their own, and only as a dry run where nothing needs them.
 """
 import copy, glob, json, os, ssl, sys, urllib.request
@@ -78,9 +79,14 @@ def record(base, case):
         print("   old:", code, answer.get("message"), file=sys.stderr)
         return None
     name = old["metadata"]["name"]
+    if "part" in case and "status" in old:
+        _, answer = call("PUT", f"{path}/{name}/status", {**answer, "status": old["status"]})
     # Some kinds are replaced only by who names the version.
     new["metadata"]["resourceVersion"] = answer["metadata"]["resourceVersion"]
-    result = causes(*call("PUT", f"{path}/{name}?dryRun=All", new))
+    part = "/" + case["part"] if "part" in case else ""
+    if part == "/resize" or part == "/ephemeralcontainers":
+        new = with_changes(answer, case.get("set", {}))
+    result = causes(*call("PUT", f"{path}/{name}{part}?dryRun=All", new))
     call("DELETE", f"{path}/{name}?gracePeriodSeconds=0", {"propagationPolicy": "Background"})
     call("PATCH", f"{path}/{name}", {"metadata": {"finalizers": None}})
     return result

@@ -10,7 +10,7 @@ use super::fields::{
     Rounding, controller_uid, flag, generation, int, items, map, scaled, set_count, text,
 };
 use super::kind::Kind;
-use super::placement::fits;
+use super::placement::suits;
 use super::pod;
 use super::replica_set::{claims, created, owner_keys};
 use super::revisions::{Marks, Newest, Revisions};
@@ -173,7 +173,7 @@ fn daemon_spec(template: &Value) -> Value {
 impl<'a> View<'a> {
     fn wants(&self, node: &Object) -> bool {
         let name = text(&self.spec, &["nodeName"]);
-        (name.is_empty() || name == node.name()) && fits(&self.spec, node).is_ok()
+        (name.is_empty() || name == node.name()) && suits(&self.spec, node).is_ok()
     }
 
     fn place(&self, template_generation: &str) -> Vec<Write> {

@@ -37,6 +37,7 @@ mod load_balancer;
 mod logs;
 mod mirror;
 mod namespace;
+mod neighbours;
 mod node;
 mod notes;
 mod placement;

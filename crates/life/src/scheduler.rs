@@ -1,21 +1,26 @@
 //! Gives each pod a node, or says why there is none.
 
+use std::time::Duration;
+
 use manifest::Object;
 use yaml::{Map, Str, Value};
 
 use super::control::Context;
 use super::fate::{Fate, fate};
-use super::fields::{items, map, text};
+use super::fields::{generation, items, map, text};
 use super::kind::Kind;
 use super::kubelet::advance;
+use super::neighbours::{self, Neighbours};
 use super::placement::{Refusal, fits};
 use super::pod;
-use super::time::stamp;
+use super::time::{later, stamp};
 use super::volume::{has_node, select_node, waits_for_consumer};
 use super::world::{Change, Ref, World};
 use super::write::{Note, Outcome, Write, status};
 
 const COMPONENT: &str = "default-scheduler";
+/// How often a pod that waits for its neighbours looks for them.
+const NEIGHBOURS_PERIOD: Duration = Duration::from_secs(1);
 
 fn waits(pod: &Object) -> bool {
     pod::node(pod).is_empty()
@@ -35,7 +40,23 @@ pub(crate) fn affected(world: &World, change: &Change, keys: &mut Vec<Ref>) {
             .collect::<Vec<_>>()
     };
     match change.target.kind {
-        Kind::POD if change.new.as_ref().is_some_and(waits) => keys.push(change.target.clone()),
+        Kind::POD => {
+            keys.extend(
+                change
+                    .new
+                    .as_ref()
+                    .filter(|pod| waits(pod))
+                    .map(|_| change.target.clone()),
+            );
+            // Those that watch their neighbours go one after the other.
+            if change.states().any(neighbours::matter) {
+                keys.extend(waiting(
+                    &mut world
+                        .list(Kind::POD, &change.target.namespace)
+                        .filter(|pod| neighbours::matter(pod)),
+                ));
+            }
+        }
         Kind::NODE => keys.extend(waiting(&mut world.all(Kind::POD))),
         Kind::VOLUME_CLAIM => {
             keys.extend(waiting(
@@ -62,14 +83,33 @@ pub(crate) fn reconcile(context: &Context<'_>, target: &Ref) -> Outcome {
     let delayed: Vec<&Object> = claims()
         .filter(|claim| waits_for_consumer(context, claim))
         .collect();
+    if neighbours::matter(pod) && goes_later(context, pod) {
+        return Outcome::nothing();
+    }
     match choose(context, pod) {
         Ok(node) if !delayed.is_empty() => {
             let select = |claim: &Object| select_node(claim, &node);
             Outcome::from(delayed.into_iter().map(select).collect::<Vec<_>>())
         }
         Ok(node) => bind(context, pod, &node),
-        Err(message) => refuse(context, pod, message),
+        Err(message) => {
+            let mut outcome = refuse(context, pod, message);
+            if neighbours::matter(pod) {
+                outcome.again_at(later(context.now, NEIGHBOURS_PERIOD));
+            }
+            outcome
+        }
     }
+}
+
+/// Whether another pod of the namespace that watches its neighbours is first: two that decide at once
+/// would not see each other.
+fn goes_later(context: &Context<'_>, pod: &Object) -> bool {
+    let others = context.world.list(Kind::POD, pod.namespace());
+    let mut earlier = others.take_while(|other| other.name() != pod.name());
+    earlier.any(|other| {
+        waits(other) && neighbours::matter(other) && pod::condition(other, "PodScheduled").is_none()
+    })
 }
 
 fn bind(context: &Context<'_>, pod: &Object, node: &Str) -> Outcome {
@@ -98,19 +138,23 @@ fn choose(context: &Context<'_>, pod: &Object) -> Result<Str, String> {
     let mut nodes: Vec<&Object> = context.world.all(Kind::NODE).collect();
     let total = nodes.len();
     if fate(pod) == Fate::Pending {
-        return Err(format!(
-            "0/{total} nodes are available: {total} Insufficient cpu."
-        ));
+        let lacking = vec![Refusal::Insufficient("cpu".to_owned())];
+        return Err(unavailable(&vec![lacking; total]));
     }
     unbound_claim(context, pod).map_or(Ok(()), |reason| {
-        Err(format!("0/{total} nodes are available: {reason}."))
+        Err(format!("0/{total} nodes are available: {reason}"))
     })?;
     let spec = pod.value().get("spec").unwrap_or(&Value::Null);
-    let mut refusals = std::collections::BTreeMap::new();
-    nodes.retain(|node| match fits(spec, node) {
+    let near = neighbours::matter(pod).then(|| Neighbours::of(context, pod));
+    let allow = |node: &Object| match (fits(spec, node), &near) {
+        (Ok(()), Some(near)) => near.allow(node).map_err(|refusal| vec![refusal]),
+        (other, _) => other,
+    };
+    let mut refusals: Vec<Vec<Refusal>> = Vec::new();
+    nodes.retain(|node| match allow(node) {
         Ok(()) => true,
-        Err(refusal) => {
-            *refusals.entry(refusal).or_insert(0) += 1;
+        Err(reasons) => {
+            refusals.push(reasons);
             false
         }
     });
@@ -122,20 +166,39 @@ fn choose(context: &Context<'_>, pod: &Object) -> Result<Str, String> {
     if let Some(node) = nodes.get(seed % nodes.len().max(1)) {
         return Ok(node.name().into());
     }
-    let reasons: Vec<String> = refusals
-        .into_iter()
-        .map(|(refusal, count)| match refusal {
-            Refusal::Affinity => {
-                format!("{count} node(s) didn't match Pod's node affinity/selector")
-            }
-            Refusal::Taint => format!("{count} node(s) had untolerated taint(s)"),
-            Refusal::Unschedulable => format!("{count} node(s) were unschedulable"),
-        })
-        .collect();
-    Err(format!(
-        "0/{total} nodes are available: {}.",
-        reasons.join(", ")
-    ))
+    Err(unavailable(&refusals))
+}
+
+/// The scheduler's words about nodes of which none takes a pod.
+fn unavailable(refusals: &[Vec<Refusal>]) -> String {
+    let total = refusals.len();
+    if total == 0 {
+        return "no nodes available to schedule pods".to_owned();
+    }
+    let counted = |texts: &mut dyn Iterator<Item = String>| -> String {
+        let mut counts = std::collections::BTreeMap::new();
+        for text in texts {
+            *counts.entry(text).or_insert(0) += 1;
+        }
+        let mut texts: Vec<String> = counts
+            .into_iter()
+            .map(|(text, count)| format!("{count} {text}"))
+            .collect();
+        texts.sort_unstable();
+        texts.join(", ")
+    };
+    let reasons = counted(&mut refusals.iter().flatten().map(Refusal::text));
+    let preemption = counted(&mut refusals.iter().map(|reasons| {
+        let words = match reasons.iter().all(Refusal::may_be_resolved) {
+            true => "No preemption victims found for incoming pod",
+            false => "Preemption is not helpful for scheduling",
+        };
+        words.to_owned()
+    }));
+    format!(
+        "0/{total} nodes are available: {reasons}. no new claims to deallocate, preemption: \
+         0/{total} nodes are available: {preemption}."
+    )
 }
 
 fn is_unbound(claim: &Object) -> bool {
@@ -167,9 +230,11 @@ fn unbound_claim(context: &Context<'_>, pod: &Object) -> Option<String> {
                 .world
                 .find(Kind::VOLUME_CLAIM, pod.namespace(), name)
             {
-                None => Some(format!("persistentvolumeclaim \"{name}\" not found")),
+                None => Some(format!(
+                    "persistentvolumeclaim \"{name}\" not found. not found"
+                )),
                 Some(claim) if is_unbound(claim) && !waits_for_consumer(context, claim) => {
-                    Some("pod has unbound immediate PersistentVolumeClaims".to_owned())
+                    Some("pod has unbound immediate PersistentVolumeClaims. not found".to_owned())
                 }
                 Some(_) => None,
             }
@@ -186,6 +251,7 @@ fn refuse(context: &Context<'_>, pod: &Object, message: String) -> Outcome {
         .and_then(|known| known.get("lastTransitionTime").cloned());
     let condition = map([
         ("type", "PodScheduled".into()),
+        ("observedGeneration", generation(pod).into()),
         ("status", "False".into()),
         ("lastProbeTime", Value::Null),
         (
@@ -217,4 +283,33 @@ fn refuse(context: &Context<'_>, pod: &Object, message: String) -> Outcome {
         message,
     )));
     outcome
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(refusals: &[&[Refusal]], want: &str) {
+        let refusals: Vec<Vec<Refusal>> = refusals.iter().map(|it| it.to_vec()).collect();
+        assert_eq!(unavailable(&refusals), want);
+    }
+
+    #[test]
+    fn the_scheduler_says_why_there_is_no_node() {
+        // As a kube-scheduler v1.35.4 said it of two nodes.
+        let lacks = |name: &str| Refusal::Insufficient(name.to_owned());
+        check(
+            &[&[lacks("cpu"), lacks("memory")], &[Refusal::Taint]],
+            "0/2 nodes are available: 1 Insufficient cpu, 1 Insufficient memory, 1 node(s) had \
+             untolerated taint(s). no new claims to deallocate, preemption: 0/2 nodes are \
+             available: 2 Preemption is not helpful for scheduling.",
+        );
+        check(
+            &[&[Refusal::Near], &[Refusal::Unschedulable]],
+            "0/2 nodes are available: 1 node(s) didn't match pod affinity rules, 1 node(s) were \
+             unschedulable. no new claims to deallocate, preemption: 0/2 nodes are available: 2 \
+             Preemption is not helpful for scheduling.",
+        );
+        check(&[], "no nodes available to schedule pods");
+    }
 }

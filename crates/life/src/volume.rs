@@ -105,6 +105,14 @@ pub(crate) fn reconcile(context: &Context<'_>, target: &Ref) -> Outcome {
     Outcome::from(writes)
 }
 
+/// Gives a volume a phase; the rest of its status stays.
+fn in_phase(volume: &Object, phase: &str) -> Option<Write> {
+    let known = volume.value().get("status").and_then(Value::as_map);
+    let mut report = known.cloned().unwrap_or_default();
+    report.insert("phase", phase);
+    status(Kind::VOLUME, volume, report)
+}
+
 fn class() -> Write {
     let annotations = map([("storageclass.kubernetes.io/is-default-class", "true".into())]);
     let object = Object::new(map([
@@ -323,11 +331,7 @@ fn bind(claim: &Object, volume: &Object) -> Vec<Write> {
         }
         writes.push(patch(Kind::VOLUME, volume, body));
     }
-    writes.extend(status(
-        Kind::VOLUME,
-        volume,
-        Map::from([("phase", "Bound".into())]),
-    ));
+    writes.extend(in_phase(volume, "Bound"));
     let mut annotations = Map::from([("pv.kubernetes.io/bind-completed", "yes".into())]);
     let mut body = Value::Null;
     if text(claim.value(), &["spec", "volumeName"]).is_empty() {
@@ -484,6 +488,8 @@ fn volume_writes(context: &Context<'_>, volume: &Object) -> Vec<Write> {
         .map(|reference| text(reference, &["uid"]))
         .unwrap_or_default();
     let held = claim.is_some_and(|claim| claim.uid() == uid);
+    let is_taken =
+        claim.is_some_and(|claim| text(claim.value(), &["spec", "volumeName"]) == volume.name());
     if volume.is_terminating() {
         let free = !held && has_finalizer(volume, VOLUME_PROTECTION);
         return Vec::from_iter(
@@ -494,14 +500,15 @@ fn volume_writes(context: &Context<'_>, volume: &Object) -> Vec<Write> {
         return Vec::new();
     }
     let phase = match reference {
+        // Two decisions of one moment may have been written in the other order.
+        Some(_) if held && is_taken => "Bound",
         Some(_) if held => return Vec::new(),
         Some(_) if !uid.is_empty() && context.world.was_deleted(uid) => "Released",
         Some(_) if !uid.is_empty() => return Vec::new(),
         _ => "Available",
     };
-    let report = Map::from([("phase", phase.into())]);
     let policy = text(volume.value(), &["spec", "persistentVolumeReclaimPolicy"]);
-    let mut writes = Vec::from_iter(status(Kind::VOLUME, volume, report));
+    let mut writes = Vec::from_iter(in_phase(volume, phase));
     if phase == "Released" && policy == "Delete" {
         writes.extend(reclaim(volume));
     }
@@ -531,7 +538,10 @@ fn reclaim(volume: &Object) -> Vec<Write> {
         format!("host_path deleter only supports /tmp/.+ but received provided {path}")
     };
     let note = Note::warning(volume, COMPONENT, "VolumeFailedDelete", message.clone());
-    let report = Map::from([("phase", "Failed".into()), ("message", message.into())]);
+    let known = volume.value().get("status").and_then(Value::as_map);
+    let mut report = known.cloned().unwrap_or_default();
+    report.insert("phase", "Failed");
+    report.insert("message", message);
     let mut writes = Vec::from_iter(status(Kind::VOLUME, volume, report));
     writes.push(Write::Note(note));
     writes

@@ -57,7 +57,9 @@ pub(crate) fn validate(
     let schema = custom.structural();
     let mut errors = match part {
         Part::Status => status_errors(custom, &object, before.as_ref()),
-        Part::Main | Part::Other => schema.validate("", &object, before.as_ref()),
+        Part::Main | Part::Resize | Part::EphemeralContainers | Part::Other => {
+            schema.validate("", &object, before.as_ref())
+        }
     };
     errors.extend(scale_errors(custom, &object, part));
     if part != Part::Status {

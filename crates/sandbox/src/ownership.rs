@@ -41,7 +41,7 @@ pub(crate) fn ignored(context: &Context<'_>, part: Part) -> FieldSet {
         // Recorded: what else a write of a custom status names is owned, though it is not kept.
         Part::Status if context.resource.custom.is_some() => FieldSet::of_names(&[&["spec"]]),
         Part::Status => FieldSet::of_names(&[&["spec"], &["metadata"]]),
-        Part::Main | Part::Other => FieldSet::new(),
+        Part::Main | Part::Resize | Part::EphemeralContainers | Part::Other => FieldSet::new(),
     }
 }
 

@@ -71,7 +71,9 @@ pub(super) fn node(object: &Field<'_, '_>) {
             continue;
         };
         if seen.contains(&value) {
-            address.duplicate();
+            let members = [("Type", "type", "\"\""), ("Address", "address", "\"\"")];
+            let shown = address.go_struct(&members);
+            address.tell(|path| FieldError::duplicate_printed(path, &shown));
         }
         seen.push(value);
     }

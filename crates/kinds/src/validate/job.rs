@@ -358,7 +358,13 @@ fn success_policy(spec: &Field<'_, '_>, policy: &Field<'_, '_>) {
 
 /// How many indexes a text such as `1,3-5` names.
 fn indexes_total(text: &str, completions: i64) -> Result<i64, String> {
-    let (mut total, mut last) = (0, None);
+    let runs = index_runs(text, completions)?;
+    Ok(runs.iter().map(|(first, end)| end - first + 1).sum())
+}
+
+/// The runs of indexes that a text such as `1,3-5` names.
+pub(super) fn index_runs(text: &str, completions: i64) -> Result<Vec<(i64, i64)>, String> {
+    let mut runs: Vec<(i64, i64)> = Vec::new();
     for interval in text.split(',').filter(|_| !text.is_empty()) {
         let limits: Vec<&str> = interval.split('-').collect();
         let number = |text: &str| {
@@ -389,13 +395,12 @@ fn indexes_total(text: &str, completions: i64) -> Result<i64, String> {
                 ));
             }
         };
-        if let Some(last) = last.filter(|last| *last >= first) {
-            return Err(order(last, first));
+        if let Some((_, last)) = runs.last().filter(|(_, last)| *last >= first) {
+            return Err(order(*last, first));
         }
-        total += end - first + 1;
-        last = Some(end);
+        runs.push((first, end));
     }
-    Ok(total)
+    Ok(runs)
 }
 
 fn update(spec: &Field<'_, '_>) {

@@ -34,8 +34,11 @@ enum Again {
 
 /// Found by asking a real server how often it tells the same of an update.
 fn again(kind: Kind<'_>, part: Part) -> Again {
-    if part != Part::Main {
-        return Again::Change;
+    match part {
+        Part::Main => {}
+        Part::Status if kind.place() == ("batch", "cronjobs") => return Again::Never,
+        Part::Resize | Part::EphemeralContainers => return Again::Both,
+        Part::Status | Part::Other => return Again::Change,
     }
     match kind.place() {
         ("policy", _) | ("", "events") => Again::Never,

@@ -21,6 +21,7 @@ mod events;
 mod field;
 mod flowcontrol;
 mod job;
+mod job_status;
 mod metadata;
 mod network;
 mod node;
@@ -121,10 +122,10 @@ const RULES: &[Rules] = &[
     rules("", "events", events::core_event),
     rules("", "limitranges", quota::limit_range),
     rules("", "namespaces", cluster::namespace).status(cluster::namespace_status),
-    rules("", "nodes", cluster::node),
+    rules("", "nodes", cluster::node).status(cluster::node),
     rules("", "persistentvolumeclaims", claim::claim).status(status::claim),
     rules("", "persistentvolumes", claim::persistent_volume),
-    rules("", "pods", pod::pod),
+    rules("", "pods", pod::pod).status(pod::status),
     rules("", "podtemplates", workload::pod_template),
     rules(
         "",
@@ -179,7 +180,7 @@ const RULES: &[Rules] = &[
         storage::attributes_class,
     ),
     rules("batch", "cronjobs", job::cron_job),
-    rules("batch", "jobs", job::job),
+    rules("batch", "jobs", job::job).status(job_status::status),
 ];
 
 impl Kind<'_> {
@@ -199,6 +200,8 @@ impl Kind<'_> {
             let rule = own.and_then(|rules| match old {
                 None | Some((Part::Main, _)) => Some(rules.rule),
                 Some((Part::Status, _)) => rules.status,
+                Some((Part::Resize, _)) => Some(pod::resize as Rule),
+                Some((Part::EphemeralContainers, _)) => Some(pod::ephemeral_containers as Rule),
                 // What has a path of its own has limited what it changes.
                 Some((Part::Other, _)) => None,
             });

@@ -46,6 +46,11 @@ fn created(value: &Value) -> Option<(Kind<'static>, Value)> {
     let metadata = value.map_at_mut(&["metadata"]);
     metadata.insert("uid", "9bd40c02-5bdd-4bd0-8fd8-2ef4b2fbc7ab");
     kind.identify(&mut value);
+    // What the server does beside this crate.
+    if kind.plural == "pods" {
+        let class = kinds::quality_of_service(&value);
+        value.map_at_mut(&["status"]).insert("qosClass", class);
+    }
     Some((kind, value))
 }
 
@@ -55,17 +60,31 @@ pub(crate) fn create(value: &Value) -> Option<Vec<Cause>> {
     Some(causes(&kind.validate(&value, None)))
 }
 
-/// What is wrong with a change of an object; `None` when one of them has no form.
-pub(crate) fn update(old: &Value, new: &Value) -> Option<Vec<Cause>> {
-    let (_, old) = created(old)?;
-    let (kind, mut new) = decoded(new)?;
+/// What is wrong with a change of an object; `None` when one of them has no form. Where a part of it
+/// is changed, the old object has the status that it is given.
+pub(crate) fn update(old: &Value, new: &Value, part: Part) -> Option<Vec<Cause>> {
+    let (kind, mut before) = created(old)?;
+    if part != Part::Main
+        && let Some((_, given)) = decoded(old)
+        && let Some(status) = given.get("status")
+    {
+        let class = before.at(&["status", "qosClass"]).cloned();
+        let map = before.map_at_mut(&[]);
+        map.insert("status", status.clone());
+        if let Some(class) = class {
+            before
+                .map_at_mut(&["status"])
+                .entry_or_insert("qosClass", class);
+        }
+    }
+    let (_, mut new) = decoded(new)?;
     let metadata = new.map_at_mut(&["metadata"]);
     for key in ["uid", "generation"] {
-        let before = old.at(&["metadata", key]).cloned().unwrap_or_default();
+        let before = before.at(&["metadata", key]).cloned().unwrap_or_default();
         metadata.insert(key, before);
     }
-    kind.prepare_update(Part::Main, &mut new, &old, Timestamp::UNIX_EPOCH);
-    Some(causes(&kind.validate(&new, Some((Part::Main, &old)))))
+    kind.prepare_update(part, &mut new, &before, Timestamp::UNIX_EPOCH);
+    Some(causes(&kind.validate(&new, Some((part, &before)))))
 }
 
 fn causes(errors: &[FieldError]) -> Vec<Cause> {

@@ -23,6 +23,7 @@ const PLACEHOLDERS: &[(&str, &str)] = &[
     ("rand", r"[a-z0-9]{5}"),
     ("event", r"[0-9a-f]{16}"),
     ("ca", r"(?s:.*)"),
+    ("token", r"[A-Za-z0-9+/=._-]{20,}"),
 ];
 
 fn pattern(text: &str) -> Option<Regex> {

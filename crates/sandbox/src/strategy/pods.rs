@@ -62,7 +62,7 @@ pub(crate) fn place(store: &Store, value: &mut Value, node: &str) {
 
 /// The status of a new pod.
 pub(super) fn begin(value: &mut Value, now: Timestamp) {
-    let class = quality(value);
+    let class = kinds::quality_of_service(value);
     let gates = value
         .at(&["spec", "schedulingGates"])
         .and_then(Value::as_list);
@@ -269,31 +269,4 @@ fn volume(name: &str) -> Value {
         "fieldPath":"metadata.namespace"}},"path":"namespace"}}]}}}}]}}}}"#
     );
     crate::codec::parse(source.as_bytes()).expect("the volume is JSON with a safe name in it")
-}
-
-/// The quality of service that requests and limits give.
-fn quality(value: &Value) -> &'static str {
-    let mut any = false;
-    let mut guaranteed = true;
-    for key in ["initContainers", "containers"] {
-        let containers = value.at(&["spec", key]).and_then(Value::as_list);
-        for container in containers.unwrap_or_default() {
-            let get = |kind: &str, name: &str| {
-                container
-                    .at(&["resources", kind, name])
-                    .and_then(Value::as_str)
-                    .filter(|quantity| *quantity != "0")
-            };
-            for name in ["cpu", "memory"] {
-                let (limit, request) = (get("limits", name), get("requests", name));
-                any |= limit.is_some() || request.is_some();
-                guaranteed &= limit.is_some() && limit == request;
-            }
-        }
-    }
-    match (any, guaranteed) {
-        (false, _) => "BestEffort",
-        (true, true) => "Guaranteed",
-        (true, false) => "Burstable",
-    }
 }

@@ -36,9 +36,11 @@ pub(crate) fn answer(call: &Call<'_>, name: &str) -> Result<Reply, ApiError> {
         ("status", "patch") => patch::patch(call, Part::Status),
         ("approval" | "ephemeralcontainers" | "resize" | "finalize", "get") => read::get(call),
         ("approval" | "ephemeralcontainers" | "resize" | "finalize", "update") => {
-            update::put(call, Part::Other)
+            update::put(call, part_of(name))
         }
-        ("approval" | "ephemeralcontainers" | "resize", "patch") => patch::patch(call, Part::Other),
+        ("approval" | "ephemeralcontainers" | "resize", "patch") => {
+            patch::patch(call, part_of(name))
+        }
         ("scale", _) => super::scale::answer(call, verb),
         ("binding", "create") => binding::bind(call),
         ("eviction", "create") => evict(call),
@@ -105,6 +107,14 @@ fn connection(call: &Call<'_>, part: &Subresource) -> Value {
         options.insert("path", format!("/{}", path.trim_start_matches('/')));
     }
     options.into()
+}
+
+fn part_of(subresource: &str) -> Part {
+    match subresource {
+        "resize" => Part::Resize,
+        "ephemeralcontainers" => Part::EphemeralContainers,
+        _ => Part::Other,
+    }
 }
 
 /// The body, as webhooks and policies leave it.

@@ -5,7 +5,9 @@ mod environment;
 mod handler;
 mod paths;
 pub(super) mod placement;
+mod resize;
 mod security;
+mod status;
 mod update;
 pub(super) mod volume;
 pub(super) mod warnings;
@@ -27,9 +29,8 @@ const SEARCH_LETTERS: usize = 2048;
 const HOSTNAME: usize = 64;
 
 pub(super) fn pod(object: &Field<'_, '_>) {
-    let (metadata, pod) = (object.get("metadata"), object.get("spec"));
-    own_annotations(&metadata.get("annotations"), &pod);
-    spec(&pod, metadata.get("name").text());
+    whole(object);
+    let pod = object.get("spec");
     container::images(&pod);
     if object.is_update() {
         update::check(object, &pod);
@@ -43,6 +44,16 @@ pub(super) fn pod(object: &Field<'_, '_>) {
     if !node.is_empty() && !pod.get("schedulingGates").is_empty() {
         node.forbidden("cannot be set until all schedulingGates have been cleared");
     }
+}
+
+pub(super) use resize::{ephemeral_containers, resize};
+pub(super) use status::status;
+
+/// What holds for the metadata and the spec of a pod, whichever part of it is written.
+fn whole(object: &Field<'_, '_>) {
+    let (metadata, pod) = (object.get("metadata"), object.get("spec"));
+    own_annotations(&metadata.get("annotations"), &pod);
+    spec(&pod, metadata.get("name").text());
 }
 
 /// The template of pods: its metadata and their spec.

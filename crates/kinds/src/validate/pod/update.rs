@@ -42,7 +42,7 @@ pub(super) fn check(object: &Field<'_, '_>, pod: &Field<'_, '_>) {
 }
 
 /// Whether a pod is the mirror of a static one never changes.
-fn mirror(annotations: &Field<'_, '_>) {
+pub(super) fn mirror(annotations: &Field<'_, '_>) {
     let mirror = annotations.key(MIRROR);
     if mirror.changed() {
         mirror.forbidden(if mirror.old().is_some() {
@@ -131,7 +131,7 @@ fn munged(pod: &Field<'_, '_>) -> Value {
     spec
 }
 
-fn restore(map: &mut Map, old: &Value, key: &str) {
+pub(super) fn restore(map: &mut Map, old: &Value, key: &str) {
     match old.get(key) {
         Some(value) => {
             map.insert(key, value.clone());
