@@ -29,7 +29,7 @@ pub(crate) fn affected(world: &World, change: &Change, keys: &mut Vec<Ref>) {
             let pod = change.new.as_ref();
             keys.extend(
                 pod.filter(|pod| {
-                    is_homeless(world, pod) || ends_unscheduled(pod) || pod::is_finished(pod)
+                    is_homeless(world, pod) || ends_unscheduled(pod) || too_many(world)
                 })
                 .map(|_| change.target.clone()),
             );
@@ -41,6 +41,11 @@ pub(crate) fn affected(world: &World, change: &Change, keys: &mut Vec<Ref>) {
         }
         _ => {}
     }
+}
+
+/// Whether there may be more finished pods than are kept.
+fn too_many(world: &World) -> bool {
+    world.total(Kind::POD) > MAX_FINISHED
 }
 
 fn is_homeless(world: &World, pod: &Object) -> bool {
@@ -56,7 +61,8 @@ pub(crate) fn reconcile(context: &Context<'_>, target: &Ref) -> Outcome {
     let Some(pod) = context.world.get(target) else {
         return Outcome::nothing();
     };
-    if pod::is_finished(pod) && !pod.is_terminating() && is_surplus(context, pod) {
+    let may_go = pod::is_finished(pod) && !pod.is_terminating();
+    if may_go && too_many(context.world) && is_surplus(context, pod) {
         return end(pod, None);
     }
     let (due, condition) = if ends_unscheduled(pod) {

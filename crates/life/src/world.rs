@@ -142,6 +142,12 @@ impl World {
             .flat_map(BTreeMap::values)
     }
 
+    /// How many objects of a kind there are.
+    pub(crate) fn total(&self, kind: Kind) -> usize {
+        let stores = self.stores.get(&kind).into_iter();
+        stores.flat_map(HashMap::values).map(BTreeMap::len).sum()
+    }
+
     /// How many objects of a kind are in a namespace.
     pub(crate) fn count(&self, kind: Kind, namespace: &str) -> usize {
         self.stores

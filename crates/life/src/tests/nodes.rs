@@ -289,3 +289,102 @@ async fn a_log_is_cut_as_asked_and_followed_to_its_end() {
     );
     server.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn pods_that_keep_apart_get_nodes_of_their_own() {
+    let (server, api) = sandbox().await;
+    let spec = r#"{"containers": [{"name": "c", "image": "i"}], "affinity": {"podAntiAffinity":
+        {"requiredDuringSchedulingIgnoredDuringExecution": [{"topologyKey": "kubernetes.io/hostname",
+        "labelSelector": {"matchLabels": {"app": "lonely"}}}]}}}"#;
+    for name in ["a", "b", "c"] {
+        let mut body = pod(name, spec);
+        body.map_at_mut(&["metadata", "labels"])
+            .insert("app", "lonely");
+        create(&api, PODS, body).await;
+    }
+    let message = "0/2 nodes are available: 2 node(s) didn't match pod anti-affinity rules. no new \
+        claims to deallocate, preemption: 0/2 nodes are available: 2 No preemption victims found \
+        for incoming pod.";
+    let pods = until(&api, PODS, |pods| {
+        let refused = items(pods, &["items"])
+            .iter()
+            .flat_map(|pod| items(pod, &["status", "conditions"]))
+            .any(|it| text(it, &["message"]) == message);
+        let placed = items(pods, &["items"])
+            .iter()
+            .filter(|pod| !text(pod, &["spec", "nodeName"]).is_empty());
+        refused && placed.count() == 2
+    })
+    .await;
+    let mut nodes: Vec<&str> = items(&pods, &["items"])
+        .iter()
+        .map(|pod| text(pod, &["spec", "nodeName"]))
+        .collect();
+    nodes.sort_unstable();
+    assert_eq!(nodes, ["", "node-1", "node-2"]);
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn pods_of_a_node_that_is_no_more_end_after_a_while() {
+    let clock = sandbox::Clock::manual("2026-01-02T03:04:05Z".parse().expect("is a time"));
+    let options = Options {
+        controllers: Controllers::On { nodes: 1 },
+        clock: clock.clone(),
+        ..Options::in_memory()
+    };
+    let server = Server::start(options).await.expect("starts in memory");
+    let api = Api::new(server.service());
+    let spec = r#"{"nodeName": "lost", "containers": [{"name": "c", "image": "i"}]}"#;
+    create(&api, PODS, pod("homeless", spec)).await;
+    create(
+        &api,
+        PODS,
+        pod("other", r#"{"containers": [{"name": "c", "image": "i"}]}"#),
+    )
+    .await;
+    let names = |pods: &Value| -> Vec<String> {
+        let pods = items(pods, &["items"]).iter();
+        pods.map(|pod| text(pod, &["metadata", "name"]).to_owned())
+            .collect()
+    };
+    until(&api, &format!("{PODS}/other"), |pod| {
+        text(pod, &["status", "phase"]) == "Running"
+    })
+    .await;
+    clock.advance(Duration::from_secs(39));
+    let pods = api.get(PODS.to_owned()).await.expect("is served");
+    assert_eq!(names(&pods), ["homeless", "other"]);
+    clock.advance(Duration::from_secs(2));
+    until(&api, PODS, |pods| names(pods) == ["other"]).await;
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn cluster_roles_gather_the_rules_of_others() {
+    let (server, api) = sandbox().await;
+    let path = "/apis/rbac.authorization.k8s.io/v1/clusterroles";
+    let role = |name: &str, rest: &str| {
+        json(&format!(
+            r#"{{"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole",
+            "metadata": {{"name": "{name}", "labels": {{"part": "{name}"}}}}, {rest}}}"#
+        ))
+    };
+    let gathers = r#""aggregationRule": {"clusterRoleSelectors": [
+        {"matchLabels": {"part": "b"}}, {"matchExpressions": [{"key": "part", "operator": "In",
+        "values": ["a", "b", "all"]}]}]}"#;
+    let rule = |resource: &str| {
+        format!(r#"{{"apiGroups": [""], "resources": ["{resource}"], "verbs": ["get"]}}"#)
+    };
+    create(&api, path, role("all", gathers)).await;
+    let rules = |list: &str| format!(r#""rules": [{list}]"#);
+    create(&api, path, role("a", &rules(&rule("pods")))).await;
+    let both = [rule("secrets"), rule("pods")].join(",");
+    create(&api, path, role("b", &rules(&both))).await;
+    let want = json(&format!("[{both}]"));
+    until(&api, &format!("{path}/all"), |role| {
+        role.get("rules") == Some(&want)
+    })
+    .await;
+    server.stop().await;
+}

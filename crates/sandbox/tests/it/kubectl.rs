@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::process::Output;
 
-use sandbox::{Options, Server};
+use sandbox::{Controllers, Options, Server};
 use tokio::net::TcpListener;
 
 use crate::programs::program;
@@ -15,10 +15,14 @@ struct Session {
 }
 
 impl Session {
-    async fn start() -> Option<Self> {
+    async fn start(controllers: Controllers) -> Option<Self> {
         let kubectl = program("kubectl")?;
         let dir = tempfile::tempdir().unwrap();
-        let server = Server::start(Options::in_memory()).await.unwrap();
+        let options = Options {
+            controllers,
+            ..Options::in_memory()
+        };
+        let server = Server::start(options).await.unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         server.serve(listener).unwrap();
@@ -67,7 +71,7 @@ spec:
 
 #[tokio::test(flavor = "multi_thread")]
 async fn kubectl_reads_and_changes_objects() {
-    let Some(session) = Session::start().await else {
+    let Some(session) = Session::start(Controllers::Off).await else {
         return;
     };
     let changed = DEPLOYMENT.replace("a:1", "a:2");
@@ -141,7 +145,7 @@ async fn kubectl_reads_and_changes_objects() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_request_without_the_token_is_refused() {
-    let Some(session) = Session::start().await else {
+    let Some(session) = Session::start(Controllers::Off).await else {
         return;
     };
     let output = session.run("get ns --token=wrong", "").await;
@@ -151,4 +155,61 @@ async fn a_request_without_the_token_is_refused() {
         problems.contains("Unauthorized") || problems.contains("logged in"),
         "{problems}"
     );
+}
+
+const TALKING: &str = "
+apiVersion: v1
+kind: Pod
+metadata: {name: talks}
+spec:
+  restartPolicy: Never
+  initContainers: [{name: first, image: 'a:1', command: [echo, ready]}]
+  containers:
+  - {name: c, image: 'a:1', command: [sh, -c, 'echo one; sleep 0.5; echo two']}
+  - {name: quiet, image: 'a:1', command: ['true']}
+";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn kubectl_follows_logs_and_is_told_what_it_cannot_have() {
+    let Some(session) = Session::start(Controllers::On { nodes: 1 }).await else {
+        return;
+    };
+    for (arguments, file, want) in [
+        (
+            "wait --for=create serviceaccount/default",
+            "",
+            "condition met",
+        ),
+        ("apply -f in.yaml", TALKING, "created"),
+        (
+            "wait --for=jsonpath={.status.phase}=Running pod/talks",
+            "",
+            "condition met",
+        ),
+        ("logs -f talks -c c", "", "one\ntwo\n"),
+        (
+            "logs talks --all-containers --prefix",
+            "",
+            "[pod/talks/first] ready\n",
+        ),
+        ("logs talks -c c --tail=1", "", "two\n"),
+    ] {
+        session.check(arguments, file, want).await;
+    }
+    for (arguments, want) in [
+        (
+            "logs talks -c nobody",
+            "error: container nobody is not valid for pod talks",
+        ),
+        (
+            "logs talks -c c -p",
+            "Error from server (BadRequest): previous terminated container \"c\" in pod \"talks\" \
+             not found",
+        ),
+    ] {
+        let refused = session.run(arguments, "").await;
+        let problems = String::from_utf8_lossy(&refused.stderr);
+        assert!(problems.contains(want), "{arguments}: {problems}");
+    }
+    session.server.stop().await;
 }
