@@ -34,6 +34,7 @@ mod kind;
 mod kubelet;
 mod kubelet_status;
 mod load_balancer;
+mod log_text;
 mod logs;
 mod mirror;
 mod namespace;
@@ -66,5 +67,5 @@ mod tests;
 
 pub use clock::Clock;
 pub use control::Switch;
-pub use logs::{Asked, Line, Logs, Printed};
+pub use logs::{Asked, Logs, Wanted};
 pub use start::{Life, Options, start};

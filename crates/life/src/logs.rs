@@ -12,11 +12,11 @@ const MAX_RUN_BYTES: usize = 1 << 20;
 
 /// One line that a container printed.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Line {
+pub(crate) struct Line {
     /// When it did.
-    pub time: Timestamp,
+    pub(crate) time: Timestamp,
     /// The text, with its end if it has one.
-    pub text: Str,
+    pub(crate) text: Str,
 }
 
 /// What a kubelet tells of a run.
@@ -77,26 +77,39 @@ impl Run {
     }
 }
 
-/// Which lines of a container are asked for.
+/// Which run of a container is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Asked {
-    /// Those of the run before the last.
+    /// The run before the last.
     Previous,
-    /// Those of the last run, after that many.
-    After(usize),
+    /// The last one.
+    Last,
+}
+
+/// What is wanted of a log.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Wanted {
+    /// Each line begins with its time.
+    pub timestamps: bool,
+    /// Only that many lines at the end of what there is.
+    pub tail_lines: Option<usize>,
+    /// No line before that.
+    pub since: Option<Timestamp>,
+    /// No more than that.
+    pub limit_bytes: Option<usize>,
 }
 
 /// What a container printed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Printed {
+pub(crate) struct Printed {
     /// The lines that were asked for.
-    pub lines: Vec<Line>,
+    pub(crate) lines: Vec<Line>,
     /// How many runs went before theirs.
-    pub run: i64,
+    pub(crate) run: i64,
     /// How many lines the run has printed in all.
-    pub n_lines: usize,
+    pub(crate) n_lines: usize,
     /// Whether the run may print more.
-    pub is_open: bool,
+    pub(crate) is_open: bool,
 }
 
 impl Default for Logs {
@@ -120,20 +133,27 @@ impl Logs {
         act(&mut self.0.pods.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// What a container of the pod with that uid printed; nothing where none is known.
-    #[must_use]
-    pub fn read(&self, pod_uid: &str, container: &str, asked: Asked) -> Printed {
+    /// What a container of the pod with that uid printed, after the first `n_seen` lines of its run;
+    /// nothing where none is known.
+    pub(crate) fn read(
+        &self,
+        pod_uid: &str,
+        container: &str,
+        asked: Asked,
+        n_seen: usize,
+    ) -> Printed {
         self.with(|pods| {
             let runs = pods.get(pod_uid).and_then(|pod| pod.get(container));
             let Some([last, before]) = runs else {
                 return Printed::default();
             };
-            let (run, skipped) = match asked {
-                Asked::Previous => (before, 0),
-                Asked::After(n_lines) => (last, n_lines.saturating_sub(last.n_dropped)),
+            let run = match asked {
+                Asked::Previous => before,
+                Asked::Last => last,
             };
+            let n_gone = n_seen.saturating_sub(run.n_dropped);
             Printed {
-                lines: run.lines.iter().skip(skipped).cloned().collect(),
+                lines: run.lines.iter().skip(n_gone).cloned().collect(),
                 run: run.number,
                 n_lines: run.len(),
                 is_open: !run.has_ended,
@@ -142,8 +162,7 @@ impl Logs {
     }
 
     /// Counts the changes of all logs, for who follows one.
-    #[must_use]
-    pub fn changes(&self) -> watch::Receiver<u64> {
+    pub(crate) fn changes(&self) -> watch::Receiver<u64> {
         self.0.changes.subscribe()
     }
 
@@ -197,8 +216,8 @@ mod tests {
         logs.record("u", "c", told);
     }
 
-    fn check(logs: &Logs, asked: Asked, want: &[&str]) {
-        let printed = logs.read("u", "c", asked);
+    fn check(logs: &Logs, (asked, n_seen): (Asked, usize), want: &[&str]) {
+        let printed = logs.read("u", "c", asked, n_seen);
         let got: Vec<&str> = printed
             .lines
             .iter()
@@ -212,15 +231,15 @@ mod tests {
         let logs = Logs::new();
         record(&logs, 0, &["a\n"]);
         record(&logs, 0, &["a\n", "b\n"]);
-        check(&logs, Asked::After(0), &["a\n", "b\n"]);
-        check(&logs, Asked::After(1), &["b\n"]);
-        check(&logs, Asked::Previous, &[]);
+        check(&logs, (Asked::Last, 0), &["a\n", "b\n"]);
+        check(&logs, (Asked::Last, 1), &["b\n"]);
+        check(&logs, (Asked::Previous, 0), &[]);
         record(&logs, 1, &["c\n"]);
         record(&logs, 0, &["late\n"]);
-        check(&logs, Asked::After(0), &["c\n"]);
-        check(&logs, Asked::Previous, &["a\n", "b\n"]);
+        check(&logs, (Asked::Last, 0), &["c\n"]);
+        check(&logs, (Asked::Previous, 0), &["a\n", "b\n"]);
         logs.forget("u");
-        check(&logs, Asked::After(0), &[]);
+        check(&logs, (Asked::Last, 0), &[]);
     }
 
     #[test]
@@ -228,8 +247,8 @@ mod tests {
         let logs = Logs::new();
         let long = "é".repeat(MAX_RUN_BYTES / 2);
         record(&logs, 0, &["first\n", &long]);
-        check(&logs, Asked::After(0), &[&long]);
-        check(&logs, Asked::After(1), &[&long]);
-        check(&logs, Asked::After(2), &[]);
+        check(&logs, (Asked::Last, 0), &[&long]);
+        check(&logs, (Asked::Last, 1), &[&long]);
+        check(&logs, (Asked::Last, 2), &[]);
     }
 }

@@ -6,6 +6,7 @@
 pub mod fields;
 pub mod go;
 mod mounts;
+pub mod names;
 mod object;
 pub mod patch;
 pub mod quantity;

@@ -1,13 +1,9 @@
 //! GET of `pods/NAME/log`: what a container printed, and what it prints from now on.
 
-use std::sync::Arc;
-
 use bytes::Bytes;
-use futures::Stream;
+use futures::{Stream, StreamExt};
 use jiff::Timestamp;
-use life::{Asked, Line, Logs};
-use tokio::sync::watch;
-use tokio_util::sync::CancellationToken;
+use life::{Asked, Wanted};
 use yaml::Value;
 
 use crate::core::{Call, Core};
@@ -19,46 +15,33 @@ use kinds::FieldError;
 
 use super::read::find;
 
-/// What a client wants of a log (`PodLogOptions`).
-#[derive(Debug)]
-struct Options {
-    previous: bool,
-    timestamps: bool,
-    tail_lines: Option<usize>,
-    since: Option<Timestamp>,
-    limit_bytes: Option<usize>,
-}
-
 /// A log that is followed.
 pub(crate) struct LogPlan {
     pod_uid: String,
     container: String,
-    options: Options,
+    wanted: Wanted,
 }
 
 /// Answers with the log of one container.
 pub(super) fn read(call: &Call<'_>) -> Result<Reply, ApiError> {
     let query = &call.request.query;
-    let options = options(call, query)?;
+    let wanted = wanted(call, query)?;
     let pod = find(call)?.value();
     let container = container(&pod, query.get("container"))?;
     if text(&pod, &["spec", "nodeName"]).is_empty() {
         return Ok(Reply::typed(204, "text/plain", ""));
     }
-    let asked = which_run(&pod, &container, options.previous)?;
-    let plan = LogPlan {
-        pod_uid: meta::uid(&pod).to_owned(),
-        container,
-        options,
-    };
-    if query.flag("follow") && asked != Asked::Previous {
-        return Ok(Reply::log(plan));
+    let asked = which_run(&pod, &container, query.flag("previous"))?;
+    let pod_uid = meta::uid(&pod).to_owned();
+    if query.flag("follow") && asked == Asked::Last {
+        return Ok(Reply::log(LogPlan {
+            pod_uid,
+            container,
+            wanted,
+        }));
     }
-    let printed = call.core.logs.read(&plan.pod_uid, &plan.container, asked);
-    let mut writer = Writer::of(&plan.options);
-    let lines = plan.options.first(printed.lines);
-    let body: Vec<u8> = lines.iter().flat_map(|line| writer.write(line)).collect();
-    Ok(Reply::typed(200, "text/plain", body))
+    let text = (call.core.logs).text(&pod_uid, &container, asked, &wanted);
+    Ok(Reply::typed(200, "text/plain", text))
 }
 
 fn text<'a>(value: &'a Value, path: &[&str]) -> &'a str {
@@ -72,7 +55,8 @@ fn number(query: &Query, key: &str) -> Result<Option<i64>, ApiError> {
         .transpose()
 }
 
-fn options(call: &Call<'_>, query: &Query) -> Result<Options, ApiError> {
+/// What a client wants of a log (`PodLogOptions`).
+fn wanted(call: &Call<'_>, query: &Query) -> Result<Wanted, ApiError> {
     let tail = number(query, "tailLines")?;
     let limit = number(query, "limitBytes")?;
     let seconds = number(query, "sinceSeconds")?;
@@ -110,8 +94,7 @@ fn options(call: &Call<'_>, query: &Query) -> Result<Options, ApiError> {
         Timestamp::from_second(since).unwrap_or(Timestamp::MIN)
     };
     let size = |number: i64| usize::try_from(number).unwrap_or(usize::MAX);
-    Ok(Options {
-        previous: query.flag("previous"),
+    Ok(Wanted {
         timestamps: query.flag("timestamps"),
         tail_lines: tail.map(size),
         since: time.or(seconds.map(ago)),
@@ -185,7 +168,7 @@ fn which_run(pod: &Value, container: &str, previous: bool) -> Result<Asked, ApiE
     }
     match waiting {
         // The last run is the one that has ended.
-        Some(_) if has_ended_before => Ok(Asked::After(0)),
+        Some(_) if has_ended_before => Ok(Asked::Last),
         Some(waiting) => {
             let why = match text(waiting, &["reason"]) {
                 "ErrImagePull" => "image can't be pulled",
@@ -195,106 +178,12 @@ fn which_run(pod: &Value, container: &str, previous: bool) -> Result<Asked, ApiE
             refused(format!("container {about} is waiting to start: {why}"))
         }
         None if previous => Ok(Asked::Previous),
-        None => Ok(Asked::After(0)),
+        None => Ok(Asked::Last),
     }
 }
 
-impl Options {
-    /// The lines that are wanted of those that are there.
-    fn first(&self, mut lines: Vec<Line>) -> Vec<Line> {
-        if let Some(wanted) = self.tail_lines {
-            lines.drain(..lines.len().saturating_sub(wanted));
-        }
-        if let Some(since) = self.since {
-            lines.retain(|line| line.time >= since);
-        }
-        lines
-    }
-}
-
-/// Writes lines until as much was written as the client wants.
-struct Writer {
-    timestamps: bool,
-    left: usize,
-}
-
-impl Writer {
-    fn of(options: &Options) -> Self {
-        Writer {
-            timestamps: options.timestamps,
-            left: options.limit_bytes.unwrap_or(usize::MAX),
-        }
-    }
-
-    fn write(&mut self, line: &Line) -> Vec<u8> {
-        let mut text = String::new();
-        if self.timestamps {
-            text = line.time.strftime("%Y-%m-%dT%H:%M:%S.%9fZ ").to_string();
-        }
-        text.push_str(&line.text);
-        let mut bytes = text.into_bytes();
-        bytes.truncate(self.left);
-        self.left -= bytes.len();
-        bytes
-    }
-}
-
-/// A followed log on its way to a client.
-struct Follower {
-    logs: Logs,
-    plan: LogPlan,
-    writer: Writer,
-    changes: watch::Receiver<u64>,
-    stopping: CancellationToken,
-    /// The run, and how many of its lines were looked at.
-    position: Option<(i64, usize)>,
-}
-
-/// What a container printed and prints, until its run ends.
-pub(crate) fn stream(core: &Arc<Core>, plan: LogPlan) -> impl Stream<Item = Bytes> + Send + use<> {
-    let follower = Follower {
-        changes: core.logs.changes(),
-        logs: core.logs.clone(),
-        stopping: core.stopping.clone(),
-        writer: Writer::of(&plan.options),
-        plan,
-        position: None,
-    };
-    futures::stream::unfold(follower, |mut follower| async move {
-        let bytes = follower.next().await?;
-        Some((bytes, follower))
-    })
-}
-
-impl Follower {
-    async fn next(&mut self) -> Option<Bytes> {
-        while self.writer.left > 0 {
-            // Before the look: what comes after it is a change.
-            self.changes.mark_unchanged();
-            let n_seen = self.position.map_or(0, |(_, n_seen)| n_seen);
-            let (pod, container) = (&self.plan.pod_uid, &self.plan.container);
-            let printed = self.logs.read(pod, container, Asked::After(n_seen));
-            if self.position.is_some_and(|(run, _)| run != printed.run) {
-                return None;
-            }
-            let lines = match self.position {
-                None => self.plan.options.first(printed.lines),
-                Some(_) => printed.lines,
-            };
-            self.position = Some((printed.run, printed.n_lines));
-            if !lines.is_empty() {
-                let writer = &mut self.writer;
-                let bytes: Vec<u8> = lines.iter().flat_map(|line| writer.write(line)).collect();
-                return Some(bytes.into());
-            }
-            if !printed.is_open {
-                return None;
-            }
-            tokio::select! {
-                changed = self.changes.changed() => changed.ok()?,
-                () = self.stopping.cancelled() => return None,
-            }
-        }
-        None
-    }
+/// What a container printed and prints, until its run or the server ends.
+pub(crate) fn stream(core: &Core, plan: LogPlan) -> impl Stream<Item = Bytes> + Send + use<> {
+    let lines = core.logs.follow(plan.pod_uid, plan.container, plan.wanted);
+    lines.take_until(core.stopping.clone().cancelled_owned())
 }
