@@ -182,7 +182,7 @@ async fn kubectl_follows_logs_and_is_told_what_it_cannot_have() {
         ),
         ("apply -f in.yaml", TALKING, "created"),
         (
-            "wait --for=jsonpath={.status.phase}=Running pod/talks",
+            "wait --for=condition=Initialized pod/talks",
             "",
             "condition met",
         ),
