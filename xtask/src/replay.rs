@@ -11,6 +11,7 @@ mod compare;
 mod controllers;
 pub(crate) mod edits;
 mod kubernetes_api;
+mod kustomize;
 mod matching;
 mod placeholders;
 mod rates;
@@ -36,7 +37,7 @@ const MAX_SHOWN: usize = 4;
 /// What to replay, and against whom.
 #[derive(Args)]
 pub(crate) struct Arguments {
-    /// The corpus' name: argocd-sync, edits or kubernetes-api
+    /// The corpus' name: argocd-sync, edits, kubernetes-api, kustomizations or kustomize
     corpus: String,
     /// A folder in the format of the corpus
     folder: PathBuf,
@@ -79,6 +80,14 @@ const CORPORA: &[Corpus] = &[
     Corpus {
         name: "kubernetes-api",
         replay: kubernetes_api::replay,
+    },
+    Corpus {
+        name: "kustomize",
+        replay: kustomize::replay_small,
+    },
+    Corpus {
+        name: "kustomizations",
+        replay: kustomize::replay_public,
     },
     Corpus {
         name: "edits",

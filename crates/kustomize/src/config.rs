@@ -3,8 +3,6 @@
 //! Read [`Config`] first. Merging keeps the fields that are there and refuses the same field with
 //! another `create`.
 
-use std::cmp::Ordering;
-
 use yaml::{Map, Value};
 
 use crate::decode::Fields;
@@ -190,10 +188,10 @@ impl Config {
 
     fn sort(&mut self) {
         for (_, specs) in self.sections() {
-            specs.sort_by(|a, b| by_kind(&a.gvk, &b.gvk));
+            specs.sort_by_cached_key(|spec| by_kind(&spec.gvk));
         }
         self.name_reference
-            .sort_by(|a, b| by_kind(&a.target, &b.target));
+            .sort_by_cached_key(|reference| by_kind(&reference.target));
     }
 }
 
@@ -260,10 +258,8 @@ pub(crate) const LAST: [&str; 2] = [
     "ValidatingWebhookConfiguration",
 ];
 
-fn by_kind(a: &Gvk, b: &Gvk) -> Ordering {
-    place(a)
-        .cmp(&place(b))
-        .then_with(|| a.sort_text().cmp(&b.sort_text()))
+fn by_kind(gvk: &Gvk) -> (usize, String) {
+    (place(gvk), gvk.sort_text())
 }
 
 fn place(gvk: &Gvk) -> usize {

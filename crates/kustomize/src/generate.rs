@@ -126,7 +126,6 @@ impl GeneratorArgs {
             }
             Ok(())
         })
-        .map_err(|error| error.reworded(str::to_owned))
     }
 
     /// Makes the Secret.

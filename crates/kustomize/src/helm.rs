@@ -105,7 +105,10 @@ impl HelmChart {
         inflate: Option<&Inflate<'_>>,
     ) -> Result<String> {
         let Some(inflate) = inflate else {
-            return fail("must specify --enable-helm");
+            return fail(
+                "trouble configuring builtin HelmChartInflationGenerator: \
+                 must specify --enable-helm",
+            );
         };
         if self.name.is_empty() {
             return fail("chart name cannot be empty");

@@ -9,6 +9,11 @@ use yaml::Str;
 /// The namespace of a cluster-scoped resource in comparisons.
 const NO_NAMESPACE: &str = "_non_namespaceable_";
 
+/// The group and the version of an `apiVersion`.
+pub(crate) fn split_version(api_version: &str) -> (&str, &str) {
+    api_version.split_once('/').unwrap_or(("", api_version))
+}
+
 /// Group, version and kind. As a selector, empty parts fit everything.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Gvk {
@@ -19,7 +24,7 @@ pub(crate) struct Gvk {
 
 impl Gvk {
     pub(crate) fn new(api_version: &str, kind: &str) -> Self {
-        let (group, version) = api_version.split_once('/').unwrap_or(("", api_version));
+        let (group, version) = split_version(api_version);
         Gvk {
             group: group.into(),
             version: version.into(),

@@ -2,12 +2,14 @@
 //!
 //! Read [`Folder`] first. Paths in messages begin with `/`, the root of the tree.
 
+use std::cell::Cell;
 use std::rc::Rc;
 use std::sync::Arc;
 
 use manifest::{EntryKind, Tree, TreeError, TreePath};
 
 use crate::error::{Error, Result, fail};
+use crate::limits::MAX_BYTES;
 use crate::origin::shown;
 
 /// Which files a kustomization may read.
@@ -29,6 +31,8 @@ pub(crate) struct Folder<'a> {
     /// Whether the tree is another repository than that of the one before.
     is_repository: bool,
     before: Option<Rc<Folder<'a>>>,
+    /// Bytes that the build has read so far.
+    n_read: Rc<Cell<usize>>,
 }
 
 impl<'a> Folder<'a> {
@@ -48,6 +52,7 @@ impl<'a> Folder<'a> {
             restriction,
             is_repository: false,
             before: None,
+            n_read: Rc::default(),
         })
     }
 
@@ -99,6 +104,7 @@ impl<'a> Folder<'a> {
             restriction: self.restriction,
             is_repository: false,
             before: Some(Rc::clone(self)),
+            n_read: Rc::clone(&self.n_read),
         };
         folder.check_cycle()?;
         Ok(folder)
@@ -123,6 +129,7 @@ impl<'a> Folder<'a> {
             restriction: LoadRestriction::RootOnly,
             is_repository: true,
             before: Some(Rc::clone(self)),
+            n_read: Rc::clone(&self.n_read),
         })
     }
 
@@ -149,6 +156,19 @@ impl<'a> Folder<'a> {
     /// # Errors
     /// It is missing, a folder, or not one that may be read.
     pub(crate) fn read(&self, path: &str) -> Result<Arc<[u8]>> {
+        let bytes = self.read_unlimited(path)?;
+        let n_read = self.n_read.get().saturating_add(bytes.len());
+        self.n_read.set(n_read);
+        if n_read > MAX_BYTES {
+            return Err(Error::Limit {
+                what: "number of bytes read",
+                limit: MAX_BYTES,
+            });
+        }
+        Ok(bytes)
+    }
+
+    fn read_unlimited(&self, path: &str) -> Result<Arc<[u8]>> {
         let Ok(found) = self.path.join(path) else {
             let root = self.shown();
             return fail(format!(

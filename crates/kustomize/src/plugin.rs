@@ -7,7 +7,7 @@ use yaml::Value;
 
 use crate::config::spec;
 use crate::decode::Fields;
-use crate::error::{Result, fail};
+use crate::error::{Error, Result, fail};
 use crate::fieldspec::FieldSpec;
 use crate::generate::{GeneratorArgs, service_account};
 use crate::helm::{HelmChart, Inflate};
@@ -231,7 +231,9 @@ pub(crate) fn generator(
     folder: &Folder<'_>,
     inflate: Option<&Inflate<'_>>,
 ) -> Result<Vec<Resource>> {
-    check_builtin(resource).map_err(|error| error.within("failed to load generator"))?;
+    let unloaded =
+        |error: Error| error.within("loading generator plugins: failed to load generator");
+    check_builtin(resource).map_err(unloaded)?;
     let kind = resource.id().gvk.kind.clone();
     let value = resource.to_value()?;
     let fields = Fields::lenient(&value, &kind)?;
@@ -246,7 +248,7 @@ pub(crate) fn generator(
         }
         Ok(arguments)
     };
-    let configured = |error| not_configured(error, &resource.original_id());
+    let configured = |error| unloaded(not_configured(error, &resource.original_id()));
     match kind.as_str() {
         "ConfigMapGenerator" => {
             let arguments = arguments().map_err(configured)?;
@@ -266,7 +268,7 @@ pub(crate) fn generator(
                 true => format!("plugin {} not a generator", resource.original_id()),
                 false => format!("unable to load builtin {}", resource.id().gvk),
             };
-            fail(format!("failed to load generator: {problem}"))
+            Err(unloaded(Error::Build(problem)))
         }
     }
 }

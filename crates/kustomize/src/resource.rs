@@ -11,7 +11,7 @@ use yaml::{Str, Value};
 use crate::error::{Error, Result, fail};
 use crate::fields;
 use crate::generate::Behavior;
-use crate::identity::{Gvk, Id};
+use crate::identity::{Gvk, Id, split_version};
 
 /// The domain of the annotations that kustomize keeps notes in.
 const INTERNAL: &str = "internal.config.kubernetes.io/";
@@ -136,8 +136,28 @@ impl Resource {
     ) -> Result<T> {
         let result = change(&mut self.node, &self.id);
         self.follow_cells();
-        self.id = id_of(&self.node);
+        self.refresh_id();
         result
+    }
+
+    /// Reads again who it is; most changes leave that as it was.
+    fn refresh_id(&mut self) {
+        let text = |name: &str| {
+            self.node
+                .get(name)
+                .and_then(Node::text)
+                .map_or("", Str::as_str)
+        };
+        let (group, version) = split_version(text("apiVersion"));
+        let gvk = &self.id.gvk;
+        if gvk.kind != *text("kind") || gvk.version != *version || gvk.group != *group {
+            self.id = id_of(&self.node);
+            return;
+        }
+        let meta = self.node.get("metadata");
+        let of_meta = |name: &str| meta.map(|meta| fields::text(meta, name));
+        self.id.name = of_meta("name").unwrap_or_default();
+        self.id.namespace = of_meta("namespace").unwrap_or_default();
     }
 
     /// Changes the tree by one scalar that is put at several places: go-yaml's nodes are pointers, and

@@ -422,30 +422,14 @@ impl<'a, 'o> Builder<'a, 'o> {
         }
         for chart in &kustomization.helm_charts {
             let name = "HelmChartInflationGenerator";
-            let text =
-                chart
-                    .inflate(folder, self.options.inflate)
-                    .map_err(|error| match &error {
-                        Error::Build(text) if text == "must specify --enable-helm" => {
-                            error.within(&format!("trouble configuring builtin {name} with config"))
-                        }
-                        _ => error,
-                    })?;
+            let text = chart.inflate(folder, self.options.inflate)?;
             target.absorb(found, parse(text.as_bytes())?, name)?;
         }
         let configs = self
             .configs(target, &kustomization.generators)
             .map_err(|error| error.within("loading generator plugins"))?;
         for config in &configs {
-            let made =
-                plugin::generator(config, folder, self.options.inflate).map_err(|error| {
-                    match &error {
-                        Error::Build(text) if text.starts_with("failed to load generator") => {
-                            error.within("loading generator plugins")
-                        }
-                        _ => error,
-                    }
-                })?;
+            let made = plugin::generator(config, folder, self.options.inflate)?;
             let origin = Origin::of_plugin(config);
             absorb(found, made, origin.as_ref(), &config.id().gvk.kind)?;
         }

@@ -8,5 +8,7 @@
     reason = "a test reads recordings, says what it saw when it fails, and that it skips"
 )]
 
+mod generated;
 mod recorded;
+mod robust;
 mod tree;

@@ -42,7 +42,7 @@ fn text<'a>(case: &'a Value, name: &str) -> &'a str {
     case.get(name).and_then(Value::as_str).unwrap_or_default()
 }
 
-fn run(
+pub(crate) fn run(
     tree: &dyn Tree,
     path: &str,
     options: &Options<'_>,
@@ -56,7 +56,7 @@ fn run(
 }
 
 /// The first line that differs.
-fn difference(got: &str, want: &str) -> String {
+pub(crate) fn difference(got: &str, want: &str) -> String {
     let mut pairs = got.lines().zip(want.lines()).enumerate();
     let differs = pairs.find(|(_, (got, want))| got != want);
     differs.map_or_else(
