@@ -184,24 +184,26 @@ impl Resource {
         if self.cells.is_empty() {
             return;
         }
-        let mut changed = false;
         let cells = &mut self.cells;
-        visit_cells(&mut self.node, &mut |scalar| {
-            let known = cells.get_mut(scalar.cell as usize - 1);
-            if let Some(known) = known.filter(|known| known.text != scalar.text) {
-                known.clone_from(scalar);
-                changed = true;
+        let mut changed: Vec<(usize, Scalar)> = Vec::new();
+        visit_cells(&mut self.node, &mut |at, scalar| {
+            if cells.get(at).is_some_and(|known| known.text != scalar.text) {
+                changed.push((at, scalar.clone()));
             }
         });
-        if changed {
-            visit_cells(&mut self.node, &mut |scalar| {
-                if let Some(known) = cells.get(scalar.cell as usize - 1) {
-                    let cell = scalar.cell;
-                    scalar.clone_from(known);
-                    scalar.cell = cell;
-                }
-            });
+        if changed.is_empty() {
+            return;
         }
+        for (at, scalar) in changed {
+            cells[at] = scalar;
+        }
+        visit_cells(&mut self.node, &mut |at, scalar| {
+            if let Some(known) = cells.get(at) {
+                let cell = scalar.cell;
+                scalar.clone_from(known);
+                scalar.cell = cell;
+            }
+        });
     }
 
     /// Whether kustomize would keep notes in its annotations, so that there are some.
@@ -439,9 +441,10 @@ impl Resource {
     }
 }
 
-fn visit_cells(node: &mut Node, visit: &mut dyn FnMut(&mut Scalar)) {
+/// Visits the scalars that stand at several places, with the places of their cells.
+fn visit_cells(node: &mut Node, visit: &mut dyn FnMut(usize, &mut Scalar)) {
     match node {
-        Node::Scalar(scalar) if scalar.cell > 0 => visit(scalar),
+        Node::Scalar(scalar) if scalar.cell > 0 => visit(scalar.cell as usize - 1, scalar),
         Node::Scalar(_) => {}
         Node::List(items) => items.iter_mut().for_each(|item| visit_cells(item, visit)),
         Node::Map(entries) => {
