@@ -200,7 +200,8 @@ fn chunk(scope: &mut Scope<'_>, all: Arguments<'_>) -> Answer {
     if !n_chunks.is_finite() || n_chunks < 0.0 {
         return out_of_range();
     }
-    if size < 0.0 && n_chunks > 0.0 && n_items == 0.0 {
+    // A last chunk without a rest is of the size asked for, whatever it is.
+    if size < 0.0 && n_chunks > 0.0 && n_items % size == 0.0 {
         return out_of_range();
     }
     let size = usize::try_from(all.int(0).max(1)).unwrap_or(usize::MAX);

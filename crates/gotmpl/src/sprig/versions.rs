@@ -31,6 +31,17 @@ enum Versioned {
     Plain(Version),
 }
 
+/// Methods of pointers alone.
+const OF_POINTERS: [&str; 7] = [
+    "Original",
+    "Compare",
+    "Equal",
+    "LessThan",
+    "LessThanEqual",
+    "GreaterThan",
+    "GreaterThanEqual",
+];
+
 /// Methods and what they take and give.
 const METHODS: &[(&str, Signature<'static>)] = &[
     ("String", Signature::new(&[], Type::Text)),
@@ -89,7 +100,8 @@ impl Object for Versioned {
     }
 
     fn member(&self, name: &str) -> Option<Member> {
-        let (_, signature) = METHODS.iter().find(|(known, _)| *known == name)?;
+        let has_it = matches!(self, Versioned::Pointer(_)) || !OF_POINTERS.contains(&name);
+        let (_, signature) = METHODS.iter().find(|(known, _)| has_it && *known == name)?;
         Some(Member::Method(*signature))
     }
 

@@ -228,6 +228,13 @@ impl<'a> Parser<'a> {
             .get(self.at..)
             .and_then(|rest| rest.chars().next())
         {
+            // Go looks at a space behind the text, which fits everywhere but inside of a word, a
+            // number or an escape.
+            None if place != "in string literal"
+                && (place.contains("literal") || place.contains("escape")) =>
+            {
+                self.error(format!("invalid character ' ' {place}"))
+            }
             None => self.error("unexpected end of JSON input".to_owned()),
             Some('\'') => self.error(format!("invalid character '\\'' {place}")),
             Some('"') => self.error(format!("invalid character '\"' {place}")),

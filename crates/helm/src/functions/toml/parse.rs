@@ -182,18 +182,21 @@ impl Parser<'_> {
                 Some(']') => break,
                 other => {
                     let other = character(other);
-                    return self.fail(&format!(
-                        "expected '.' or ']' to end table name, but got {other} instead"
-                    ));
+                    // The character counts as read.
+                    return self.fail_at(
+                        self.at + 1,
+                        &format!("expected '.' or ']' to end table name, but got {other} instead"),
+                    );
                 }
             }
         }
         self.next();
         if is_list && !self.accept("]") {
             let other = character(self.peek());
-            return self.fail(&format!(
-                "expected end of table array name delimiter ']', but got {other} instead"
-            ));
+            return self.fail_at(
+                self.at + 1,
+                &format!("expected end of table array name delimiter ']', but got {other} instead"),
+            );
         }
         self.open(path, is_list)
     }
@@ -712,7 +715,7 @@ impl Parser<'_> {
         let is_good = (date.is_empty() || is_date(date)) && (clock.is_empty() || is_clock(clock));
         if !is_good {
             let shown = quote(text);
-            return self.fail_at(start, &format!("Invalid TOML Datetime: {shown}."));
+            return self.fail_at(start, &format!("invalid datetime: {shown}"));
         }
         let date = if date.is_empty() { "0000-01-01" } else { date };
         let clock = match clock.matches(':').count() {
