@@ -36,15 +36,8 @@ impl KubeVersion {
         }
         let mut values = Vec::new();
         for part in &parts {
-            if part.len() > 1 && part.starts_with('0') {
-                let part = gotmpl::quote(part);
-                return Err(Error::text(format!(
-                    "illegal zero-prefixed version component {part} in {quoted}"
-                )));
-            }
             values.push(part.parse::<u64>().map_err(|_| unreadable())?);
         }
-        values.resize(values.len().max(3), 0);
         let plain: Vec<String> = values.iter().map(u64::to_string).collect();
         Ok(KubeVersion {
             version: format!("v{digits}"),
@@ -106,13 +99,10 @@ mod tests {
             let got = got.as_ref().map(|it| (&*it.version, &*it.plain));
             assert_eq!(got.map_err(|error| &**error), want, "{text}");
         };
-        check("1.29", Ok(("v1.29", "v1.29.0")));
+        check("1.29", Ok(("v1.29", "v1.29")));
         check("v1.29.3-gke.5", Ok(("v1.29.3-gke.5", "v1.29.3")));
         check("1", Err("illegal version string \"1\""));
         check("bad", Err("could not parse \"bad\" as version"));
-        check(
-            "1.02",
-            Err("illegal zero-prefixed version component \"02\" in \"1.02\""),
-        );
+        check("1.029.0", Ok(("v1.029.0", "v1.29.0")));
     }
 }

@@ -48,6 +48,14 @@ impl<'c> Active<'c> {
         }
     }
 
+    /// The name of what it declares; where Helm does not look, aliases do not count.
+    pub(crate) fn name_of(&self, one: &'c Dependency) -> &'c str {
+        match self.node.children_of {
+            Children::Declared => one.name_in_parent(),
+            Children::InFolder => &one.name,
+        }
+    }
+
     /// Takes away what conditions and tags turn off.
     fn enable(&mut self, given: &Values, path: &str, log: &mut Vec<Warning>) -> Result<(), Error> {
         if self.node.children_of == Children::InFolder {
@@ -90,7 +98,7 @@ impl<'c> Active<'c> {
         let mut values = coalesce(self, Values::new(), Nulls::Keep, log)?;
         let mut imported = Values::new();
         for one in &self.declared {
-            let name = one.name_in_parent();
+            let name = self.name_of(one);
             for import in imports(one) {
                 match values.table(&format!("{name}.{}", import.child)) {
                     Ok(table) => {

@@ -23,7 +23,7 @@ pub(crate) struct Loaded {
     pub(crate) lock: Vec<Dependency>,
     pub(crate) templates: Vec<File>,
     /// Everything that is nothing else.
-    pub(crate) files: Vec<File>,
+    pub(crate) files: Arc<[File]>,
     pub(crate) values: Values,
     pub(crate) schema: Option<Schema>,
     pub(crate) children: Vec<Arc<Loaded>>,
@@ -82,9 +82,11 @@ fn join(folder: &TreePath, name: &str) -> Result<TreePath, Error> {
 /// The kind of chart decides who loads it; only that of versions 1 and 2 is known.
 fn check_version(chart_yaml: &[u8]) -> Result<(), Error> {
     let text = String::from_utf8_lossy(chart_yaml);
-    let map = parse_map(&text).map_err(|error| error.within("cannot load Chart.yaml"))?;
+    let map = parse_map(&text, "loader.chartBase")
+        .map_err(|error| error.within("cannot load Chart.yaml"))?;
     match map.get("apiVersion").map(|value| value.as_str()) {
         None | Some(Some("" | "v1" | "v2")) => Ok(()),
+        Some(Some("v3")) => Err(Error::text("invalid chart apiVersion")),
         Some(_) => Err(Error::text("unsupported chart version")),
     }
 }
@@ -174,7 +176,7 @@ pub(crate) fn from_files(
         metadata,
         lock: parts.lock,
         templates: parts.templates,
-        files: parts.files,
+        files: parts.files.into(),
         values: parts.values,
         schema: parts.schema,
         children,
@@ -205,6 +207,9 @@ fn child(
     from_files(inside.collect(), budget, log)
 }
 
+/// Go's name of what a `Chart.yaml` is.
+const METADATA: &str = "v2.Metadata";
+
 /// The files of a chart by what they are for.
 #[derive(Default)]
 struct Parts {
@@ -226,16 +231,19 @@ impl Parts {
         let context = || format!("cannot load {name}");
         match &*name {
             "Chart.yaml" => {
-                let map = parse_map(&file.text()).map_err(|error| error.within(&context()))?;
+                let map =
+                    parse_map(&file.text(), METADATA).map_err(|error| error.within(&context()))?;
                 self.chart = Some(map);
             }
             "requirements.yaml" => {
-                let map = parse_map(&file.text()).map_err(|error| error.within(&context()))?;
+                let map =
+                    parse_map(&file.text(), METADATA).map_err(|error| error.within(&context()))?;
                 self.requirements = Some(map);
                 self.files.push(file);
             }
             "Chart.lock" | "requirements.lock" => {
-                let lock = parse_map(&file.text()).and_then(|map| Dependency::read_lock(&map));
+                let lock =
+                    parse_map(&file.text(), "v2.Lock").and_then(|map| Dependency::read_lock(&map));
                 self.lock = lock.map_err(|error| error.within(&context()))?;
                 if &*name == "requirements.lock" {
                     self.has_old_lock = true;
@@ -275,14 +283,14 @@ impl Parts {
             }
         };
         warn(
-            self.requirements.is_some(),
-            "Dependencies are handled",
-            "yaml since apiVersion \"v2\". We recommend migrating dependencies to Chart.yaml.",
-        );
-        warn(
             self.has_old_lock,
             "Dependency locking is handled",
             "lock since apiVersion \"v2\". We recommend migrating to Chart.lock.",
+        );
+        warn(
+            self.requirements.is_some(),
+            "Dependencies are handled",
+            "yaml since apiVersion \"v2\". We recommend migrating dependencies to Chart.yaml.",
         );
         if !is_old {
             self.files

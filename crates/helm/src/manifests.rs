@@ -229,9 +229,9 @@ impl Head {
             Some(other) => return wrong(other, "struct field SimpleHead.metadata", METADATA),
         };
         if let Some(found @ (Yaml::List(_) | Yaml::Map(_))) = metadata.get("name") {
-            return wrong(found, "struct field SimpleHead.metadata.name", "string");
+            return wrong(found, "struct field .metadata.name", "string");
         }
-        let place = "struct field SimpleHead.metadata.annotations";
+        let place = "struct field .metadata.annotations";
         let annotations = match metadata.get("annotations") {
             None | Some(Yaml::Null) => return Ok(Head { value, hook: None }),
             Some(Yaml::Map(annotations)) => annotations,

@@ -31,6 +31,8 @@ pub struct Metadata {
     pub dependencies: Vec<Dependency>,
     /// Whether it has a list of those at all: Helm looks at conditions of the charts in it only then.
     pub(crate) declares: bool,
+    /// The list that has a null in it.
+    absent: Option<&'static str>,
     /// Where its project is.
     pub home: String,
     /// Where its sources are.
@@ -82,7 +84,9 @@ pub struct Dependency {
 /// Deserializes as Go does: goes on after an error, and tells the first one.
 struct Fields<'y> {
     map: &'y yaml::Map,
-    /// The struct, and the fields above: `Metadata.dependencies`.
+    /// The struct, as Go names it.
+    of: &'static str,
+    /// The fields above, each with a point behind it.
     path: String,
     problem: Option<String>,
 }
@@ -100,8 +104,9 @@ impl<'y> Fields<'y> {
     fn wrong(&mut self, name: &str, found: &Yaml, wanted: &str) {
         if self.problem.is_none() {
             self.problem = Some(format!(
-                "json: cannot unmarshal {} into Go struct field {}.{name} of type {wanted}",
+                "json: cannot unmarshal {} into Go struct field {}.{}{name} of type {wanted}",
                 found.kind(),
+                self.of,
                 self.path
             ));
         }
@@ -178,7 +183,7 @@ impl<'y> Fields<'y> {
     fn structs<T>(
         &mut self,
         name: &str,
-        wanted: &str,
+        wanted: &'static str,
         read: fn(&mut Fields<'y>) -> T,
     ) -> Vec<Option<T>> {
         let mut all = Vec::new();
@@ -188,7 +193,8 @@ impl<'y> Fields<'y> {
                 Yaml::Map(map) => {
                     let mut fields = Fields {
                         map,
-                        path: format!("{}.{name}", self.path),
+                        of: wanted.trim_start_matches("[]*v2."),
+                        path: format!("{}{name}.", self.path),
                         problem: self.problem.take(),
                     };
                     let value = read(&mut fields);
@@ -232,8 +238,8 @@ fn sanitized(text: &str) -> String {
         .collect()
 }
 
-/// The map that a file of this kind is; nothing when it says nothing.
-pub(crate) fn parse_map(text: &str) -> Result<yaml::Map, Error> {
+/// The map that a file is; nothing when it says nothing. Errors name the Go type that is wanted.
+pub(crate) fn parse_map(text: &str, wanted: &str) -> Result<yaml::Map, Error> {
     let value = yaml::parse_str(text).map_err(|error| {
         Error::text(format!(
             "error converting YAML to JSON: {}",
@@ -244,7 +250,7 @@ pub(crate) fn parse_map(text: &str) -> Result<yaml::Map, Error> {
         Yaml::Null => Ok(yaml::Map::new()),
         Yaml::Map(map) => Ok(map),
         other => Err(wrong_document(&format!(
-            "json: cannot unmarshal {} into Go value of type v2.Metadata",
+            "json: cannot unmarshal {} into Go value of type {wanted}",
             other.kind()
         ))),
     }
@@ -264,7 +270,8 @@ impl Metadata {
     pub(crate) fn read(map: &yaml::Map) -> Result<Self, Error> {
         let mut fields = Fields {
             map,
-            path: "Metadata".to_owned(),
+            of: "Metadata",
+            path: String::new(),
             problem: None,
         };
         let mut metadata = Metadata {
@@ -285,6 +292,7 @@ impl Metadata {
             kube_version: fields.text("kubeVersion"),
             dependencies: Vec::new(),
             declares: fields.get("dependencies").is_some(),
+            absent: None,
             kind: fields.text("type"),
         };
         let maintainers = fields.structs("maintainers", "[]*v2.Maintainer", maintainer);
@@ -295,8 +303,17 @@ impl Metadata {
         if metadata.api_version.is_empty() {
             metadata.api_version = "v1".to_owned();
         }
-        metadata.maintainers = present(maintainers, "maintainers")?;
-        metadata.dependencies = present(dependencies, "dependencies")?;
+        let has_null = maintainers.iter().any(Option::is_none);
+        let absent = [
+            has_null.then_some("maintainers"),
+            dependencies
+                .iter()
+                .any(Option::is_none)
+                .then_some("dependencies"),
+        ];
+        metadata.absent = absent.into_iter().flatten().next();
+        metadata.maintainers = maintainers.into_iter().flatten().collect();
+        metadata.dependencies = dependencies.into_iter().flatten().collect();
         Ok(metadata)
     }
 
@@ -321,6 +338,9 @@ impl Metadata {
         }
         if !matches!(self.kind.as_str(), "" | "application" | "library") {
             return invalid("chart.metadata.type must be application or library");
+        }
+        if let Some(list) = self.absent {
+            return invalid(&format!("{list} must not contain empty or null nodes"));
         }
         self.validate_dependencies()
     }
@@ -357,14 +377,6 @@ fn invalid<T>(problem: &str) -> Result<T, Error> {
     Err(Error::text(format!("validation: {problem}")))
 }
 
-fn present<T>(all: Vec<Option<T>>, name: &str) -> Result<Vec<T>, Error> {
-    let all: Option<Vec<T>> = all.into_iter().collect();
-    all.map_or_else(
-        || invalid(&format!("{name} must not contain empty or null nodes")),
-        Ok,
-    )
-}
-
 fn maintainer(fields: &mut Fields<'_>) -> Maintainer {
     Maintainer {
         name: fields.text("name"),
@@ -391,7 +403,8 @@ impl Dependency {
     pub(crate) fn read_lock(map: &yaml::Map) -> Result<Vec<Dependency>, Error> {
         let mut fields = Fields {
             map,
-            path: "Lock".to_owned(),
+            of: "Lock",
+            path: String::new(),
             problem: None,
         };
         let all = fields.structs("dependencies", "[]*v2.Dependency", dependency);

@@ -70,11 +70,12 @@ pub struct Rendered {
     pub warnings: Vec<Warning>,
 }
 
-/// What templates may use in one render, all of them together.
+/// What templates may use in one render, all of them together. Helm itself stops the 1,001st
+/// `include` of one name within itself: that has to be reached first.
 const LIMITS: Limits = Limits {
     n_steps: 100_000_000,
     n_bytes: 256 << 20,
-    depth: 1_000,
+    depth: 1_010,
 };
 
 /// Renders a chart with values over its own.
@@ -324,7 +325,7 @@ fn crds_of(chart: &Active<'_>, crds: &mut Vec<(String, String)>) {
             .iter()
             .any(|known| known.eq_ignore_ascii_case(ending))
     };
-    for file in &chart.node.loaded.files {
+    for file in chart.node.loaded.files.iter() {
         if file.name.starts_with("crds/") && is_manifest(&file.name) {
             let name = format!("{}/{}", chart.node.path, file.name);
             crds.push((name, file.text().into_owned()));

@@ -15,6 +15,7 @@ use gotmpl::{
 };
 
 use crate::capabilities::HELM_VERSION;
+use crate::chart::Children;
 use crate::dependencies::{Active, imports};
 use crate::glob::Glob;
 use crate::metadata::{Dependency, Metadata};
@@ -52,7 +53,7 @@ impl<'a> Scopes<'a> {
         let dot: Map = self.shared.iter().cloned().collect();
         let metadata = metadata_map(chart);
         metadata.set("IsRoot".into(), Go::Bool(is_root));
-        let files = Files(chart.node.loaded.files.as_slice().into());
+        let files = Files(chart.node.loaded.files.clone());
         dot.set("Chart".into(), Go::Map(metadata));
         dot.set("Files".into(), Go::Object(Rc::new(files)));
         dot.set("Values".into(), Go::Map(values.clone()));
@@ -115,7 +116,7 @@ fn metadata_map(chart: &Active<'_>) -> Map {
         None => Map::nil(Element::Text),
         Some(all) => text_map(all.iter().map(|(key, value)| (&**key, &**value))),
     };
-    let dependencies = chart.declared.iter().map(|one| dependency(one));
+    let dependencies = chart.declared.iter().map(|one| dependency(chart, one));
     map_of([
         ("Name", Go::Text(chart.name.clone())),
         ("Home", text(&metadata.home)),
@@ -145,18 +146,21 @@ fn text_map<'t>(entries: impl Iterator<Item = (&'t str, &'t str)>) -> Map {
     map
 }
 
-fn dependency(one: &Dependency) -> Go {
+fn dependency<'c>(chart: &Active<'c>, one: &'c Dependency) -> Go {
     let imports = imports(one).map(|import| {
         let entries = [("child", &*import.child), ("parent", &*import.parent)];
         Go::Map(text_map(entries.into_iter()))
     });
     Go::Map(map_of([
-        ("Name", Go::text(one.name_in_parent())),
+        ("Name", Go::text(chart.name_of(one))),
         ("Version", Go::text(&one.version)),
         ("Repository", Go::text(&one.repository)),
         ("Condition", Go::text(&one.condition)),
         ("Tags", text_list(&one.tags)),
-        ("Enabled", Go::Bool(true)),
+        (
+            "Enabled",
+            Go::Bool(chart.node.children_of == Children::Declared),
+        ),
         ("ImportValues", Go::list(imports.collect())),
         ("Alias", Go::text(&one.alias)),
     ]))
@@ -164,7 +168,7 @@ fn dependency(one: &Dependency) -> Go {
 
 /// `.Files`: the files of a chart that have no other meaning.
 #[derive(Clone)]
-struct Files(Rc<[File]>);
+struct Files(Arc<[File]>);
 
 impl Files {
     fn bytes(&self, name: &str) -> &[u8] {

@@ -165,9 +165,15 @@ impl Parser<'_, '_> {
         }
         // Go's Atoi takes a sign, and no underscores.
         token.text.parse().or_else(|_| {
+            let digits = token.text.trim_start_matches(['+', '-']);
+            let is_number = !digits.is_empty() && digits.bytes().all(|it| it.is_ascii_digit());
+            let why = match is_number {
+                true => "value out of range",
+                false => "invalid syntax",
+            };
             let text = gotmpl::quote(&token.text);
             problem(format!(
-                "error parsing index: strconv.Atoi: parsing {text}: invalid syntax"
+                "error parsing index: strconv.Atoi: parsing {text}: {why}"
             ))
         })
     }

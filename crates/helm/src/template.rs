@@ -99,7 +99,8 @@ fn run(
 ) -> Result<(), String> {
     let told = |error: Error| error.to_string();
     let mut world = world.clone();
-    if let Some(version) = &options.kube_version {
+    let kube_version = options.kube_version.as_ref();
+    if let Some(version) = kube_version.filter(|version| !version.is_empty()) {
         let problem = |error| format!("invalid kube version '{version}': {error}");
         world.capabilities.kube_version = KubeVersion::parse(version).map_err(problem)?;
     }

@@ -141,8 +141,11 @@ const TYPES: [&str; 7] = [
 
 impl Compiled {
     /// Compiles a schema.
-    pub(super) fn new(location: &str, schema: Yaml) -> Result<Self, String> {
-        let mut compiler = Compiler::default();
+    pub(super) fn new(location: &str, schema: Yaml, formats: Formats) -> Result<Self, String> {
+        let mut compiler = Compiler {
+            formats,
+            ..Compiler::default()
+        };
         compiler.document(location, schema);
         compiler.reach(location, "");
         let mut next = 0;
@@ -178,8 +181,19 @@ impl Compiled {
 /// A place in a text: the text's URL and a JSON pointer.
 type Place = (String, String);
 
+/// Whether `format` is more than a remark.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Formats {
+    /// In drafts up to 7.
+    #[default]
+    Older,
+    /// In schemas of schemas.
+    Always,
+}
+
 #[derive(Default)]
 struct Compiler {
+    formats: Formats,
     documents: HashMap<String, Rc<Yaml>>,
     /// Resources by URL: where they begin, and their versions.
     resources: HashMap<String, (Place, Draft)>,
@@ -530,7 +544,7 @@ impl Reader<'_> {
             keywords.pattern = Some(self.regex("pattern", pattern)?);
         }
         if let Some(Yaml::String(name)) = self.map.get("format")
-            && self.draft < Draft::D2019
+            && (self.draft < Draft::D2019 || self.compiler.formats == Formats::Always)
         {
             keywords.format = formats::find(name).map(|format| (name.to_string(), format));
         }

@@ -2,7 +2,7 @@
 
 use yaml::{Value as Yaml, json};
 
-use super::compile::{Compiled, Draft};
+use super::compile::{Compiled, Draft, Formats};
 use super::validate;
 use crate::Value;
 
@@ -23,7 +23,7 @@ pub(super) fn schema(url: &str) -> Option<Yaml> {
 pub(super) fn check(location: &str, schema: &Yaml) -> Result<(), String> {
     let url = URLS[Draft::of_schema(schema) as usize];
     let of_schemas = self::schema(url).unwrap_or_default();
-    let compiled = Compiled::new(url, of_schemas)?;
+    let compiled = Compiled::new(url, of_schemas, Formats::Always)?;
     let Some(problem) = validate::validate(&compiled, &Value::from(schema.clone())) else {
         return Ok(());
     };

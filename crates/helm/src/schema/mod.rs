@@ -22,7 +22,7 @@ use yaml::json;
 use crate::dependencies::Active;
 use crate::log::Warning;
 use crate::{Error, Value, Values};
-use compile::Compiled;
+use compile::{Compiled, Formats};
 
 /// The schema of one chart, compiled when it is first needed.
 #[derive(Clone)]
@@ -51,9 +51,9 @@ impl Schema {
     fn compiled(&self) -> &Result<Compiled, String> {
         self.compiled.get_or_init(|| {
             let text = String::from_utf8_lossy(&self.text);
-            let schema = json::parse_str(&text).map_err(|error| error.cause.to_string())?;
+            let schema = json::parse_str(&text).map_err(|error| unreadable(&text, &error))?;
             meta::check(LOCATION, &schema)?;
-            Compiled::new(LOCATION, schema)
+            Compiled::new(LOCATION, schema, Formats::Older)
         })
     }
 
@@ -69,6 +69,19 @@ impl Schema {
         }
         let error = validate::validate(compiled, &Value::Table(values.clone()))?;
         Some(format!("{}\n", error.details()))
+    }
+}
+
+/// What Go's streaming decoder says of a text that is no JSON.
+fn unreadable(text: &str, error: &yaml::Error) -> String {
+    let problem = error.cause.to_string();
+    match problem.as_str() {
+        "unexpected end of JSON input" if text.trim().is_empty() => "EOF".to_owned(),
+        "unexpected end of JSON input" => "unexpected EOF".to_owned(),
+        _ if problem.ends_with("after top-level value") => {
+            "invalid character after top-level value".to_owned()
+        }
+        _ => problem,
     }
 }
 

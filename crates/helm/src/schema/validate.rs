@@ -358,8 +358,12 @@ impl Validator<'_, '_> {
                     self.add(Kind::AdditionalItems(items.len() - first));
                 }
             } else {
-                for number in first..items.len() {
-                    self.item(index, items, number);
+                // The library that Helm uses counts these from 0 again.
+                for (number, item) in items.iter().enumerate().skip(first) {
+                    let key = (number - first).to_string();
+                    let problem = self.run.inside(index, item, key).err();
+                    self.problems.extend(problem);
+                    self.unevaluated.items.remove(&number);
                 }
             }
         }
