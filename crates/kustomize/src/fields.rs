@@ -30,9 +30,7 @@ pub(crate) fn set_any(node: &mut Node, key: Scalar, mut value: Node) -> Result<(
     match entries.iter_mut().find(|(name, _)| name.text == key.text) {
         Some((_, old)) => replace(old, value),
         None => {
-            if let Node::Scalar(scalar) = &mut value {
-                quote_if_ambiguous(scalar);
-            }
+            quote_if_ambiguous(&mut value);
             entries.push((key, value));
         }
     }
@@ -51,8 +49,14 @@ pub(crate) fn replace(old: &mut Node, mut value: Node) {
     *old = value;
 }
 
-fn quote_if_ambiguous(scalar: &mut Scalar) {
-    if scalar.is_string() && !scalar.quoted && scalar.is_no_string_in_yaml_1_1() {
+/// Quotes a text that would be a number or a flag without: setting a field does so, and putting back
+/// what is there already counts as setting.
+pub(crate) fn quote_if_ambiguous(node: &mut Node) {
+    if let Node::Scalar(scalar) = node
+        && scalar.is_string()
+        && !scalar.quoted
+        && scalar.is_no_string_in_yaml_1_1()
+    {
         scalar.quoted = true;
     }
 }

@@ -164,7 +164,8 @@ impl Merger<'_> {
                 let mut kept = Vec::with_capacity(entries.len());
                 for (key, value) in entries {
                     let member = known.and_then(|known| self.schemas.member(known, &key.text));
-                    if let Some(value) = self.alone(value, side, member)? {
+                    if let Some(mut value) = self.alone(value, side, member)? {
+                        fields::quote_if_ambiguous(&mut value);
                         kept.push((key, value));
                     }
                 }
@@ -189,7 +190,8 @@ impl Merger<'_> {
             let member = known.and_then(|known| self.schemas.member(known, &key.text));
             let change = changes.iter().position(|(name, _)| name.text == key.text);
             let Some(at) = change else {
-                if let Some(value) = self.alone(value, Side::Target, member)? {
+                if let Some(mut value) = self.alone(value, Side::Target, member)? {
+                    fields::quote_if_ambiguous(&mut value);
                     merged.push((key, value));
                 }
                 continue;
