@@ -15,17 +15,18 @@ mod field_error;
 mod go_types;
 mod image;
 mod internal;
-mod ip;
 mod kind;
-mod lines;
 mod quality;
 mod selector;
 mod strategy;
 mod validate;
 
+use manifest::{ip, lines};
+
 pub use decode::decode;
 pub use field_error::{FieldError, quoted};
 pub use kind::{Kind, Part};
 pub use manifest::names;
-pub use quality::quality_of_service;
+pub use quality::{begin_pod, quality_of_service};
 pub use selector::selector_text;
+pub use validate::binding_problems;

@@ -347,7 +347,8 @@ fn keep_of_pod_status(new: &mut Value, old: &Value) {
 /// When the phase of a volume changed last.
 const PHASE_TIME: &str = "lastPhaseTransitionTime";
 
-fn seconds(time: Timestamp) -> String {
+/// A time as objects hold it.
+pub(crate) fn seconds(time: Timestamp) -> String {
     time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
 

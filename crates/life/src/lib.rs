@@ -67,5 +67,6 @@ mod tests;
 
 pub use clock::Clock;
 pub use control::Switch;
+pub use log_text::NoLog;
 pub use logs::{Asked, Logs, Wanted};
 pub use start::{Life, Options, start};

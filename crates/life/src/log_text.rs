@@ -3,8 +3,91 @@
 use bytes::Bytes;
 use futures::Stream;
 use tokio::sync::watch;
+use yaml::Value;
 
+use super::fields::text;
 use super::logs::{Asked, Line, Logs, Wanted};
+
+const CONTAINERS: [&str; 3] = ["initContainers", "containers", "ephemeralContainers"];
+
+/// Why there is no log, in the words of the real programs.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct NoLog(String);
+
+impl Logs {
+    /// The container of a pod that is meant: one that is there, or the only one.
+    ///
+    /// # Errors
+    /// None or several are meant, or one that is not there.
+    pub fn container(pod: &Value, asked: &str) -> Result<String, NoLog> {
+        let names = |key: &'static str| {
+            let list = pod.at(&["spec", key]).and_then(Value::as_list);
+            list.unwrap_or_default()
+                .iter()
+                .map(|container| text(container, &["name"]))
+        };
+        let all: Vec<&str> = CONTAINERS.into_iter().flat_map(names).collect();
+        let pod = text(pod, &["metadata", "name"]);
+        if all.contains(&asked) {
+            return Ok(asked.to_owned());
+        }
+        if !asked.is_empty() {
+            let why = format!("container {asked} is not valid for pod {pod}");
+            return Err(NoLog(why));
+        }
+        let mut main = names("containers");
+        match (main.next(), main.next()) {
+            (Some(only), None) => Ok(only.to_owned()),
+            _ => Err(NoLog(format!(
+                "a container name must be specified for pod {pod}, choose one of: [{}]",
+                all.join(" ")
+            ))),
+        }
+    }
+
+    /// The run of a container that is meant, by what the pod's status says.
+    ///
+    /// # Errors
+    /// There is no such run, as a kubelet says it.
+    pub fn run(pod: &Value, container: &str, asked: Asked) -> Result<Asked, NoLog> {
+        const STATUSES: [&str; 3] = [
+            "containerStatuses",
+            "initContainerStatuses",
+            "ephemeralContainerStatuses",
+        ];
+        let name = text(pod, &["metadata", "name"]);
+        let about = format!("{container:?} in pod {name:?}");
+        let refused = |why: String| Err(NoLog(why));
+        let status = STATUSES.into_iter().find_map(|key| {
+            let list = pod.at(&["status", key])?.as_list()?;
+            list.iter()
+                .find(|known| text(known, &["name"]) == container)
+        });
+        let Some(status) = status else {
+            return refused(format!("container {about} is not available"));
+        };
+        let has_ended_before = status.at(&["lastState", "terminated"]).is_some();
+        let waiting = status.at(&["state", "waiting"]);
+        if asked == Asked::Previous && !has_ended_before {
+            return refused(format!("previous terminated container {about} not found"));
+        }
+        match waiting {
+            // The last run is the one that has ended.
+            Some(_) if has_ended_before => Ok(Asked::Last),
+            Some(waiting) => {
+                let why = match text(waiting, &["reason"]) {
+                    "ErrImagePull" => "image can't be pulled",
+                    "ImagePullBackOff" => "trying and failing to pull image",
+                    reason => reason,
+                };
+                refused(format!("container {about} is waiting to start: {why}"))
+            }
+            None if asked == Asked::Previous => Ok(Asked::Previous),
+            None => Ok(Asked::Last),
+        }
+    }
+}
 
 impl Logs {
     /// What a run of a container of the pod with that uid has printed.

@@ -5,6 +5,8 @@
 
 pub mod fields;
 pub mod go;
+pub mod ip;
+pub mod lines;
 mod mounts;
 pub mod names;
 mod object;

@@ -38,6 +38,8 @@ mod tls;
 mod warnings;
 mod workload;
 
+pub use pod::binding_problems;
+
 use std::cell::RefCell;
 
 use yaml::Value;

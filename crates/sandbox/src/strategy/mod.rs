@@ -100,7 +100,7 @@ pub(crate) fn prepare_create(context: &Context<'_>, value: &mut Value) -> Result
         _ => {}
     }
     if context.place() == ("", "pods") {
-        pods::begin(value, context.now);
+        kinds::begin_pod(value, context.now);
     }
     if is_definition(context.resource) {
         let status = crd::initial_status(value);

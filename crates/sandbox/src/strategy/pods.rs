@@ -1,6 +1,5 @@
 //! What admission adds to a new pod: priority, account, tolerations, the token's volume.
 
-use jiff::Timestamp;
 use yaml::{Map, Value};
 
 use crate::budget::limits;
@@ -57,30 +56,6 @@ pub(crate) fn place(store: &Store, value: &mut Value, node: &str) {
                 .map_at_mut(&["metadata", "labels"])
                 .entry_or_insert(key, place.clone());
         }
-    }
-}
-
-/// The status of a new pod.
-pub(super) fn begin(value: &mut Value, now: Timestamp) {
-    let class = kinds::quality_of_service(value);
-    let gates = value
-        .at(&["spec", "schedulingGates"])
-        .and_then(Value::as_list);
-    let is_gated = gates.is_some_and(|gates| !gates.is_empty());
-    let status = value.map_at_mut(&["status"]);
-    status.insert("phase", "Pending");
-    status.insert("qosClass", class);
-    if is_gated {
-        let why = "Scheduling is blocked due to non-empty scheduling gates";
-        let condition = Map::from([
-            ("type", "PodScheduled".into()),
-            ("status", "False".into()),
-            ("lastProbeTime", Value::Null),
-            ("lastTransitionTime", life::clock::seconds(now).into()),
-            ("reason", "SchedulingGated".into()),
-            ("message", why.into()),
-        ]);
-        status.insert("conditions", vec![Value::Map(condition)]);
     }
 }
 

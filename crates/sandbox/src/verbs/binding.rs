@@ -48,23 +48,10 @@ fn text<'a>(value: &'a Value, path: &[&str]) -> &'a str {
     value.at(path).and_then(Value::as_str).unwrap_or_default()
 }
 
-/// What is wrong with a binding, told as the real server does: as an error that is no Status.
+/// What is wrong with a binding is told as an error that is no Status.
 fn check(binding: &Value) -> Result<(), ApiError> {
-    let mut problems = Vec::new();
-    let kind = text(binding, &["target", "kind"]);
-    if !matches!(kind, "" | "Node") {
-        let known = ["Node", "<empty>"];
-        problems.push(FieldError::not_supported(
-            "target.kind",
-            &kind.into(),
-            &known,
-        ));
-    }
-    if text(binding, &["target", "name"]).is_empty() {
-        problems.push(FieldError::required("target.name", ""));
-    }
-    let told = |problem: &FieldError| format!("{}: {}", problem.field, problem.message);
-    let texts: Vec<String> = problems.iter().map(told).collect();
+    let problems = kinds::binding_problems(binding);
+    let texts: Vec<String> = problems.iter().map(FieldError::text).collect();
     match texts.as_slice() {
         [] => Ok(()),
         [one] => Err(ApiError::unclassified(one.as_str())),

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use futures::{Stream, StreamExt};
 use jiff::Timestamp;
-use life::{Asked, Wanted};
+use life::{Asked, Logs, NoLog, Wanted};
 use yaml::Value;
 
 use crate::core::{Call, Core};
@@ -27,11 +27,16 @@ pub(super) fn read(call: &Call<'_>) -> Result<Reply, ApiError> {
     let query = &call.request.query;
     let wanted = wanted(call, query)?;
     let pod = find(call)?.value();
-    let container = container(&pod, query.get("container"))?;
+    let refused = |why: NoLog| ApiError::bad_request(why.to_string());
+    let container = Logs::container(&pod, query.get("container")).map_err(refused)?;
     if text(&pod, &["spec", "nodeName"]).is_empty() {
         return Ok(Reply::typed(204, "text/plain", ""));
     }
-    let asked = which_run(&pod, &container, query.flag("previous"))?;
+    let asked = match query.flag("previous") {
+        true => Asked::Previous,
+        false => Asked::Last,
+    };
+    let asked = Logs::run(&pod, &container, asked).map_err(refused)?;
     let pod_uid = meta::uid(&pod).to_owned();
     if query.flag("follow") && asked == Asked::Last {
         return Ok(Reply::log(LogPlan {
@@ -113,73 +118,6 @@ fn time(text: &str) -> Result<Timestamp, ApiError> {
             "parsing time {text} as \"2006-01-02T15:04:05Z07:00\": cannot parse {text} as \"2006\""
         ))
     })
-}
-
-const CONTAINERS: [&str; 3] = ["initContainers", "containers", "ephemeralContainers"];
-
-/// The container that is meant: one that is there, or the only one.
-fn container(pod: &Value, asked: &str) -> Result<String, ApiError> {
-    let names = |key: &'static str| {
-        let list = pod.at(&["spec", key]).and_then(Value::as_list);
-        list.unwrap_or_default()
-            .iter()
-            .map(|container| text(container, &["name"]))
-    };
-    let all: Vec<&str> = CONTAINERS.into_iter().flat_map(names).collect();
-    let pod = meta::name(pod);
-    if all.contains(&asked) {
-        return Ok(asked.to_owned());
-    }
-    if !asked.is_empty() {
-        let why = format!("container {asked} is not valid for pod {pod}");
-        return Err(ApiError::bad_request(why));
-    }
-    let mut main = names("containers");
-    match (main.next(), main.next()) {
-        (Some(only), None) => Ok(only.to_owned()),
-        _ => Err(ApiError::bad_request(format!(
-            "a container name must be specified for pod {pod}, choose one of: [{}]",
-            all.join(" ")
-        ))),
-    }
-}
-
-/// The run that is meant, or why there is none, as a kubelet says it.
-fn which_run(pod: &Value, container: &str, previous: bool) -> Result<Asked, ApiError> {
-    const STATUSES: [&str; 3] = [
-        "containerStatuses",
-        "initContainerStatuses",
-        "ephemeralContainerStatuses",
-    ];
-    let about = format!("{} in pod {}", quoted(container), quoted(meta::name(pod)));
-    let refused = |why: String| Err(ApiError::bad_request(why));
-    let status = STATUSES.into_iter().find_map(|key| {
-        let list = pod.at(&["status", key])?.as_list()?;
-        list.iter()
-            .find(|known| text(known, &["name"]) == container)
-    });
-    let Some(status) = status else {
-        return refused(format!("container {about} is not available"));
-    };
-    let has_ended_before = status.at(&["lastState", "terminated"]).is_some();
-    let waiting = status.at(&["state", "waiting"]);
-    if previous && !has_ended_before {
-        return refused(format!("previous terminated container {about} not found"));
-    }
-    match waiting {
-        // The last run is the one that has ended.
-        Some(_) if has_ended_before => Ok(Asked::Last),
-        Some(waiting) => {
-            let why = match text(waiting, &["reason"]) {
-                "ErrImagePull" => "image can't be pulled",
-                "ImagePullBackOff" => "trying and failing to pull image",
-                reason => reason,
-            };
-            refused(format!("container {about} is waiting to start: {why}"))
-        }
-        None if previous => Ok(Asked::Previous),
-        None => Ok(Asked::Last),
-    }
 }
 
 /// What a container printed and prints, until its run or the server ends.

@@ -49,6 +49,25 @@ pub(super) fn pod(object: &Field<'_, '_>) {
 pub(super) use resize::{ephemeral_containers, resize};
 pub(super) use status::status;
 
+/// What is wrong with a binding of a pod to a node.
+#[must_use]
+pub fn binding_problems(binding: &Value) -> Vec<FieldError> {
+    let text = |key: &str| binding.at(&["target", key]).and_then(Value::as_str);
+    let mut problems = Vec::new();
+    if let Some(kind) = text("kind").filter(|kind| !matches!(*kind, "" | "Node")) {
+        let known = ["Node", "<empty>"];
+        problems.push(FieldError::not_supported(
+            "target.kind",
+            &kind.into(),
+            &known,
+        ));
+    }
+    if text("name").is_none_or(str::is_empty) {
+        problems.push(FieldError::required("target.name", ""));
+    }
+    problems
+}
+
 /// What holds for the metadata and the spec of a pod, whichever part of it is written.
 fn whole(object: &Field<'_, '_>) {
     let (metadata, pod) = (object.get("metadata"), object.get("spec"));

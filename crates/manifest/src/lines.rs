@@ -28,7 +28,8 @@ struct Span {
 }
 
 /// A unified difference without a head; empty when the texts are the same.
-pub(crate) fn unified(old: &str, new: &str) -> String {
+#[must_use]
+pub fn unified(old: &str, new: &str) -> String {
     let (old, new): (Vec<&str>, Vec<&str>) = (old.split('\n').collect(), new.split('\n').collect());
     let mut out = String::new();
     for group in grouped(spans(&old, &new)) {

@@ -9,7 +9,8 @@ const ADDRESS: &str = "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::f
 const BLOCK: &str = "must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)";
 
 /// Reads an address leniently; one of IPv4 in the clothes of IPv6 is one of IPv4.
-pub(crate) fn parse(text: &str) -> Option<IpAddr> {
+#[must_use]
+pub fn parse(text: &str) -> Option<IpAddr> {
     if !text.contains(':') {
         return parse_v4(text).map(IpAddr::V4);
     }
@@ -59,7 +60,8 @@ fn is_mapped(text: &str, address: IpAddr) -> bool {
 }
 
 /// What is wrong with an address in a field that takes what Go's lenient parser takes.
-pub(crate) fn lenient_problems(text: &str) -> Vec<String> {
+#[must_use]
+pub fn lenient_problems(text: &str) -> Vec<String> {
     match parse(text) {
         Some(_) => Vec::new(),
         None => vec![ADDRESS.to_owned()],
@@ -67,7 +69,8 @@ pub(crate) fn lenient_problems(text: &str) -> Vec<String> {
 }
 
 /// What is wrong with an address in a field that wants the canonical form.
-pub(crate) fn problems(text: &str) -> Vec<String> {
+#[must_use]
+pub fn problems(text: &str) -> Vec<String> {
     let Some(address) = parse(text) else {
         return vec![ADDRESS.to_owned()];
     };
@@ -86,18 +89,19 @@ pub(crate) fn problems(text: &str) -> Vec<String> {
 
 /// A block of addresses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Block {
+pub struct Block {
     /// The address as written.
     address: IpAddr,
     /// The first address of the block.
     first: IpAddr,
     /// How many leading bits its addresses share.
-    pub(crate) bits: u32,
+    pub bits: u32,
 }
 
 impl Block {
     /// Reads `address/bits` leniently.
-    pub(crate) fn parse(text: &str) -> Option<Self> {
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
         let (address, bits) = text.split_once('/')?;
         if bits.is_empty() || !bits.bytes().all(|byte| byte.is_ascii_digit()) {
             return None;
@@ -129,7 +133,8 @@ impl Block {
     }
 
     /// Whether an address lies in the block.
-    pub(crate) fn contains(&self, address: IpAddr) -> bool {
+    #[must_use]
+    pub fn contains(&self, address: IpAddr) -> bool {
         let full = if address.is_ipv4() { 32 } else { 128 };
         address.is_ipv4() == self.first.is_ipv4()
             && Block::parse(&format!("{address}/{}", self.bits.min(full)))
@@ -137,7 +142,8 @@ impl Block {
     }
 
     /// The first address of the block.
-    pub(crate) fn first(&self) -> IpAddr {
+    #[must_use]
+    pub fn first(&self) -> IpAddr {
         self.first
     }
 
@@ -147,7 +153,8 @@ impl Block {
 }
 
 /// What is wrong with a block in a field that takes what Go's lenient parser takes.
-pub(crate) fn lenient_block_problems(text: &str) -> Vec<String> {
+#[must_use]
+pub fn lenient_block_problems(text: &str) -> Vec<String> {
     match Block::parse(text) {
         Some(_) => Vec::new(),
         None => vec![BLOCK.to_owned()],
@@ -155,7 +162,8 @@ pub(crate) fn lenient_block_problems(text: &str) -> Vec<String> {
 }
 
 /// What is wrong with a block in a field that wants the canonical form.
-pub(crate) fn block_problems(text: &str) -> Vec<String> {
+#[must_use]
+pub fn block_problems(text: &str) -> Vec<String> {
     let Some(block) = Block::parse(text) else {
         return vec![BLOCK.to_owned()];
     };
@@ -177,7 +185,8 @@ pub(crate) fn block_problems(text: &str) -> Vec<String> {
 }
 
 /// What a client is warned of when a lenient field holds an address that newer fields refuse.
-pub(crate) fn warning(path: &str, text: &str) -> Option<String> {
+#[must_use]
+pub fn warning(path: &str, text: &str) -> Option<String> {
     let address = parse(text)?;
     if has_leading_zeros(text) || is_mapped(text, address) {
         return Some(format!(
@@ -193,7 +202,8 @@ pub(crate) fn warning(path: &str, text: &str) -> Option<String> {
 }
 
 /// As [`warning`], for a block.
-pub(crate) fn block_warnings(path: &str, text: &str) -> Vec<String> {
+#[must_use]
+pub fn block_warnings(path: &str, text: &str) -> Vec<String> {
     let Some(block) = Block::parse(text) else {
         return Vec::new();
     };
