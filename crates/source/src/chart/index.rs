@@ -14,6 +14,9 @@ use crate::chart::digest::Digest;
 /// The most text of one chart: 10,000 versions of 2 KB.
 const MAX_CHART_BYTES: usize = 32 * 1024 * 1024;
 
+/// The most of an index in JSON that is read: as much as `yaml` parses at once.
+const MAX_JSON_BYTES: u64 = 64 * 1024 * 1024;
+
 /// The longest line: descriptions and inlined icons are in one.
 const MAX_LINE_BYTES: u64 = 4 * 1024 * 1024;
 
@@ -40,9 +43,8 @@ pub(crate) fn read(
     let is_json = start.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'{');
     let entries = if is_json {
         let mut text = Vec::new();
-        let most = yaml::MAX_BYTES as u64 + 1;
         index
-            .take(most)
+            .take(MAX_JSON_BYTES)
             .read_to_end(&mut text)
             .map_err(unreadable)?;
         parse(&text)?.get("entries").cloned()
