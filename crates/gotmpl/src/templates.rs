@@ -165,6 +165,20 @@ impl Templates {
         })
     }
 
+    /// As [`Templates::parse`] for a template that is new: it replaces one of its name also when
+    /// nothing is in it.
+    ///
+    /// # Errors
+    /// As [`Templates::parse`].
+    pub fn parse_anew(&mut self, name: &str, text: &str) -> Result<(), Error> {
+        let parsed = self.parse_apart(name, text)?;
+        self.add(&parsed);
+        if let Some((name, tree)) = parsed.trees.get_key_value(name) {
+            self.trees.insert(name.clone(), tree.clone());
+        }
+        Ok(())
+    }
+
     /// Adds what was parsed apart, as [`Templates::parse`] does.
     pub fn add(&mut self, parsed: &Templates) {
         for (name, tree) in &parsed.trees {

@@ -94,7 +94,7 @@ fn tpl(scope: &mut Scope<'_>, given: &[Value]) -> Result<Value, String> {
     let (template, dot) = (text(given, 0), value(given, 1));
     let mut templates = scope.templates().clone().with_missing_key(MissingKey::Zero);
     templates
-        .parse(NAME, template)
+        .parse_anew(NAME, template)
         .map_err(|error| format!("cannot parse template {}: {}", quote(template), error.text))?;
     let written = scope.execute_of(&templates, NAME, dot).map_err(|error| {
         let template = quote(template);
