@@ -7,7 +7,7 @@
 
 use manifest::quantity::Quantity;
 use manifest::schema::{MapType, Presence, Scalar, Schema, Type, TypeRef};
-use yaml::{Map, Value};
+use yaml::{Map, Str, Value};
 
 use crate::field_error::quoted;
 use crate::{Kind, defaults, go_types};
@@ -28,6 +28,61 @@ pub fn decode(kind: Kind<'_>, schema: &Schema, value: &mut Value) -> Result<Vec<
     reader.node(schema.root(), value, &Place::root(kind.kind))?;
     defaults::object(kind, value);
     Ok(reader.unknown)
+}
+
+/// Takes out the empty lists and maps of an object that a client gave and that are left out when it
+/// is written: nobody comes to own them. Gives them.
+pub fn take_vanishing(schema: &Schema, value: &mut Value) -> Vec<(Str, Value)> {
+    let mut taken = Vec::new();
+    if let (Type::Map(map), Value::Map(members)) = (schema.root().ty(), value) {
+        members.retain(|key, member| {
+            let field = map.field(key);
+            let vanishes = field.is_some_and(|field| field.presence == Presence::Vanishes)
+                && is_plain(schema, key)
+                && is_empty(member);
+            if vanishes {
+                taken.push((key.into(), member.clone()));
+            }
+            !vanishes
+        });
+    }
+    taken
+}
+
+/// Gives an object the form in which it is kept: no list or map in it is empty because a client gave
+/// it so.
+pub fn settle(schema: &Schema, value: &mut Value) {
+    take_vanishing(schema, value);
+    if let (Type::Map(map), Value::Map(members)) = (schema.root().ty(), value) {
+        for (key, member) in members.iter_mut() {
+            let field = map.field(key);
+            let is_kept = field.is_some_and(|field| field.presence != Presence::Pointer);
+            if is_kept && is_plain(schema, key) && is_empty(member) {
+                *member = Value::Null;
+            }
+        }
+    }
+}
+
+/// Whether a member of an object is a list, or a map whose keys are data.
+fn is_plain(schema: &Schema, key: &str) -> bool {
+    let Type::Map(map) = schema.root().ty() else {
+        return false;
+    };
+    map.field(key)
+        .is_some_and(|field| match schema.root().resolve(field.ty).ty() {
+            Type::List(_) => true,
+            Type::Map(map) => map.fields.is_empty(),
+            Type::Scalar(_) | Type::Any | Type::Opaque => false,
+        })
+}
+
+fn is_empty(value: &Value) -> bool {
+    match value {
+        Value::List(list) => list.is_empty(),
+        Value::Map(map) => map.is_empty(),
+        _ => false,
+    }
 }
 
 /// Where the walk is: the step from the place above. Its path becomes text only when it is told.
@@ -227,7 +282,9 @@ impl Reader<'_> {
                 Ok(()) => match field.presence {
                     Presence::Pointer | Presence::Null => true,
                     // What is written always is added again below: empty lists as `null`.
-                    Presence::Always | Presence::Vanishes => !is_zero(member_ty, member),
+                    Presence::Always | Presence::Vanishes => {
+                        (place.depth == 0 && is_empty(member)) || !is_zero(member_ty, member)
+                    }
                 },
                 Err(why) => {
                     failure = Some(why);

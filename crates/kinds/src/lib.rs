@@ -23,7 +23,7 @@ mod validate;
 
 use manifest::{ip, lines};
 
-pub use decode::decode;
+pub use decode::{decode, settle, take_vanishing};
 pub use field_error::{FieldError, quoted};
 pub use kind::{Kind, Part};
 pub use manifest::names;

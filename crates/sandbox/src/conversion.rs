@@ -14,6 +14,7 @@ use crate::core::Core;
 use crate::outbound::{self, Endpoint, Review, VERSIONS};
 use crate::registry::Resource;
 use crate::status_error::ApiError;
+use crate::typing;
 use store::{Draft, Event, Store, Stored};
 
 const REVIEW: Review = Review {
@@ -216,10 +217,10 @@ pub(crate) fn to_store(
     resource: &Resource,
     mut value: Value,
 ) -> Result<Draft, ApiError> {
+    let is_settled = settle(core, resource, &mut value);
     if resource.custom.is_none() {
         return Ok(value.into());
     }
-    let is_settled = settle(&mut value);
     Ok(Draft {
         value: between(core, resource, &resource.storage, value)?,
         version: resource.storage.clone(),
@@ -227,9 +228,16 @@ pub(crate) fn to_store(
     })
 }
 
-/// Takes out of a custom resource what the real server keeps and never reads back: empty members of
-/// its metadata, which only what is applied can have. Gives whether there were none.
-pub(crate) fn settle(value: &mut Value) -> bool {
+/// Takes out what is not kept: empty lists and maps that a client gave. In the metadata of a custom
+/// resource, where only what is applied can have them, the real server keeps them, but never reads
+/// them back: gives whether there were none.
+pub(crate) fn settle(core: &Core, resource: &Resource, value: &mut Value) -> bool {
+    if resource.custom.is_none() {
+        if let Some(schema) = typing::schema(core, resource) {
+            kinds::settle(&schema, value);
+        }
+        return true;
+    }
     let Some(metadata) = value.get_mut("metadata").and_then(Value::as_map_mut) else {
         return true;
     };

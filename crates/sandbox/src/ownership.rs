@@ -87,9 +87,17 @@ fn track(
         Some(old) if !convert::is_stored_as_served(context.resource) => Some(typed(old.clone())),
         _ => None,
     };
-    let new = typed(std::mem::take(value));
+    let mut new = typed(std::mem::take(value));
     let old = converted.as_ref().or(old);
-    let tracked = fields::track(old, new, &schema(context), &writer);
+    let schema = schema(context);
+    let vanishing = match &context.resource.custom {
+        Some(_) => Vec::new(),
+        None => kinds::take_vanishing(&schema, &mut new),
+    };
+    let mut tracked = fields::track(old, new, &schema, &writer);
+    for (key, member) in vanishing {
+        tracked.map_at_mut(&[]).insert(key, member);
+    }
     *value = convert::to_storage(context.resource, untyped(tracked));
     without_times_of_scale(value);
 }

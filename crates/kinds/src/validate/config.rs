@@ -22,7 +22,16 @@ fn keys(data: &Field<'_, '_>) -> usize {
     size
 }
 
-fn frozen(object: &Field<'_, '_>, fields: &[&str]) {
+/// What Go's types have where a client gives nothing.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Absent {
+    /// Nothing, which an empty map is not.
+    Nil,
+    /// An empty map.
+    Empty,
+}
+
+fn frozen(object: &Field<'_, '_>, fields: &[(&str, Absent)]) {
     let immutable = object.get("immutable");
     if immutable.old().and_then(Value::as_bool) != Some(true) {
         return;
@@ -30,9 +39,11 @@ fn frozen(object: &Field<'_, '_>, fields: &[&str]) {
     if !immutable.is_true() {
         immutable.forbidden(FROZEN);
     }
-    for name in fields {
+    for (name, absent) in fields {
         let field = object.get(name);
-        if field.changed() {
+        let had_some = field.old().and_then(Value::as_map);
+        let stays_empty = field.is_empty() && had_some.is_none_or(yaml::Map::is_empty);
+        if field.changed() && !(stays_empty && *absent == Absent::Empty) {
             field.forbidden(FROZEN);
         }
     }
@@ -50,7 +61,8 @@ pub(super) fn config_map(object: &Field<'_, '_>) {
         // The server tells it at a path without a name.
         object.under("[]").too_long(SIZE);
     }
-    frozen(object, &["data", "binaryData"]);
+    let fields = [("data", Absent::Empty), ("binaryData", Absent::Nil)];
+    frozen(object, &fields);
 }
 
 /// Base64 of JSON; what it holds is never told.
@@ -108,5 +120,5 @@ pub(super) fn secret(object: &Field<'_, '_>) {
         _ => {}
     }
     object.get("type").immutable();
-    frozen(object, &["data"]);
+    frozen(object, &[("data", Absent::Nil)]);
 }

@@ -120,9 +120,11 @@ pub(crate) fn object_reply(call: &Call<'_>, status: u16, stored: &Arc<Stored>) -
 
 /// An object that is not stored, in the shape that the client wants: the result of a dry run.
 pub(crate) fn value_reply(call: &Call<'_>, status: u16, value: &Value) -> Reply {
+    let mut value = value.clone();
+    crate::conversion::settle(call.core, &call.resource, &mut value);
     let mut served = crate::convert::from_storage(&call.resource, value.clone());
     render::type_meta(&mut served, &call.resource);
-    shaped_reply(call, status, &call.resource.handle(), (value, &served))
+    shaped_reply(call, status, &call.resource.handle(), (&value, &served))
 }
 
 /// An object as it is kept and as it is served, in the shape that the client wants. Its kind is not

@@ -1,6 +1,5 @@
 //! PUT, and what all changes of an existing object share.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 
 use yaml::Value;
@@ -174,8 +173,8 @@ fn try_change(
 /// Whether a write leaves the text that is kept as it is: who writes an object as he read it moves it
 /// to the version and form in which it is kept now.
 fn is_unchanged(call: &Call<'_>, stored: &Stored, (old, new): (&Value, &Value)) -> bool {
-    let mut new = Cow::Borrowed(new);
-    let is_settled = call.resource.custom.is_none() || conversion::settle(new.to_mut());
+    let mut new = new.clone();
+    let is_settled = conversion::settle(call.core, &call.resource, &mut new);
     let is_kept_so = stored.version.is_empty() || stored.version == call.resource.storage;
     is_kept_so && stored.is_settled == is_settled && ownership::same_but_times(old, &new)
 }

@@ -181,3 +181,26 @@ async fn discovery_names_what_is_served() {
     );
     assert_eq!(client.get("/nothing").await.status, 404);
 }
+
+/// As recorded from the real server: an empty list that is always written is owned, and an empty map
+/// is a change of one that was not given.
+#[tokio::test]
+async fn what_is_given_empty_is_judged_and_not_kept() {
+    let client = Client::start().await;
+    let roles = "/apis/rbac.authorization.k8s.io/v1/namespaces/default/roles";
+    let role = json!({"metadata": {"name": "r"}, "rules": []});
+    let made = client.post(roles, &role.to_string()).await.body;
+    let fields = made.pointer("/metadata/managedFields/0/fieldsV1");
+    assert_eq!(fields, Some(&json!({"f:rules": {}})), "{made}");
+    assert!(made["rules"].is_null());
+    let maps = "/api/v1/namespaces/default/configmaps";
+    let map = json!({"metadata": {"name": "m"}, "immutable": true, "binaryData": {}});
+    let made = client.post(maps, &map.to_string()).await.body;
+    assert!(made["binaryData"].is_null());
+    let media = "application/merge-patch+json";
+    let path = format!("{maps}/m");
+    for (patch, want) in [(r#"{"data":{}}"#, 200), (r#"{"binaryData":{}}"#, 422)] {
+        let told = client.send_as("PATCH", &path, media, patch).await;
+        assert_eq!(told.status, want, "{patch}: {}", told.body);
+    }
+}
