@@ -34,16 +34,13 @@ pub fn decode(kind: Kind<'_>, schema: &Schema, value: &mut Value) -> Result<Vec<
 /// is written: nobody comes to own them. Gives them.
 pub fn take_vanishing(schema: &Schema, value: &mut Value) -> Vec<(Str, Value)> {
     let mut taken = Vec::new();
-    if let (Type::Map(map), Value::Map(members)) = (schema.root().ty(), value) {
+    if let Value::Map(members) = value {
         members.retain(|key, member| {
-            let field = map.field(key);
-            let vanishes = field.is_some_and(|field| field.presence == Presence::Vanishes)
-                && is_plain(schema, key)
-                && is_empty(member);
-            if vanishes {
-                taken.push((key.into(), member.clone()));
+            if given_empty(schema, key, member) != Some(Presence::Vanishes) {
+                return true;
             }
-            !vanishes
+            taken.push((key.into(), member.clone()));
+            false
         });
     }
     taken
@@ -53,31 +50,25 @@ pub fn take_vanishing(schema: &Schema, value: &mut Value) -> Vec<(Str, Value)> {
 /// it so.
 pub fn settle(schema: &Schema, value: &mut Value) {
     take_vanishing(schema, value);
-    if let (Type::Map(map), Value::Map(members)) = (schema.root().ty(), value) {
-        for (key, member) in members.iter_mut() {
-            let field = map.field(key);
-            let is_kept = field.is_some_and(|field| field.presence != Presence::Pointer);
-            if is_kept && is_plain(schema, key) && is_empty(member) {
-                *member = Value::Null;
-            }
+    for (key, member) in value.as_map_mut().into_iter().flat_map(Map::iter_mut) {
+        if given_empty(schema, key, member).is_some_and(|written| written != Presence::Pointer) {
+            *member = Value::Null;
         }
     }
 }
 
-/// Whether a member of an object is a list, or a map whose keys are data.
-fn is_plain(schema: &Schema, key: &str) -> bool {
+/// How a list, or a map whose keys are data, is written that a client gave empty.
+fn given_empty(schema: &Schema, key: &str, member: &Value) -> Option<Presence> {
     let Type::Map(map) = schema.root().ty() else {
-        return false;
+        return None;
     };
-    map.field(key)
-        .is_some_and(|field| match schema.root().resolve(field.ty).ty() {
-            Type::List(_) => true,
-            Type::Map(map) => map.fields.is_empty(),
-            Type::Scalar(_) | Type::Any | Type::Opaque => false,
-        })
+    let field = map.field(key)?;
+    let ty = schema.root().resolve(field.ty).ty();
+    let is_struct = matches!(ty, Type::Map(map) if !map.fields.is_empty());
+    (!is_struct && is_empty(member)).then_some(field.presence)
 }
 
-fn is_empty(value: &Value) -> bool {
+pub(crate) fn is_empty(value: &Value) -> bool {
     match value {
         Value::List(list) => list.is_empty(),
         Value::Map(map) => map.is_empty(),

@@ -182,9 +182,7 @@ fn is_empty(value: &Value) -> bool {
     match value {
         Value::Null => true,
         Value::String(text) => text.is_empty(),
-        Value::List(items) => items.is_empty(),
-        Value::Map(map) => map.is_empty(),
-        Value::Bool(_) | Value::Int(_) | Value::Uint(_) | Value::Float(_) => false,
+        other => crate::decode::is_empty(other),
     }
 }
 
