@@ -128,7 +128,7 @@ impl RepositorySecret {
     /// Reads the decoded data of a Secret.
     ///
     /// # Errors
-    /// [`CredentialError`] that names the key.
+    /// `CredentialError`, which names the key.
     pub fn parse(
         kind: SecretKind,
         data: &BTreeMap<String, Vec<u8>>,
