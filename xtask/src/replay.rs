@@ -6,6 +6,7 @@
 //! ours or the real one, in the same way.
 
 mod argocd_sync;
+mod charts;
 pub(crate) mod client;
 mod compare;
 mod controllers;
@@ -37,7 +38,7 @@ const MAX_SHOWN: usize = 4;
 /// What to replay, and against whom.
 #[derive(Args)]
 pub(crate) struct Arguments {
-    /// The corpus' name: argocd-sync, edits, kubernetes-api, kustomizations or kustomize
+    /// The corpus' name: argocd-sync, charts, edits, helm-engine, kubernetes-api, kustomizations or kustomize
     corpus: String,
     /// A folder in the format of the corpus
     folder: PathBuf,
@@ -76,6 +77,14 @@ const CORPORA: &[Corpus] = &[
     Corpus {
         name: "argocd-sync",
         replay: argocd_sync::replay,
+    },
+    Corpus {
+        name: "charts",
+        replay: charts::replay_public,
+    },
+    Corpus {
+        name: "helm-engine",
+        replay: charts::replay_tiny,
     },
     Corpus {
         name: "kubernetes-api",
