@@ -7,8 +7,10 @@ use super::corpus::{cases, folder, rate};
 use super::recordings::{Agreement, check_public, text_of};
 
 /// Deterministic cases that must agree document by document, and as text.
-const FLOOR_DOCUMENTS: usize = 242;
-const FLOOR_TEXT: usize = 242;
+const FLOOR_DOCUMENTS: usize = 282;
+const FLOOR_TEXT: usize = 282;
+/// Cases with lines that differ from run to run: the other lines agree.
+const FLOOR_CHANCE: usize = 43;
 
 #[test]
 fn public_charts_render_as_in_helm() {
@@ -44,7 +46,12 @@ fn public_charts_render_as_in_helm() {
                 Agreement::Nothing(why) => by_chance.push(format!("{name}: {why}")),
             }
         }
-        rate("charts with chance in them", &by_chance, n_chance, 0);
+        rate(
+            "charts with chance in them",
+            &by_chance,
+            n_chance,
+            FLOOR_CHANCE,
+        );
         rate("charts as text", &by_text, n_fixed, FLOOR_TEXT);
         rate("charts by document", &by_document, n_fixed, FLOOR_DOCUMENTS);
     });
