@@ -1,8 +1,9 @@
 //! What the API server serves: which kinds, under which paths, in namespaces or not.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
+use engine::render::Capabilities;
 use manifest::{Gvk, Object, ObjectError};
 use yaml::{Str, Value};
 
@@ -72,6 +73,8 @@ impl Resource {
 pub struct Discovery {
     /// Per group and kind, the served versions, the server's preferred one first.
     kinds: HashMap<(Str, Str), Vec<Arc<Resource>>>,
+    /// What charts may ask of it.
+    capabilities: Arc<Capabilities>,
 }
 
 impl Discovery {
@@ -91,7 +94,26 @@ impl Discovery {
                 discovery.add_legacy(client, root, &answer).await?;
             }
         }
+        let version = server_version(client).await?;
+        discovery.capabilities = Arc::new(Capabilities::new(&version, discovery.apis()));
         Ok(discovery)
+    }
+
+    /// The server's version, and all its APIs as charts ask for them.
+    #[must_use]
+    pub fn capabilities(&self) -> &Arc<Capabilities> {
+        &self.capabilities
+    }
+
+    /// `group/version` and `group/version/Kind` of everything that is served, sorted.
+    fn apis(&self) -> Vec<String> {
+        let mut apis = BTreeSet::new();
+        for resource in self.kinds.values().flatten() {
+            let api_version = resource.gvk.api_version();
+            apis.insert(format!("{api_version}/{}", resource.gvk.kind));
+            apis.insert(api_version);
+        }
+        apis.into_iter().collect()
     }
 
     /// The resource of exactly this group, version and kind.
@@ -203,6 +225,20 @@ impl Discovery {
                 deletable: has_verb(resource, "delete"),
             });
         }
+    }
+}
+
+/// Such as `v1.35.4`; empty where a server does not say.
+async fn server_version(client: &Client) -> Result<String, Error> {
+    match client.read("/version", "application/json").await {
+        Ok(answer) => {
+            let version = answer.get("gitVersion").and_then(Value::as_str);
+            Ok(version.unwrap_or_default().to_owned())
+        }
+        Err(Error::Status {
+            code: 403 | 404, ..
+        }) => Ok(String::new()),
+        Err(error) => Err(error),
     }
 }
 

@@ -269,6 +269,7 @@ impl Controller {
                 () = self.poll_now.notified() => {}
             }
             self.poll(&mut watcher).await;
+            self.poll_charts().await;
             self.look_at_stand_ins().await;
             self.counters.add(Count::Poll);
         }

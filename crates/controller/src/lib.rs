@@ -18,6 +18,7 @@ mod queue;
 mod settings;
 mod trigger;
 
+mod charts;
 mod references;
 mod renders;
 mod repositories;
@@ -29,6 +30,7 @@ mod reconcile;
 mod status;
 mod sync;
 
+pub use charts::{BringError, Brought, Fetcher};
 pub use controller::Controller;
 pub use counters::Counts;
 pub use error::Error;

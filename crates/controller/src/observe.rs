@@ -12,19 +12,22 @@ use api::{AppProject, Application, Condition, Source, reason};
 use cluster::Cluster;
 use engine::Live;
 use engine::compare::Comparison;
+use engine::gate::Gate;
 use engine::live::ClusterName;
 use engine::normalize::{Desired, DesiredObject};
-use engine::render::{Environment, RenderError, Rendered, load_failure};
+use engine::render::{Environment, Lack, Lacking, RenderError, Rendered, load_failure};
 use engine::subject::Subject;
 use futures::StreamExt;
 use jiff::Timestamp;
 use manifest::schema::Schema;
-use manifest::{Gvk, Object, ObjectKey};
-use source::{Freshness, Revision};
+use manifest::{Gvk, Listed, Mounts, Object, ObjectKey, Tree, TreePath};
+use source::chart::ChartError;
+use source::{CredentialStore, Freshness, Revision};
 use yaml::Str;
 
+use crate::charts::{self, BringError, Brought, Fetcher, is_remote};
 use crate::controller::Controller;
-use crate::renders::RenderKey;
+use crate::renders::{Ground, RenderKey};
 use crate::repositories::{Handle, RepositoryError};
 use crate::settings::Settings;
 use crate::{AppKey, Error};
@@ -34,6 +37,10 @@ const WITHOUT_POLLING: Duration = Duration::from_secs(365 * 24 * 3600);
 
 /// Objects that are read side by side.
 const PARALLEL_READS: usize = 8;
+
+/// How often a render may find something lacking: value files first, then charts; what is brought
+/// is not looked into for more.
+const MAX_ROUNDS: usize = 4;
 
 /// Everything that an Application is judged by; it does not change within one reconcile.
 #[derive(Clone)]
@@ -117,6 +124,14 @@ pub(crate) struct Failure {
     pub(crate) is_retryable: bool,
 }
 
+/// What a source's reference means, and the files of it.
+struct SourceFiles {
+    revision: String,
+    tree: Arc<dyn Tree>,
+    /// When the revision was made, in seconds since 1970; 0 where that is not known.
+    seconds: i64,
+}
+
 /// Desired state as it is rendered.
 #[derive(Default)]
 pub(crate) struct Loaded {
@@ -191,21 +206,13 @@ impl Controller {
         let n_sources = wanted.sources.len();
         let mut loaded = Loaded::default();
         for (number, source) in wanted.sources.iter().enumerate() {
-            let pinned = wanted
-                .pinned
-                .get(number)
-                .map(String::as_str)
-                .unwrap_or_default();
             let asked = if source.target_revision.is_empty() {
                 "HEAD"
             } else {
                 &source.target_revision
             };
             let place = (number + 1, n_sources);
-            match self
-                .load_source(context, (number, source), pinned, wanted.freshness)
-                .await
-            {
+            match self.load_source(context, (number, wanted), source).await {
                 Ok((revision, rendered)) => {
                     loaded.revisions.push(revision);
                     loaded.rendered.push(rendered);
@@ -225,51 +232,158 @@ impl Controller {
     async fn load_source(
         &self,
         context: &Context,
-        (number, source): (usize, &Source),
+        (number, wanted): (usize, &Wanted),
+        source: &Source,
+    ) -> Result<(String, Arc<Rendered>), Problem> {
+        let pinned = wanted.pinned.get(number).map_or("", String::as_str);
+        let files = self
+            .files(context, source, pinned, wanted.freshness)
+            .await?;
+        let mut mounts = Mounts::new(files.tree.clone());
+        let mut revisions = files.revision.clone();
+        let references = references_of(source, &wanted.sources);
+        for (number, reference) in &references {
+            let pinned = wanted.pinned.get(*number).map_or("", String::as_str);
+            let files = self
+                .files(context, reference, pinned, wanted.freshness)
+                .await?;
+            let name = format!("${}", reference.reference_name);
+            let Ok(at) = TreePath::parse(&name) else {
+                continue;
+            };
+            mounts = mounts.folder(at, (files.tree, TreePath::root()), Listed::No);
+            revisions = format!("{revisions} {}", files.revision);
+        }
+        let tree = if references.is_empty() {
+            files.tree
+        } else {
+            Arc::new(mounts)
+        };
+        let key = RenderKey {
+            app: context.key.clone(),
+            number,
+            input: yaml::json::to_string(&source.to_value()),
+            revision: revisions,
+        };
+        let ground = Ground {
+            tree,
+            environment: self.environment(context, &wanted.sources, &files.revision, files.seconds),
+        };
+        let rendered = self
+            .render(context, (key, ground), source, wanted.freshness)
+            .await?;
+        Ok((files.revision, rendered))
+    }
+
+    /// What a source's reference means, and the files of it.
+    async fn files(
+        &self,
+        context: &Context,
+        source: &Source,
         pinned: &str,
         freshness: Freshness,
-    ) -> Result<(String, Arc<Rendered>), Problem> {
-        if !source.chart.is_empty() {
-            return Err(Problem::Text(
-                "charts of Helm repositories are not supported yet",
-            ));
+    ) -> Result<SourceFiles, Problem> {
+        let asked = |text: &str| Source {
+            target_revision: text.to_owned(),
+            ..source.clone()
+        };
+        if is_remote(source) {
+            let credentials = self.inputs.credentials();
+            let fetcher = self.fetcher(context, &credentials, source, freshness);
+            let revision = match pinned {
+                "" => fetcher.resolve(source).await?,
+                pinned => fetcher.resolve(&asked(pinned)).await?,
+            };
+            return Ok(SourceFiles {
+                tree: fetcher.files(source, &revision).await?,
+                revision,
+                seconds: 0,
+            });
         }
         let handle = self.open(context, &source.repo_url)?;
         let revision = match Revision::parse(pinned) {
             Some(revision) => revision,
             None if pinned.is_empty() => handle.resolve(source, freshness).await?,
-            None => {
-                let pinned = Source {
-                    target_revision: pinned.to_owned(),
-                    ..source.clone()
-                };
-                handle.resolve(&pinned, freshness).await?
-            }
+            None => handle.resolve(&asked(pinned), freshness).await?,
         };
         let snapshot = self.repositories.snapshot(&handle, revision).await?;
-        let text = revision.to_string();
-        let input = yaml::json::to_string(&source.to_value());
-        let key = RenderKey {
-            app: context.key.clone(),
-            number,
-            input,
-            revision: text.clone(),
-        };
-        let environment = Environment {
-            instance: context.instance.to_string(),
-        };
-        let (renders, counters) = (self.renders.clone(), self.counters.clone());
-        let source = source.clone();
-        let rendered = self.on_render_thread("render", move || {
-            let tree = &*snapshot.tree;
-            renders.get(&key, tree, &counters, || {
-                engine::render(tree, &source, &environment)
-            })
-        });
-        match rendered.await {
-            Ok(rendered) => Ok((text, rendered?)),
-            Err(error) => Err(Problem::Lost(error.to_string())),
+        Ok(SourceFiles {
+            revision: revision.to_string(),
+            seconds: snapshot.committed_seconds,
+            tree: snapshot.tree,
+        })
+    }
+
+    fn fetcher<'a>(
+        &'a self,
+        context: &'a Context,
+        credentials: &'a CredentialStore,
+        source: &Source,
+        freshness: Freshness,
+    ) -> Fetcher<'a> {
+        Fetcher {
+            store: self.repositories.store(),
+            credentials,
+            project: &context.app.spec.project,
+            pass: charts::pass_of(source),
+            freshness,
         }
+    }
+
+    fn environment(
+        &self,
+        context: &Context,
+        sources: &[Source],
+        revision: &str,
+        seconds: i64,
+    ) -> Environment {
+        let app = &context.app;
+        let references = sources.iter().map(|it| it.reference_name.clone());
+        Environment {
+            instance: context.instance.to_string(),
+            name: app.metadata.name.clone(),
+            namespace: app.spec.destination.namespace.clone(),
+            project: context.project.metadata.name.clone(),
+            revision: revision.to_owned(),
+            capabilities: context.handle.discovery().capabilities().clone(),
+            seconds,
+            references: references.filter(|it| !it.is_empty()).collect(),
+            value_file_schemes: context.settings.value_file_schemes.clone(),
+        }
+    }
+
+    /// Renders, bringing what is found lacking.
+    async fn render(
+        &self,
+        context: &Context,
+        (key, ground): (RenderKey, Ground),
+        source: &Source,
+        freshness: Freshness,
+    ) -> Result<Arc<Rendered>, Problem> {
+        let mut brought = Brought::default();
+        for _ in 0..MAX_ROUNDS {
+            let (renders, counters) = (self.renders.clone(), self.counters.clone());
+            let (key, ground, owned) = (key.clone(), ground.clone(), source.clone());
+            let at_hand = brought.clone();
+            let rendered = self.on_render_thread("render", move || {
+                renders.get(&key, (&ground, &at_hand), &counters, |tree, environment| {
+                    engine::render(tree, &owned, environment)
+                })
+            });
+            let lacks = match rendered.await {
+                Ok(Ok(rendered)) => return Ok(rendered),
+                Ok(Err(RenderError::Lacks(lacks))) => lacks,
+                Ok(Err(error)) => return Err(error.into()),
+                Err(error) => return Err(Problem::Lost(error.to_string())),
+            };
+            permitted(context, &lacks)?;
+            let credentials = self.inputs.credentials();
+            let fetcher = self.fetcher(context, &credentials, source, freshness);
+            let found = fetcher.bring(&lacks).await.map_err(Problem::Lacking)?;
+            brought = brought.and(found);
+        }
+        let text = "what was brought is lacking still";
+        Err(Problem::Text(text))
     }
 
     /// The repository of a URL, for the Application's project.
@@ -347,6 +461,14 @@ impl Controller {
                 if revisions.contains_key(&place) {
                     continue;
                 }
+                if is_remote(&source) {
+                    let credentials = self.inputs.credentials();
+                    let fetcher = self.fetcher(context, &credentials, &source, freshness);
+                    if let Ok(revision) = fetcher.resolve(&source).await {
+                        revisions.insert(place, revision);
+                    }
+                    continue;
+                }
                 let Ok(handle) = self.open(context, &source.repo_url) else {
                     continue;
                 };
@@ -357,6 +479,40 @@ impl Controller {
         }
         revisions
     }
+}
+
+/// Whether the project lets charts come from where a chart wants its dependencies from (R22).
+fn permitted(context: &Context, lacks: &[Lack]) -> Result<(), Problem> {
+    let gate = Gate::new(&context.project, &context.cluster);
+    for lack in lacks {
+        if let Lacking::Chart { repository, .. } = &lack.what
+            && !gate.permits_source(repository)
+        {
+            return Err(Problem::NotPermitted {
+                repository: repository.clone(),
+                project: context.project.metadata.name.clone(),
+            });
+        }
+    }
+    Ok(())
+}
+
+/// The sources whose files a source's value files and file parameters name by `$name/`, with their
+/// places.
+fn references_of(source: &Source, sources: &[Source]) -> Vec<(usize, Source)> {
+    let Some(helm) = &source.helm else {
+        return Vec::new();
+    };
+    let parameters = helm.file_parameters.iter().map(|it| &it.path);
+    let named: BTreeSet<&str> = helm
+        .value_files
+        .iter()
+        .chain(parameters)
+        .filter_map(|it| it.split('/').next()?.strip_prefix('$'))
+        .collect();
+    let is_named = |(_, it): &(usize, &Source)| named.contains(it.reference_name.as_str());
+    let all = sources.iter().enumerate().filter(is_named);
+    all.map(|(number, it)| (number, it.clone())).collect()
 }
 
 /// The schemas of the desired kinds, as far as anybody knows them.
@@ -399,7 +555,21 @@ enum Problem {
     Text(&'static str),
     Lost(String),
     Repository(RepositoryError),
+    Chart(ChartError),
+    /// What a render found lacking cannot be had.
+    Lacking(BringError),
+    /// What a render found lacking is in a repository that the project does not permit.
+    NotPermitted {
+        repository: String,
+        project: String,
+    },
     Render(RenderError),
+}
+
+impl From<ChartError> for Problem {
+    fn from(error: ChartError) -> Self {
+        Problem::Chart(error)
+    }
 }
 
 impl From<RepositoryError> for Problem {
@@ -428,6 +598,23 @@ impl Problem {
             Problem::Text(text) => (unknown(text), false),
             Problem::Lost(text) => (unknown(text), true),
             Problem::Repository(error) => (unknown(&error.to_string()), error.is_retryable()),
+            Problem::Chart(error) => (
+                unknown(&error.to_string()),
+                error.retry() == source::Retry::Later,
+            ),
+            Problem::NotPermitted {
+                repository,
+                project,
+            } => {
+                let text = format!(
+                    "rpc error: code = PermissionDenied desc = helm repos {repository} are not permitted in project '{project}'"
+                );
+                (load_failure(number, total, &text), false)
+            }
+            Problem::Lacking(error) => {
+                let text = format!("error building helm chart dependencies: {error}");
+                (unknown(&text), error.is_retryable())
+            }
             Problem::Render(error) => {
                 (error.condition_message(number, total), error.is_retryable())
             }

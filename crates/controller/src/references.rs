@@ -7,9 +7,10 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use api::{Application, Source};
-use source::{Reference, Repository, Revision, Snapshot, Watcher};
+use source::{Freshness, Reference, Repository, Revision, Snapshot, Watcher};
 
 use crate::AppKey;
+use crate::charts::{self, is_remote};
 use crate::controller::Controller;
 use crate::queue::Urgency;
 use crate::renders::RenderKey;
@@ -77,6 +78,54 @@ impl Controller {
         }
     }
 
+    /// Asks what the ranges and tags of charts and artifacts mean now, and puts the Applications of
+    /// those that moved into the queue. One index or list of tags is asked for once.
+    pub(crate) async fn poll_charts(&self) {
+        let credentials = self.inputs.credentials();
+        let mut last: Option<(String, String)> = None;
+        let mut users: Vec<(AppKey, Arc<Application>, usize, Source)> = Vec::new();
+        for (key, app) in self.inputs.apps() {
+            for (number, source) in app.spec.all_sources().into_iter().enumerate() {
+                if is_remote(&source) {
+                    users.push((key.clone(), app.clone(), number, source));
+                }
+            }
+        }
+        users.sort_by(|one, other| {
+            let place = |it: &Source| (it.repo_url.clone(), it.chart.clone());
+            place(&one.3).cmp(&place(&other.3))
+        });
+        for (key, app, number, source) in users {
+            let place = (source.repo_url.clone(), source.chart.clone());
+            let is_asked = last.as_ref() == Some(&place);
+            let fetcher = charts::Fetcher {
+                store: self.repositories.store(),
+                credentials: &credentials,
+                project: &app.spec.project,
+                pass: charts::pass_of(&source),
+                freshness: if is_asked {
+                    self.usual_freshness()
+                } else {
+                    Freshness::Now
+                },
+            };
+            last = Some(place);
+            let user = User {
+                key,
+                app: app.clone(),
+                number,
+                source,
+            };
+            match fetcher.resolve(&user.source).await {
+                Ok(revision) if revision == user.compared() => {}
+                Ok(_) => self.enqueue(user.key, Trigger::Reference, Urgency::Now),
+                Err(error) => {
+                    tracing::warn!(%error, application = %user.key, "a chart cannot be resolved");
+                }
+            }
+        }
+    }
+
     /// Looks at every place that stands in for a repository, and puts the Applications that were
     /// compared with an older state of it into the queue.
     pub(crate) async fn look_at_stand_ins(&self) {
@@ -127,6 +176,7 @@ impl Controller {
         self.inputs.apps().into_iter().flat_map(move |(key, app)| {
             let sources = app.spec.all_sources().into_iter().enumerate();
             let users: Vec<(Handle, User)> = sources
+                .filter(|(_, source)| !is_remote(source))
                 .filter_map(|(number, source)| {
                     let project = &app.spec.project;
                     let handle = self
@@ -177,12 +227,14 @@ impl Controller {
         let judged = self.on_render_thread("look at a new commit", move || {
             let judge = |user: User| {
                 let key = RenderKey {
-                    app: user.key,
+                    app: user.key.clone(),
                     number: user.number,
                     input: yaml::json::to_string(&user.source.to_value()),
                     revision: revision.clone(),
                 };
-                let urgency = if renders.holds(&key, &*snapshot.tree) {
+                let urgency = if !gives_files_to_others(&user.app, user.number)
+                    && renders.holds(&key, &snapshot.tree)
+                {
                     Urgency::Background
                 } else {
                     Urgency::Now
@@ -194,6 +246,14 @@ impl Controller {
         let all_now = || keys.into_iter().map(|key| (key, Urgency::Now)).collect();
         judged.await.unwrap_or_else(|_| all_now())
     }
+}
+
+/// Whether other sources of the Application may read this one's files: then its own render does not
+/// say whether a new commit concerns it.
+fn gives_files_to_others(app: &Application, number: usize) -> bool {
+    let sources = app.spec.all_sources();
+    let is_named = |source: &Source| !source.reference_name.is_empty();
+    sources.len() > 1 && sources.get(number).is_some_and(is_named)
 }
 
 /// Where a repository is, for which project: projects may have credentials of their own.

@@ -6,10 +6,11 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use engine::render::{RenderError, Rendered};
+use engine::render::{Environment, RenderError, Rendered};
 use manifest::{Tree, TreeError};
 
 use crate::AppKey;
+use crate::charts::Brought;
 use crate::counters::{Count, Counters};
 
 /// How many renders of one source are kept: what is desired now, and the pinned revision of an
@@ -23,16 +24,27 @@ pub(crate) struct RenderKey {
     pub(crate) app: AppKey,
     /// Its source's place among the sources.
     pub(crate) number: usize,
-    /// Repository, source and environment, as text.
+    /// Repository and source, as text.
     pub(crate) input: String,
-    /// The commit.
+    /// The commit, or whatever the source's reference means; of several trees, all of them.
     pub(crate) revision: String,
+}
+
+/// What a render reads: files, and what it may know besides.
+#[derive(Clone)]
+pub(crate) struct Ground {
+    /// Complete but for what the render finds lacking.
+    pub(crate) tree: Arc<dyn Tree>,
+    pub(crate) environment: Environment,
 }
 
 struct Kept {
     input: String,
     /// The last commit for which it was found to hold.
     revision: String,
+    /// What it found lacking, and was brought: what it read of charts says which these are.
+    brought: Brought,
+    environment: Environment,
     rendered: Arc<Rendered>,
 }
 
@@ -47,23 +59,25 @@ impl Renders {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The render of `key`: a kept one that holds in `tree`, else what `render` gives.
+    /// The render of `key`: a kept one that holds on this ground, else what is rendered there with
+    /// what was brought.
     ///
     /// # Errors
-    /// Those of `render`, and `Unavailable` of the tree. A failure is not kept.
+    /// Those of the render, and `Unavailable` of the tree. A failure is not kept.
     pub(crate) fn get(
         &self,
         key: &RenderKey,
-        tree: &dyn Tree,
+        (ground, brought): (&Ground, &Brought),
         counters: &Counters,
-        render: impl FnOnce() -> Result<Rendered, RenderError>,
+        render: impl FnOnce(&dyn Tree, &Environment) -> Result<Rendered, RenderError>,
     ) -> Result<Arc<Rendered>, RenderError> {
-        if let Some(rendered) = self.find(key, tree)? {
+        if let Some(rendered) = self.find(key, &ground.tree, Some(&ground.environment))? {
             counters.add(Count::RenderHit);
             return Ok(rendered);
         }
+        let tree = brought.within(ground.tree.clone());
+        let rendered = Arc::new(render(&*tree, &ground.environment)?);
         counters.add(Count::Render);
-        let rendered = Arc::new(render()?);
         let mut kept = self.lock();
         let list = kept.entry((key.app.clone(), key.number)).or_default();
         list.insert(
@@ -71,6 +85,8 @@ impl Renders {
             Kept {
                 input: key.input.clone(),
                 revision: key.revision.clone(),
+                brought: brought.clone(),
+                environment: ground.environment.clone(),
                 rendered: rendered.clone(),
             },
         );
@@ -78,19 +94,37 @@ impl Renders {
         Ok(rendered)
     }
 
-    fn find(&self, key: &RenderKey, tree: &dyn Tree) -> Result<Option<Arc<Rendered>>, TreeError> {
+    /// A kept render that holds in a tree. Without an environment, in the one that it was made in,
+    /// but for the revision.
+    fn find(
+        &self,
+        key: &RenderKey,
+        tree: &Arc<dyn Tree>,
+        environment: Option<&Environment>,
+    ) -> Result<Option<Arc<Rendered>>, TreeError> {
         let place = (key.app.clone(), key.number);
-        let candidates: Vec<(String, Arc<Rendered>)> = self
+        let candidates: Vec<(String, Brought, Arc<Rendered>)> = self
             .lock()
             .get(&place)
             .into_iter()
             .flatten()
             .filter(|kept| kept.input == key.input)
-            .map(|kept| (kept.revision.clone(), kept.rendered.clone()))
+            .filter(|kept| match environment {
+                Some(environment) => kept.rendered.facts.hold_in(environment),
+                None => kept.rendered.facts.hold_in(&Environment {
+                    revision: key.revision.clone(),
+                    ..kept.environment.clone()
+                }),
+            })
+            .map(|kept| {
+                let revision = kept.revision.clone();
+                (revision, kept.brought.clone(), kept.rendered.clone())
+            })
             .collect();
         // The tree is asked without the lock: it may read from disk.
-        for (revision, rendered) in candidates {
-            if revision != key.revision && !rendered.read_set.holds_in(tree)? {
+        for (revision, brought, rendered) in candidates {
+            let is_same = revision == key.revision;
+            if !is_same && !rendered.read_set.holds_in(&*brought.within(tree.clone()))? {
                 continue;
             }
             if let Some(list) = self.lock().get_mut(&place)
@@ -108,8 +142,8 @@ impl Renders {
     }
 
     /// Whether a kept render holds in `tree`: then nothing needs to be rendered for it.
-    pub(crate) fn holds(&self, key: &RenderKey, tree: &dyn Tree) -> bool {
-        matches!(self.find(key, tree), Ok(Some(_)))
+    pub(crate) fn holds(&self, key: &RenderKey, tree: &Arc<dyn Tree>) -> bool {
+        matches!(self.find(key, tree, None), Ok(Some(_)))
     }
 
     /// Forgets the renders of an Application: a hard refresh, or it is gone.

@@ -20,6 +20,8 @@ pub(crate) struct Settings {
     /// How often references are asked for (`timeout.reconciliation`), where the ConfigMap says so;
     /// zero turns polling off.
     pub(crate) poll_interval: Option<Duration>,
+    /// Schemes of value files that are fetched (`helm.valuesFileSchemes`).
+    pub(crate) value_file_schemes: Vec<String>,
     /// What in the ConfigMap cannot be read.
     pub(crate) warnings: Vec<Condition>,
 }
@@ -64,9 +66,17 @@ impl Settings {
                 child_health,
             },
             poll_interval,
+            value_file_schemes: value_file_schemes(data.get("helm.valuesFileSchemes")),
             warnings,
         }
     }
+}
+
+/// Without the key those that Argo CD has by default; an empty text is none.
+fn value_file_schemes(text: Option<&String>) -> Vec<String> {
+    let text = text.map_or("https,http", String::as_str);
+    let schemes = text.split(',').map(str::trim).filter(|it| !it.is_empty());
+    schemes.map(str::to_owned).collect()
 }
 
 fn warning(key: &str, problem: &str) -> Condition {

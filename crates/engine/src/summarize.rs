@@ -153,7 +153,9 @@ fn resources(comparison: &Comparison) -> Vec<ResourceStatus> {
 }
 
 fn resource_status(one: &Compared) -> ResourceStatus {
-    let wave = one.object().map(hook::wave).unwrap_or_default();
+    // What is not desired any more has none (recording helm-hooks).
+    let desired = one.desired.as_ref();
+    let wave = desired.map_or(0, |it| hook::wave(&it.object));
     // A generated name is not known before the object is made.
     let name = one.object().map_or("", Object::name);
     ResourceStatus {

@@ -204,7 +204,9 @@ impl Checkout {
         if matches!(self.choice, Choice::File(_)) {
             bail!("there is no Application in {folder}");
         }
-        if !discovery.has_manifests {
+        let is_chart = |path: TreePath| tree.kind(&path).is_ok();
+        let is_chart = folder.join("Chart.yaml").is_ok_and(is_chart);
+        if !discovery.has_manifests && !is_chart {
             notes.push("there are no manifests here yet".to_owned());
             return Ok((Vec::new(), notes));
         }

@@ -90,11 +90,76 @@ pub(crate) struct UpArguments {
 /// What `render` prints.
 #[derive(Args)]
 pub(crate) struct RenderArguments {
-    /// A file with an Application, or a folder of manifests
+    /// A file with an Application, a folder of manifests, or a chart (a folder or a .tgz)
     pub(crate) path: PathBuf,
-    /// The name of the Application, when the file holds several
+    /// The name of the Application, when the file holds several; of a chart, the release
     #[arg(long, value_name = "NAME")]
     pub(crate) name: Option<String>,
+    #[command(flatten)]
+    pub(crate) chart: ChartArguments,
+}
+
+/// What a chart is rendered with: the flags of `helm template`.
+#[derive(Args)]
+#[command(next_help_heading = "Charts, as helm template")]
+pub(crate) struct ChartArguments {
+    /// A file of values (may be repeated; the last wins)
+    #[arg(long, short = 'f', value_name = "FILE", value_delimiter = ',')]
+    pub(crate) values: Vec<String>,
+    /// A value: KEY=VALUE,...
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub(crate) set: Vec<String>,
+    /// A value that stays text: KEY=VALUE,...
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub(crate) set_string: Vec<String>,
+    /// A value of JSON: KEY=JSON, or an object
+    #[arg(long, value_name = "KEY=JSON")]
+    pub(crate) set_json: Vec<String>,
+    /// A value that is the content of a file: KEY=FILE,...
+    #[arg(long, value_name = "KEY=FILE")]
+    pub(crate) set_file: Vec<String>,
+    /// A value that is taken as it is: KEY=VALUE
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub(crate) set_literal: Vec<String>,
+    /// Print the files of the chart's crds folder
+    #[arg(long)]
+    pub(crate) include_crds: bool,
+    /// Do not print them, whatever else is said
+    #[arg(long)]
+    pub(crate) skip_crds: bool,
+    /// Leave out tests
+    #[arg(long)]
+    pub(crate) skip_tests: bool,
+    /// Leave out hooks
+    #[arg(long)]
+    pub(crate) no_hooks: bool,
+    /// Render as for an upgrade, not for an installation
+    #[arg(long)]
+    pub(crate) is_upgrade: bool,
+    /// The Kubernetes version that templates see
+    #[arg(long, value_name = "VERSION")]
+    pub(crate) kube_version: Option<String>,
+    /// APIs that templates see beside the usual ones
+    #[arg(long, short = 'a', value_name = "GROUP/VERSION", value_delimiter = ',')]
+    pub(crate) api_versions: Vec<String>,
+    /// The release's namespace
+    #[arg(long, short = 'n', value_name = "NAMESPACE", default_value = "default")]
+    pub(crate) namespace: String,
+    /// Accepted: nothing is installed
+    #[arg(long)]
+    pub(crate) create_namespace: bool,
+    /// Print these templates only
+    #[arg(long, short = 's', value_name = "TEMPLATE", value_delimiter = ',')]
+    pub(crate) show_only: Vec<String>,
+    /// A template that gives the release's name
+    #[arg(long, value_name = "TEMPLATE")]
+    pub(crate) name_template: Option<String>,
+    /// Do not check values against the chart's JSON schema
+    #[arg(long)]
+    pub(crate) skip_schema_validation: bool,
+    /// Fetch what the chart depends on and does not bring
+    #[arg(long)]
+    pub(crate) dependency_update: bool,
 }
 
 /// What `install` prints.

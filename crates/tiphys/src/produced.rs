@@ -70,6 +70,10 @@ fn render<'a>(object: &Object, tree_of: &dyn Fn(&str) -> Option<&'a dyn Tree>) -
     let app = Application::from_value(object.value().clone()).ok()?;
     let environment = Environment {
         instance: app.instance_name(home::NAMESPACE),
+        name: app.metadata.name.clone(),
+        namespace: app.spec.destination.namespace.clone(),
+        project: app.spec.project.clone(),
+        ..Environment::default()
     };
     let namespace = match app.spec.destination.namespace.as_str() {
         "" => home::NAMESPACE,

@@ -36,10 +36,7 @@ const SAMPLE: usize = 8;
 const FLOOR: usize = 25;
 
 /// What needs renderers that are not there yet.
-const BEYOND: [&str; 8] = [
-    "Chart.yaml",
-    "\"helm\"",
-    "\"chart\"",
+const BEYOND: [&str; 5] = [
     "kustomization",
     "\"kustomize\"",
     ".jsonnet",
@@ -49,8 +46,9 @@ const BEYOND: [&str; 8] = [
 
 /// Scenarios that differ on purpose, and why (docs/differences.md). They may not come out the same:
 /// then the reason is gone.
-const ON_PURPOSE: [(&str, &str); 11] = [
+const ON_PURPOSE: [(&str, &str); 12] = [
     ("adopt-other-app", "a commit is known to all at once"),
+    ("bad-chart-git", "a look-up names what was looked up where"),
     ("bad-denied-admission", "no pause between waves"),
     ("bad-no-source", "an invalid spec reads no repository"),
     ("bad-path-file", "a path may name a file"),

@@ -232,7 +232,7 @@ fn is_list(content: &[u8]) -> bool {
 
 /// The mark of ownership is an annotation: annotations that are not text stop the render
 /// (recording bad-labels-number).
-fn check_annotations(object: &Object) -> Result<(), RenderError> {
+pub(super) fn check_annotations(object: &Object) -> Result<(), RenderError> {
     let Some(annotations) = object.value().at(&["metadata", "annotations"]) else {
         return Ok(());
     };

@@ -4,11 +4,20 @@
 //! and the [`Environment`]; it must never know the cluster, the project or what is live.
 
 mod directory;
+mod environment;
+mod helm;
+mod lack;
+mod value_files;
 
 use api::Source;
 use api::status::SourceType;
 use manifest::{EntryKind, Object, ReadSet, Recorder, Tree, TreeError, TreePath};
 use yaml::{Str, Value};
+
+pub use environment::{Capabilities, Environment, Facts};
+pub use lack::{Lack, Lacking};
+
+use environment::Asked;
 
 /// Objects of one source, and what was read for them.
 #[derive(Clone, Debug, PartialEq)]
@@ -19,6 +28,8 @@ pub struct Rendered {
     pub warnings: Vec<RenderWarning>,
     /// Everything that was read: while it holds, the render would give the same.
     pub read_set: ReadSet,
+    /// What of the environment took part.
+    pub facts: Facts,
     /// The tool that rendered.
     pub source_type: SourceType,
 }
@@ -67,13 +78,6 @@ impl std::fmt::Display for RenderWarning {
     }
 }
 
-/// What a render may know besides files.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Environment {
-    /// The application's name as in tracking marks; it selects `.argocd-source-<name>.yaml`.
-    pub instance: String,
-}
-
 /// Why a source gives no objects. `Display` is the text that Argo CD shows behind
 /// `Failed to load target state: ...` (see [`RenderError::condition_message`]).
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -107,6 +111,12 @@ pub enum RenderError {
     /// More than one tool's options are set.
     #[error("error getting app source type: multiple application sources defined: {0}")]
     SeveralTypes(String),
+    /// Helm, or what a chart's values come from: in Argo CD's words.
+    #[error("{0}")]
+    Helm(String),
+    /// The tree is not complete: once these are in it, the render can be tried again.
+    #[error("not at hand: {}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "))]
+    Lacks(Vec<Lack>),
     /// A tool that is not there yet.
     #[error("{path}: {tool} sources are not supported yet: {problem}")]
     Unsupported {
@@ -202,18 +212,43 @@ pub fn render(
     environment: &Environment,
 ) -> Result<Rendered, RenderError> {
     let recorder = Recorder::new(tree);
+    if is_reference_only(source) {
+        return Ok(Rendered {
+            objects: Vec::new(),
+            warnings: Vec::new(),
+            read_set: recorder.into_read_set(),
+            facts: Facts::default(),
+            source_type: SourceType::Unset,
+        });
+    }
     let path = source_path(&recorder, &source.path)?;
     let overridden = with_overrides(&recorder, source, &path, environment)?;
     let source_type = detect(&recorder, &overridden, &path)?;
     refuse_unsupported(&source_type, &overridden)?;
-    let directory = overridden.directory.unwrap_or_default();
-    let (objects, warnings) = directory::render(&recorder, &path, &directory)?;
+    let asked = Asked::new(environment, source);
+    let (objects, warnings) = match source_type {
+        SourceType::Helm => {
+            let options = overridden.helm.unwrap_or_default();
+            helm::render(&recorder, &options, &path, &asked)?
+        }
+        _ => {
+            let directory = overridden.directory.unwrap_or_default();
+            directory::render(&recorder, &path, &directory)?
+        }
+    };
     Ok(Rendered {
         objects,
         warnings,
         read_set: recorder.into_read_set(),
+        facts: asked.into_facts(),
         source_type,
     })
+}
+
+/// Whether a source gives files to others and nothing else (R42).
+#[must_use]
+pub fn is_reference_only(source: &Source) -> bool {
+    !source.reference_name.is_empty() && source.path.is_empty() && source.chart.is_empty()
 }
 
 fn bad_path(path: &str, problem: &'static str) -> RenderError {
@@ -345,11 +380,7 @@ fn is_empty(value: &Value) -> bool {
 
 fn refuse_unsupported(kind: &SourceType, source: &Source) -> Result<(), RenderError> {
     let (tool, problem) = match kind {
-        SourceType::Directory => return Ok(()),
-        SourceType::Helm => (
-            "Helm",
-            "the path holds a Chart.yaml, or the source sets `helm`; charts come with the Helm renderer",
-        ),
+        SourceType::Directory | SourceType::Helm => return Ok(()),
         SourceType::Kustomize => (
             "Kustomize",
             "the path holds a kustomization, or the source sets `kustomize`; overlays come with the Kustomize renderer",

@@ -21,6 +21,11 @@ const KNOWN: &[(&str, &str)] = &[
     // What the engine does not do yet.
     ("hooks-cm", "PreDelete and PostDelete hooks"),
     ("hooks-predelete-fails", "PreDelete and PostDelete hooks"),
+    ("helm-hooks", "PreDelete and PostDelete hooks"),
+    (
+        "src-helm-env",
+        "commits have no digits in these few lines, so no first seven",
+    ),
     (
         "hooks-postdelete-nofinalizer",
         "PreDelete and PostDelete hooks",
@@ -69,6 +74,10 @@ const KNOWN: &[(&str, &str)] = &[
         "an error of the step before is listed first",
     ),
     // What the few lines of this cluster or controller do not have.
+    (
+        "aoa-helm",
+        "the order of two applications that sync at once",
+    ),
     (
         "aoa-cascade-background",
         "the order of two applications' deletions",

@@ -2,6 +2,7 @@
 //! nothing but the engine's functions.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use api::operation::{OperationPhase, OperationState};
 use api::{AppProject, Application, Condition, names, reason};
@@ -9,14 +10,17 @@ use engine::advance::{Next, Step, View};
 use engine::gate::check_sources;
 use engine::live::ClusterName;
 use engine::operation::{self, Auto, Ending, Resume};
-use engine::render::{Environment, RenderError};
+use engine::render::{Capabilities, Environment, RenderError};
 use engine::subject::{Settings, Subject};
 use engine::summarize::{Findings, Outcome};
 use engine::teardown::Teardown;
-use manifest::{Object, ObjectKey};
+use manifest::{Listed, Mounts, Object, ObjectKey, Tree, TreePath};
 
 use crate::cluster::Cluster;
 use crate::files::Files;
+
+/// What charts of the recordings ask for.
+const APIS: [&str; 2] = ["apps/v1", "apps/v1/Deployment"];
 
 /// More cycles than any recording needs.
 const MAX_CYCLES: usize = 60;
@@ -274,11 +278,26 @@ impl World {
         let at = number.parse::<usize>().unwrap_or(0).saturating_sub(1);
         let empty = Files::default();
         let files = self.commits.get(at).unwrap_or(&empty);
+        let references = sources.iter().map(|it| it.reference_name.clone());
         let environment = Environment {
             instance: app.instance_name(&self.settings.control_namespace),
+            name: app.metadata.name.clone(),
+            namespace: app.spec.destination.namespace.clone(),
+            project: app.spec.project.clone(),
+            revision: revision.clone(),
+            // As the recorder's cluster.
+            capabilities: Capabilities::new("v1.35.4", APIS.map(str::to_owned).to_vec()).into(),
+            references: references.filter(|it| !it.is_empty()).collect(),
+            ..Environment::default()
         };
+        let mut tree = Mounts::new(Arc::new(files.clone()));
+        for name in &environment.references {
+            let at = TreePath::parse(&format!("${name}")).expect("a path");
+            let own: Arc<dyn Tree> = Arc::new(files.clone());
+            tree = tree.folder(at, (own, TreePath::root()), Listed::No);
+        }
         let rendered = sources.iter().enumerate().map(|(number, source)| {
-            engine::render(files, source, &environment).map_err(|error| (number, error))
+            engine::render(&tree, source, &environment).map_err(|error| (number, error))
         });
         Ok((rendered.collect::<Result<_, _>>()?, revision))
     }

@@ -1,5 +1,8 @@
 //! `tiphys render`: what an Application stands for, without a cluster.
 
+mod chart;
+mod disk;
+
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
@@ -8,6 +11,7 @@ use engine::render::{Environment, RenderError, Rendered};
 use manifest::{Tree, TreePath};
 use source::{FileUrls, Store, WorkTree};
 
+use super::DOES_NOT_WORK;
 use crate::cli::RenderArguments;
 use crate::discover::Discovery;
 use crate::origin::{self, Origin};
@@ -15,6 +19,15 @@ use crate::{data_dir, home, terminal};
 
 /// Prints the objects as one YAML stream; warnings go to standard error.
 pub(super) async fn run(arguments: &RenderArguments) -> Result<u8> {
+    if chart::is_chart(&arguments.path) {
+        return Ok(match chart::run(arguments).await? {
+            None => 0,
+            Some(problem) => {
+                terminal::complain(problem.trim_end());
+                DOES_NOT_WORK
+            }
+        });
+    }
     let data = data_dir::default_path(&origin::repository_of(&arguments.path)?)?;
     let store = Store::open(&data.join("git"), source::Options::new(FileUrls::Allowed))?;
     let work_tree = WorkTree::open(&store, &origin::repository_of(&arguments.path)?)?;
@@ -68,6 +81,8 @@ fn folder(tree: &dyn Tree, place: &TreePath) -> Result<Rendered, RenderError> {
     };
     let environment = Environment {
         instance: place.name().to_owned(),
+        name: place.name().to_owned(),
+        ..Environment::default()
     };
     engine::render(tree, &source, &environment)
 }
@@ -95,6 +110,10 @@ fn application(tree: &dyn Tree, place: &TreePath, name: Option<&str>) -> Result<
     let app = Application::from_value(app.object.into_value())?;
     let environment = Environment {
         instance: app.instance_name(home::NAMESPACE),
+        name: app.metadata.name.clone(),
+        namespace: app.spec.destination.namespace.clone(),
+        project: app.spec.project.clone(),
+        ..Environment::default()
     };
     let sources = app.spec.all_sources();
     let n_sources = sources.len();

@@ -7,6 +7,7 @@
 )]
 
 mod app;
+mod chatbot;
 mod cli;
 mod harness;
 mod real_cluster;
