@@ -147,7 +147,9 @@ fn metadata() -> Result<Metadata> {
 
 fn needs_alone(owner: &str, package: &str) -> bool {
     let output = Command::new(cargo())
-        .args(["tree", "--locked", "--quiet", "--edges", "normal", "--prefix", "none"])
+        .args([
+            "tree", "--locked", "--quiet", "--edges", "normal", "--prefix", "none",
+        ])
         .args(["--package", owner])
         .current_dir(root())
         .output();
