@@ -41,15 +41,6 @@ impl Repository {
         repository
     }
 
-    /// A folder's files as a repository of their own, with branch `main`.
-    pub(crate) fn copy_of(folder: &Path) -> Self {
-        let repository = Repository::empty();
-        copy(folder, &repository.path(""));
-        repository.git(&["init", "--quiet", "--initial-branch", "main"]);
-        repository.commit();
-        repository
-    }
-
     /// A folder without anything.
     pub(crate) fn empty() -> Self {
         let repository = Repository {
