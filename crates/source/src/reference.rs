@@ -7,7 +7,7 @@ use std::fmt;
 
 use gix::ObjectId;
 
-use crate::constraint::{Constraint, Version};
+use crate::constraint::{Range, version};
 
 /// The longest reference taken: Git's own names end at 255 bytes, ranges are shorter.
 const MAX_LEN: usize = 512;
@@ -99,11 +99,11 @@ impl Reference {
     /// [`ReferenceError::Prefix`] when this is neither a version nor a range.
     pub fn with_tag_prefix(mut self, prefix: &str) -> Result<Reference, ReferenceError> {
         if !prefix.is_empty() {
-            if Version::parse(&self.text).is_some() {
+            if version(&self.text).is_some() {
                 self.text.insert_str(0, prefix);
                 return Ok(self);
             }
-            if Constraint::parse(&self.text).is_err() {
+            if Range::parse(&self.text).is_none() {
                 return Err(ReferenceError::Prefix(self.text));
             }
         }
@@ -206,16 +206,16 @@ impl RefList {
 
     /// The full tag name; `None` when the reference is no range or no tag is in it.
     fn highest_tag(&self, reference: &Reference) -> Option<String> {
-        if Version::parse(&reference.text).is_some() {
+        if version(&reference.text).is_some() {
             return None;
         }
-        let range = Constraint::parse(&reference.text).ok()?;
-        let versions: Vec<Version> = self
+        let range = Range::parse(&reference.text)?;
+        let versions: Vec<_> = self
             .refs
             .iter()
             .filter_map(|it| it.name.strip_prefix("refs/tags/"))
             .filter_map(|tag| tag.strip_prefix(reference.tag_prefix.as_str()))
-            .filter_map(Version::parse)
+            .filter_map(version)
             .collect();
         let highest = range.highest(versions.iter())?;
         Some(format!(

@@ -22,7 +22,7 @@ use crate::chart::oci::{Layer, Manifest, Registry};
 use crate::chart::place::Place;
 use crate::chart::web::{self, Login, Web};
 use crate::chart::{ChartError, ChartProblem, docker};
-use crate::constraint::{Constraint, Version};
+use crate::constraint::{Range, version};
 use crate::store::lock;
 use crate::{Credentials, Freshness, Trust};
 
@@ -320,7 +320,7 @@ impl ChartRepository {
         wanted: &str,
         freshness: Freshness,
     ) -> Result<String, ChartError> {
-        if Version::parse(wanted).is_some() {
+        if version(wanted).is_some() {
             return Ok(wanted.to_owned());
         }
         let found = match self.versions(chart, freshness).await {
@@ -594,7 +594,7 @@ impl ChartRepository {
         freshness: Freshness,
     ) -> Result<Digest, ChartProblem> {
         let (registry, repository) = self.registry()?;
-        let is_tag = Version::parse(wanted).is_some() || Constraint::parse(wanted).is_err();
+        let is_tag = version(wanted).is_some() || Range::parse(wanted).is_none();
         let tag = if is_tag && !wanted.is_empty() {
             wanted.to_owned()
         } else {
@@ -678,21 +678,18 @@ async fn provenance(web: &Web, url: &Url) -> Option<Arc<[u8]>> {
 }
 
 /// The entry of an exact version; `v1.2.3` and `1.2.3` are the same.
-fn find(entries: Vec<Entry>, version: &str) -> Result<Entry, ChartProblem> {
+fn find(entries: Vec<Entry>, wanted: &str) -> Result<Entry, ChartProblem> {
     let versions: Vec<String> = entries.iter().map(|it| it.version.clone()).collect();
-    let parsed = Version::parse(version);
+    let parsed = version(wanted);
     let is_it = |entry: &Entry| {
-        entry.version == version || (parsed.is_some() && Version::parse(&entry.version) == parsed)
+        entry.version == wanted || (parsed.is_some() && version(&entry.version) == parsed)
     };
     let none = || none_fits(&versions);
     entries.into_iter().find(is_it).ok_or_else(none)
 }
 
 fn none_fits(versions: &[String]) -> ChartProblem {
-    let parsed: Vec<Version> = versions
-        .iter()
-        .filter_map(|it| Version::parse(it))
-        .collect();
+    let parsed: Vec<_> = versions.iter().filter_map(|it| version(it)).collect();
     ChartProblem::NoVersion {
         n_versions: versions.len(),
         newest: parsed.iter().max().map(|it| it.original().to_owned()),
@@ -708,13 +705,9 @@ fn pick(versions: &[String], wanted: &str) -> Result<String, ChartProblem> {
         "latest" => "*",
         range => range,
     };
-    let constraint =
-        Constraint::parse(range).map_err(|_| ChartProblem::NotAVersion(wanted.to_owned()))?;
-    let parsed: Vec<Version> = versions
-        .iter()
-        .filter_map(|it| Version::parse(it))
-        .collect();
-    let highest = constraint.highest(parsed.iter());
+    let range = Range::parse(range).ok_or_else(|| ChartProblem::NotAVersion(wanted.to_owned()))?;
+    let parsed: Vec<_> = versions.iter().filter_map(|it| version(it)).collect();
+    let highest = range.highest(parsed.iter());
     highest
         .map(|it| it.original().to_owned())
         .ok_or_else(|| none_fits(versions))
