@@ -110,6 +110,17 @@ pub(crate) fn type_name(value: &Value) -> &'static str {
     }
 }
 
+/// The text of `%T` for what Go decodes from JSON into an `unstructured` object: integers of any size
+/// are `int64`.
+#[must_use]
+pub fn decoded_type(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "<nil>",
+        Value::Uint(_) => "int64",
+        other => type_name(other),
+    }
+}
+
 /// The text of `%#v`: Go syntax.
 pub(crate) fn syntax(value: &Value) -> String {
     match value {

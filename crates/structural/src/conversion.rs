@@ -4,6 +4,7 @@
 //! [`review`] and [`converted`] are the doors. It must never know how a webhook is reached.
 
 use kinds::{FieldError, names, quoted};
+use manifest::go::decoded_type;
 use yaml::{Map, Value};
 
 /// The group of reviews.
@@ -131,14 +132,14 @@ fn restored(original: &Value, given: &Value) -> Result<Map, String> {
             }
             Some(Value::Map(pairs)) => pairs,
             Some(other) => {
-                let found = go_type(other);
+                let found = decoded_type(other);
                 return Err(format!(
                     "invalid metadata.{key} of type {found} in converted object"
                 ));
             }
         };
         if let Some((name, value)) = pairs.iter().find(|(_, value)| value.as_str().is_none()) {
-            let found = go_type(value);
+            let found = decoded_type(value);
             return Err(format!(
                 "metadata.{key}[{name}] must be a string, but is {found} in converted object"
             ));
@@ -180,19 +181,6 @@ fn check_names(key: &str, pairs: &Map) -> Result<(), String> {
         [] => Ok(()),
         [one] => Err(one.clone()),
         many => Err(format!("[{}]", many.join(", "))),
-    }
-}
-
-/// What Go's `%T` says of a value of a decoded tree.
-fn go_type(value: &Value) -> &'static str {
-    match value {
-        Value::Null => "<nil>",
-        Value::Bool(_) => "bool",
-        Value::Int(_) | Value::Uint(_) => "int64",
-        Value::Float(_) => "float64",
-        Value::String(_) => "string",
-        Value::List(_) => "[]interface {}",
-        Value::Map(_) => "map[string]interface {}",
     }
 }
 

@@ -4,6 +4,7 @@
 //! a warning that names file and line (design.md part 9, "Recordings and purpose").
 
 use api::source::Directory;
+use manifest::go::decoded_type;
 use manifest::{EntryKind, Object, Tree, TreeError, TreePath, stream};
 use yaml::Value;
 
@@ -252,13 +253,13 @@ pub(super) fn check_annotations(object: &Object) -> Result<(), RenderError> {
                 "contains non-string value in the map under key {:?}: {} is of the type {}, expected string",
                 key.as_str(),
                 go_value(value),
-                go_type(value)
+                decoded_type(value)
             ))),
         },
         other => Err(bad(format!(
             "{} is of the type {}, expected map[string]interface{{}}",
             go_value(other),
-            go_type(other)
+            decoded_type(other)
         ))),
     }
 }
@@ -269,18 +270,5 @@ fn go_value(value: &Value) -> String {
         Value::Null => "<nil>".to_owned(),
         Value::String(text) => text.to_string(),
         other => yaml::json::to_string(other),
-    }
-}
-
-/// As `%T` names the type of a decoded value.
-fn go_type(value: &Value) -> &'static str {
-    match value {
-        Value::Null => "<nil>",
-        Value::Bool(_) => "bool",
-        Value::Int(_) | Value::Uint(_) => "int64",
-        Value::Float(_) => "float64",
-        Value::String(_) => "string",
-        Value::List(_) => "[]interface {}",
-        Value::Map(_) => "map[string]interface {}",
     }
 }

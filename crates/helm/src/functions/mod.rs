@@ -8,7 +8,7 @@ mod inclusion;
 mod toml;
 
 use std::rc::Rc;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use gotmpl::{Function, Functions, Limits, Scope, Session, Type, Value, sprig};
 
@@ -32,14 +32,17 @@ struct Row {
 
 /// All functions.
 pub(crate) fn table() -> Arc<Functions> {
-    let mut functions = sprig::functions();
-    for row in data::ROWS.iter().chain(inclusion::ROWS) {
-        functions.add(
-            row.name,
-            Function::new(row.parameters, row.result, row.body),
-        );
-    }
-    Arc::new(functions)
+    static TABLE: LazyLock<Arc<Functions>> = LazyLock::new(|| {
+        let mut functions = sprig::functions();
+        for row in data::ROWS.iter().chain(inclusion::ROWS) {
+            functions.add(
+                row.name,
+                Function::new(row.parameters, row.result, row.body),
+            );
+        }
+        Arc::new(functions)
+    });
+    TABLE.clone()
 }
 
 /// Those of Sprig alone: what `--name-template` may use.
