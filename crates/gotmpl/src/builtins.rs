@@ -2,6 +2,7 @@
 //! evaluated, or call on.
 
 use std::cmp::Ordering;
+use std::sync::LazyLock;
 
 use crate::bytes::{bytes_of_text, text_of_bytes};
 use crate::function::{Function, Functions, Type};
@@ -15,8 +16,13 @@ const ANY: Type = Type::Any;
 /// Names that the executor answers itself.
 pub(crate) const SPECIAL: [&str; 3] = ["and", "or", "call"];
 
-/// All others.
-pub(crate) fn functions() -> Functions {
+/// All others; made once.
+pub(crate) fn function(name: &str) -> Option<&'static Function> {
+    static FUNCTIONS: LazyLock<Functions> = LazyLock::new(functions);
+    FUNCTIONS.get(name)
+}
+
+fn functions() -> Functions {
     let mut functions = Functions::new();
     let mut add = |name, function| functions.add(name, function);
     add(

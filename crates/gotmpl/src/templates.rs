@@ -64,7 +64,6 @@ pub struct Templates {
     base: Arc<Trees>,
     trees: Trees,
     functions: Arc<Functions>,
-    builtins: Arc<Functions>,
     delimiters: Delimiters,
     missing_key: MissingKey,
     limits: Limits,
@@ -88,7 +87,6 @@ impl Templates {
             base: Arc::default(),
             trees: HashMap::new(),
             functions,
-            builtins: Arc::new(builtins::functions()),
             delimiters: Delimiters::default(),
             missing_key: MissingKey::default(),
             limits: Limits::default(),
@@ -158,7 +156,6 @@ impl Templates {
             trees: shared.collect(),
             patterns: self.patterns.clone(),
             functions: self.functions.clone(),
-            builtins: self.builtins.clone(),
             delimiters: self.delimiters.clone(),
             missing_key: self.missing_key,
             limits: self.limits,
@@ -278,7 +275,8 @@ impl Templates {
     }
 
     pub(crate) fn function(&self, name: &str) -> Option<&Function> {
-        self.functions.get(name).or_else(|| self.builtins.get(name))
+        let own = self.functions.get(name);
+        own.or_else(|| builtins::function(name))
     }
 
     pub(crate) fn missing_key(&self) -> MissingKey {

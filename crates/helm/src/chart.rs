@@ -13,7 +13,7 @@ use manifest::{Tree, TreePath};
 use crate::load::{self, Loaded};
 use crate::log::Warning;
 use crate::metadata::{Dependency, Metadata};
-use crate::{Error, File, Values, versions};
+use crate::{Error, File, Values, render, versions};
 
 /// A chart and the charts in it. Cheap to clone; templates are parsed when they are first needed,
 /// once for all renders.
@@ -21,6 +21,8 @@ use crate::{Error, File, Values, versions};
 pub struct Chart {
     root: Arc<Node>,
     warnings: Arc<[Warning]>,
+    /// What all its renders start from: regular expressions that one compiled are there for the next.
+    engine: Templates,
 }
 
 impl fmt::Debug for Chart {
@@ -81,7 +83,11 @@ impl Chart {
         let path = name.clone();
         let root = Node::new(loaded, (name, path), Children::Declared, &mut left)?;
         let root = Arc::new(root);
-        Ok(Chart { root, warnings })
+        Ok(Chart {
+            root,
+            warnings,
+            engine: render::engine(),
+        })
     }
 
     /// What its `Chart.yaml` says.
@@ -129,6 +135,11 @@ impl Chart {
     #[must_use]
     pub fn warnings(&self) -> &[Warning] {
         &self.warnings
+    }
+
+    /// What executes its templates, with none in it.
+    pub(crate) fn engine(&self) -> &Templates {
+        &self.engine
     }
 
     pub(crate) fn root(&self) -> &Node {

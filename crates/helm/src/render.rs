@@ -130,7 +130,7 @@ pub fn execute(
     let mut log = Vec::new();
     check(chart, &mut log)?;
     let root = prepare(chart, values, release, &mut log)?;
-    written(&root, values, (release, world), &mut log)
+    written(chart, &root, values, (release, world), &mut log)
 }
 
 /// The charts that take part.
@@ -151,6 +151,7 @@ fn prepare<'a>(
 
 /// What all templates write over the merged values.
 fn written(
+    chart: &Chart,
     root: &Active<'_>,
     given: &Values,
     (release, world): (&Release, &World),
@@ -162,7 +163,7 @@ fn written(
     }
     check_kube_version(&root.node.loaded.metadata, &world.capabilities)?;
     let scopes = Scopes::new(root, &values, release, &world.capabilities);
-    execute_all(&scopes, world)
+    execute_all(chart.engine(), &scopes, world)
 }
 
 /// The render itself; warnings are kept when it fails too.
@@ -173,7 +174,7 @@ pub(crate) fn render_into(
     log: &mut Vec<Warning>,
 ) -> Result<Rendered, Error> {
     let root = prepare(chart, given, release, log)?;
-    let mut files = written(&root, given, (release, world), log)?;
+    let mut files = written(chart, &root, given, (release, world), log)?;
     let notes = take_notes(&mut files, &root.name);
     let files: Vec<(Arc<str>, String)> = files.into_iter().collect();
     let Sorted { manifests, hooks } =
@@ -238,7 +239,11 @@ struct Place<'a> {
 }
 
 /// What all templates write, by their names.
-fn execute_all(scopes: &Scopes<'_>, world: &World) -> Result<BTreeMap<Arc<str>, String>, Error> {
+fn execute_all(
+    engine: &Templates,
+    scopes: &Scopes<'_>,
+    world: &World,
+) -> Result<BTreeMap<Arc<str>, String>, Error> {
     let mut places: Vec<Place<'_>> = Vec::new();
     for (chart, dot) in &scopes.charts {
         let base_path: Arc<str> = format!("{}/templates", chart.node.path).into();
@@ -254,7 +259,7 @@ fn execute_all(scopes: &Scopes<'_>, world: &World) -> Result<BTreeMap<Arc<str>, 
         let name = &place.template.name;
         Reverse((name.matches('/').count(), name.clone()))
     });
-    let templates = templates(&places)?;
+    let templates = templates(engine, &places)?;
     let mut session = functions::session(LIMITS, world);
     let mut files = BTreeMap::new();
     for place in &places {
@@ -280,10 +285,15 @@ fn execute_all(scopes: &Scopes<'_>, world: &World) -> Result<BTreeMap<Arc<str>, 
     Ok(files)
 }
 
-fn templates(places: &[Place<'_>]) -> Result<Templates, Error> {
-    let mut templates = Templates::new(functions::table())
+/// What executes templates of charts, with none in it.
+pub(crate) fn engine() -> Templates {
+    Templates::new(functions::table())
         .with_missing_key(MissingKey::Zero)
-        .with_limits(LIMITS);
+        .with_limits(LIMITS)
+}
+
+fn templates(engine: &Templates, places: &[Place<'_>]) -> Result<Templates, Error> {
+    let mut templates = engine.clone();
     for place in places {
         let parsed = place.template.parsed(&templates).map_err(|error| {
             Error::render(trace::parse_error(&place.template.name, &error.text))
