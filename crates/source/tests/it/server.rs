@@ -225,8 +225,9 @@ async fn attend(acceptor: tokio_rustls::TlsAcceptor, socket: tokio::net::TcpStre
     if matches!(shop.mood, Mood::Hangs) {
         return std::future::pending().await;
     }
-    let Ok(stream) = acceptor.accept(socket).await else {
-        return;
+    let stream = match acceptor.accept(socket).into_fallible().await {
+        Ok(stream) => stream,
+        Err((_, socket)) => return see_off(socket).await,
     };
     let service = hyper::service::service_fn(move |request| {
         let shop = shop.clone();
@@ -238,6 +239,14 @@ async fn attend(acceptor: tokio_rustls::TlsAcceptor, socket: tokio::net::TcpStre
     let _ = hyper_util::server::conn::auto::Builder::new(runtime)
         .serve_connection(io, service)
         .await;
+}
+
+/// Waits for a refused client to leave. A socket closed over bytes that nobody read is reset, and
+/// the reset may overtake the alert that tells the client why.
+async fn see_off(mut socket: tokio::net::TcpStream) {
+    use tokio::io::AsyncWriteExt;
+    let _ = socket.shutdown().await;
+    let _ = tokio::io::copy(&mut socket, &mut tokio::io::sink()).await;
 }
 
 fn plain(status: u16, kind: &str, text: &str) -> Response<Body> {
