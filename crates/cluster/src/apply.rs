@@ -13,6 +13,7 @@ use yaml::Value;
 
 use crate::client::{WriteOptions, Written};
 use crate::handle::Shared;
+use crate::reconcile::Reconciled;
 use crate::{Class, Error, PatchKind, Resource};
 
 /// The annotation in which a client-side apply keeps what it applied.
@@ -71,8 +72,11 @@ impl Write<'_> {
     pub(crate) async fn run(&self) -> Result<Applied, Error> {
         match &self.apply.method {
             Method::ClientSide => {
-                let reconciled = self.reconcile().await?;
-                let applied = self.client_side(reconciled.is_some()).await?;
+                let (reconciled, live) = match self.reconcile().await? {
+                    Some(Reconciled { text, live }) => (Some(text), Some(live)),
+                    None => (None, self.known().await?),
+                };
+                let applied = self.client_side(live).await?;
                 Ok(Applied {
                     reconciled,
                     ..applied
@@ -86,7 +90,7 @@ impl Write<'_> {
                 }
                 let applied = self.server_side().await?;
                 Ok(Applied {
-                    reconciled,
+                    reconciled: reconciled.map(|it| it.text),
                     ..applied
                 })
             }
@@ -116,14 +120,10 @@ impl Write<'_> {
         }
     }
 
-    /// `kubectl apply`: create, or patch by three-way merge over what was applied last. `is_made`
-    /// says that the object is there for sure, whatever the cache knows.
-    async fn client_side(&self, is_made: bool) -> Result<Applied, Error> {
+    /// `kubectl apply`: create, or patch by three-way merge over what was applied last. `live` is what
+    /// was found there.
+    async fn client_side(&self, mut live: Option<Object>) -> Result<Applied, Error> {
         let modified = remembering(&self.apply.object);
-        let mut live = match is_made {
-            true => self.live().await?,
-            false => self.known().await?,
-        };
         for retries_left in (0..=CONFLICT_RETRIES).rev() {
             let outcome = match live {
                 None => self.create(&modified, self.options()).await,

@@ -29,6 +29,14 @@ enum Operation {
     Recreate,
 }
 
+/// A role or binding that lacks nothing any more.
+pub(crate) struct Reconciled {
+    /// What kubectl says to it.
+    pub(crate) text: String,
+    /// As it is now.
+    pub(crate) live: Object,
+}
+
 /// What has to be done, and what is missing.
 #[derive(Debug)]
 struct Finding {
@@ -39,12 +47,11 @@ struct Finding {
 }
 
 impl Write<'_> {
-    /// Adds what a role or binding lacks, and gives what kubectl says to it; `None` for objects of
-    /// other kinds and in a dry run.
+    /// Adds what a role or binding lacks; `None` for objects of other kinds and in a dry run.
     ///
     /// # Errors
     /// [`Error`] of the request that failed.
-    pub(crate) async fn reconcile(&self) -> Result<Option<String>, Error> {
+    pub(crate) async fn reconcile(&self) -> Result<Option<Reconciled>, Error> {
         let expected = &self.apply.object;
         if expected.api_version() != RBAC || self.apply.run == Run::Dry {
             return Ok(None);
@@ -60,28 +67,29 @@ impl Write<'_> {
                 },
                 Some(live) => compare(live, expected),
             };
-            match self.carry_out(&finding, live.as_ref()).await {
+            match self.carry_out(&finding, live).await {
                 Err(error) if retries_left > 0 && is_race(&error) => live = self.live().await?,
                 Err(error) => return Err(error),
-                Ok(()) => return Ok(Some(finding.told(expected))),
+                Ok(live) => {
+                    let text = finding.told(expected);
+                    return Ok(Some(Reconciled { text, live }));
+                }
             }
         }
         unreachable!("the last round returns")
     }
 
-    /// Without a field manager, as recorded.
-    async fn carry_out(&self, finding: &Finding, live: Option<&Object>) -> Result<(), Error> {
+    /// Gives the object as it is then. Without a field manager, as recorded.
+    async fn carry_out(&self, finding: &Finding, live: Option<Object>) -> Result<Object, Error> {
         let client = &self.shared.client;
-        if finding.is_protected {
-            return Ok(());
-        }
         match (&finding.operation, live) {
-            (Operation::Nothing, _) => Ok(()),
+            (Operation::Nothing, Some(live)) => Ok(live),
+            (_, Some(live)) if finding.is_protected => Ok(live),
             (Operation::Update(object), _) => {
                 let update = client.update(self.resource, object, self.unmanaged());
-                update.await.map(drop)
+                Ok(update.await?.object)
             }
-            (Operation::Create | Operation::Recreate, live) => {
+            (_, live) => {
                 if let Some(live) = live {
                     let target = (self.resource, live.namespace(), live.name());
                     let deletion = client.delete(target, Propagation::Background, live.uid());
@@ -91,7 +99,7 @@ impl Write<'_> {
                     }
                 }
                 let creation = self.create(&self.apply.object, self.unmanaged());
-                creation.await.map(drop)
+                Ok(creation.await?.object)
             }
         }
     }
