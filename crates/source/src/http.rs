@@ -17,8 +17,9 @@ use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, Header
 use reqwest::{Client, Method, StatusCode, Url};
 
 use crate::store::lock;
+use crate::tls::{self, Asked};
 use crate::transfer::{Budget, shown};
-use crate::{Credentials, Masked, Problem, RepoUrl, Trust, tls};
+use crate::{Credentials, Masked, Problem, RepoUrl, Trust};
 
 /// How long a connection may take, as Argo CD's `git.request.timeout`.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
@@ -34,8 +35,10 @@ pub(crate) struct HttpClients {
     base: Url,
     /// Shows the client certificate.
     own: Client,
+    own_asked: Arc<Asked>,
     /// For other servers.
     anonymous: Client,
+    anonymous_asked: Arc<Asked>,
     authorization: Option<HeaderValue>,
 }
 
@@ -58,12 +61,14 @@ impl HttpClients {
         credentials: &Credentials,
         trust: &Arc<Trust>,
     ) -> Result<HttpClients, Problem> {
-        let own = client(credentials, tls::config(Some(credentials), trust)?)?;
-        let elsewhere = tls::config(None, trust)?;
+        let (own, own_asked) = tls::config(Some(credentials), trust)?;
+        let (anonymous, anonymous_asked) = tls::config(None, trust)?;
         Ok(HttpClients {
             base,
-            own,
-            anonymous: client(credentials, elsewhere)?,
+            own: client(credentials, own)?,
+            own_asked,
+            anonymous: client(credentials, anonymous)?,
+            anonymous_asked,
             authorization: authorization(login, credentials)?,
         })
     }
@@ -88,6 +93,18 @@ impl HttpClients {
             (&self.own, self.authorization.as_ref())
         } else {
             (&self.anonymous, None)
+        }
+    }
+
+    /// What the failure of a question means.
+    pub(crate) fn problem_of(&self, error: &reqwest::Error, url: &Url) -> Problem {
+        let asked = match self.is_own(url) {
+            true => &self.own_asked,
+            false => &self.anonymous_asked,
+        };
+        match problem_of(error, url) {
+            Problem::Cut(text) => asked.problem().unwrap_or(Problem::Cut(text)),
+            other => other,
         }
     }
 }
@@ -206,7 +223,7 @@ impl Session {
             request = request.body(body);
         }
         let answer = self.budget.wait(request.send())?;
-        answer.map_err(|error| self.budget.fail(problem_of(&error, url)))
+        answer.map_err(|error| self.budget.fail(self.clients.problem_of(&error, url)))
     }
 
     /// Accepts a success that Git can read; everything else has a meaning of its own.

@@ -1,22 +1,25 @@
 //! Which certificates are believed and shown. Read [`config`]; it must never show a key.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::client::{WebPkiServerVerifier, verify_server_name};
+use rustls::client::{ResolvesClientCert, WebPkiServerVerifier, verify_server_name};
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
+use rustls::sign::CertifiedKey;
 use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
 
 use crate::{Credentials, Masked, Problem, Trust, Verification};
 
-/// The TLS side of a login; without credentials for servers that get none.
+/// The TLS side of a login, and what its servers asked for; without credentials for servers that
+/// get none.
 pub(crate) fn config(
     credentials: Option<&Credentials>,
     trust: &Arc<Trust>,
-) -> Result<ClientConfig, Problem> {
+) -> Result<(ClientConfig, Arc<Asked>), Problem> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let is_unchecked = credentials.is_some_and(|it| it.verification == Verification::None);
     let verifier = Verifier {
@@ -38,7 +41,49 @@ pub(crate) fn config(
         }
     };
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-    Ok(config)
+    let asked = Arc::new(Asked {
+        certificate: config.client_auth_cert_resolver,
+        has_asked: AtomicBool::new(false),
+    });
+    config.client_auth_cert_resolver = asked.clone();
+    Ok((config, asked))
+}
+
+/// Answers servers that ask for a client certificate, and remembers that one did: in TLS 1.3 such
+/// a server refuses the certificate, or its lack, only when the client is already asking, and what
+/// is seen of that may be its alert or just a closed connection.
+#[derive(Debug)]
+pub(crate) struct Asked {
+    certificate: Arc<dyn ResolvesClientCert>,
+    has_asked: AtomicBool,
+}
+
+impl Asked {
+    /// What a connection means that ended before an answer, where it ended for a certificate.
+    pub(crate) fn problem(&self) -> Option<Problem> {
+        let text = if self.certificate.has_certs() {
+            "the server asks for a client certificate and hung up on the configured one"
+        } else {
+            "the server asks for a client certificate, and none is configured"
+        };
+        let has_asked = self.has_asked.load(Ordering::Relaxed);
+        has_asked.then(|| Problem::Certificate(text.to_owned()))
+    }
+}
+
+impl ResolvesClientCert for Asked {
+    fn resolve(
+        &self,
+        root_hint_subjects: &[&[u8]],
+        sigschemes: &[SignatureScheme],
+    ) -> Option<Arc<CertifiedKey>> {
+        self.has_asked.store(true, Ordering::Relaxed);
+        self.certificate.resolve(root_hint_subjects, sigschemes)
+    }
+
+    fn has_certs(&self) -> bool {
+        self.certificate.has_certs()
+    }
 }
 
 type Pair = (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>);

@@ -98,7 +98,7 @@ impl Web {
             request = request.header(AUTHORIZATION, value.clone());
         }
         let answer = within(request.send()).await?;
-        answer.map_err(|error| problem_of(&error, url).into())
+        answer.map_err(|error| self.clients.problem_of(&error, url).into())
     }
 
     /// Asks the server that gives tokens; it gets the configured credentials, as the registry
@@ -110,7 +110,7 @@ impl Web {
             request = request.header(AUTHORIZATION, value.clone());
         }
         let answer = within(request.send()).await?;
-        answer.map_err(|error| problem_of(&error, url).into())
+        answer.map_err(|error| self.clients.problem_of(&error, url).into())
     }
 }
 
