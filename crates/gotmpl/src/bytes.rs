@@ -17,7 +17,7 @@ fn carrier(byte: u8) -> char {
 }
 
 /// The byte that a character carries.
-pub(crate) fn carried(it: char) -> Option<u8> {
+pub fn carried(it: char) -> Option<u8> {
     u32::from(it)
         .checked_sub(FIRST)
         .and_then(|code| u8::try_from(code).ok())
@@ -43,7 +43,9 @@ pub fn text_of_bytes(bytes: &[u8]) -> Text {
     string_of(bytes).into()
 }
 
-pub(crate) fn string_of(bytes: &[u8]) -> String {
+/// Bytes as a text that can grow.
+#[must_use]
+pub fn string_of(bytes: &[u8]) -> String {
     if let Ok(text) = std::str::from_utf8(bytes) {
         return text.to_owned();
     }
@@ -56,7 +58,7 @@ pub(crate) fn string_of(bytes: &[u8]) -> String {
 }
 
 /// A text as Go's bytes.
-pub(crate) fn bytes_of_text(text: &str) -> Cow<'_, [u8]> {
+pub fn bytes_of_text(text: &str) -> Cow<'_, [u8]> {
     if !has_carriers(text) {
         return Cow::Borrowed(text.as_bytes());
     }
@@ -71,7 +73,7 @@ pub(crate) fn bytes_of_text(text: &str) -> Cow<'_, [u8]> {
 }
 
 /// A text as others may see it: U+FFFD for each byte that is no character.
-pub(crate) fn shown(text: String) -> String {
+pub fn shown(text: String) -> String {
     if !has_carriers(&text) {
         return text;
     }

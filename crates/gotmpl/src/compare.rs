@@ -72,11 +72,11 @@ fn is_comparable(first: &Rc<dyn Object>, second: &Rc<dyn Object>) -> bool {
 
 /// Structs are equal when they print the same; pointers only when they are the same.
 fn same_struct(first: &Rc<dyn Object>, second: &Rc<dyn Object>) -> bool {
-    first.kind() == Kind::Struct && same_object(first, second)
+    first.kind() == Kind::Struct && is_same_object(first, second)
 }
 
 /// Whether two objects are of one type and print the same.
-pub(crate) fn same_object(first: &Rc<dyn Object>, second: &Rc<dyn Object>) -> bool {
+pub fn is_same_object(first: &Rc<dyn Object>, second: &Rc<dyn Object>) -> bool {
     let print =
         |object: &Rc<dyn Object>| crate::printf::sprintf("%#v", &[Value::Object(object.clone())]);
     is_comparable(first, second) && print(first) == print(second)

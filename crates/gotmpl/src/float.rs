@@ -8,7 +8,7 @@ struct Decimal {
 
 /// A number that is not negative and finite, by one of the verbs `e E f g G b x X`; without a
 /// precision as short as possible.
-pub(crate) fn format(number: f64, verb: char, precision: Option<usize>) -> String {
+pub fn format_float(number: f64, verb: char, precision: Option<usize>) -> String {
     match verb {
         'e' | 'E' => scientific(&decimal(number, precision), precision, verb),
         'f' => match precision {
@@ -159,7 +159,7 @@ mod tests {
 
     fn check(number: f64, verb: char, precision: Option<usize>, want: &str) {
         assert_eq!(
-            format(number, verb, precision),
+            format_float(number, verb, precision),
             want,
             "%{precision:?}{verb} of {number}"
         );

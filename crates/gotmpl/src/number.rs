@@ -133,7 +133,7 @@ fn whole(float: f64) -> Option<i64> {
 }
 
 /// An integer with Go's prefixes and underscores.
-pub(crate) fn parse_integer(text: &str) -> Option<i128> {
+pub fn parse_integer(text: &str) -> Option<i128> {
     let (is_negative, digits) = match text.strip_prefix('-') {
         Some(rest) => (true, rest),
         None => (false, text.strip_prefix('+').unwrap_or(text)),
@@ -157,7 +157,7 @@ pub(crate) fn parse_integer(text: &str) -> Option<i128> {
 
 /// An integer of plain digits, as Go's `strconv.Atoi` reads it; of what is out of range, the nearest
 /// number, and zero of anything else.
-pub(crate) fn parse_plain(text: &str, radix: u32) -> i64 {
+pub fn parse_plain(text: &str, radix: u32) -> i64 {
     use std::num::IntErrorKind;
     match i64::from_str_radix(text, radix) {
         Ok(number) => number,
@@ -177,7 +177,7 @@ fn without_underscores(digits: &str, has_prefix: bool) -> Option<String> {
 }
 
 /// A float, decimal or hexadecimal.
-pub(crate) fn parse_float(text: &str) -> Option<f64> {
+pub fn parse_float(text: &str) -> Option<f64> {
     let (sign, digits) = match text.strip_prefix('-') {
         Some(rest) => (-1.0, rest),
         None => (1.0, text.strip_prefix('+').unwrap_or(text)),

@@ -14,7 +14,7 @@ const MAX_DEPTH: usize = 200;
 const MAX_BYTES: usize = 64 << 20;
 
 /// Values in a row as `print` writes them: a space between two that are both no text.
-pub(crate) fn sprint(values: &[Value]) -> String {
+pub fn sprint(values: &[Value]) -> String {
     let mut printer = Printer::default();
     let mut was_text = false;
     for (number, value) in values.iter().enumerate() {
@@ -370,7 +370,7 @@ impl Printer {
             let name = if number.is_nan() { "NaN" } else { "Inf" };
             return self.without_zeros(|printer| printer.pad(&format!("{sign}{name}")));
         }
-        let mut digits = crate::float::format(number.abs(), verb, precision);
+        let mut digits = crate::float::format_float(number.abs(), verb, precision);
         if flags.sharp && verb != 'b' {
             digits = with_point(&digits, verb, precision);
         }

@@ -1,5 +1,6 @@
 //! Parsed templates under their names. Read [`Templates`].
 
+use std::any::Any;
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
@@ -9,9 +10,9 @@ use crate::error::{Error, Stage};
 use crate::exec::State;
 use crate::function::{Function, Functions};
 use crate::lex::Delimiters;
+use crate::memory::Memory;
 use crate::node::Tree;
 use crate::parse::parse;
-use crate::pattern::Patterns;
 use crate::session::Session;
 use crate::value::Value;
 
@@ -67,7 +68,7 @@ pub struct Templates {
     delimiters: Delimiters,
     missing_key: MissingKey,
     limits: Limits,
-    patterns: Arc<Patterns>,
+    memory: Arc<Memory>,
 }
 
 impl fmt::Debug for Templates {
@@ -90,7 +91,7 @@ impl Templates {
             delimiters: Delimiters::default(),
             missing_key: MissingKey::default(),
             limits: Limits::default(),
-            patterns: Arc::default(),
+            memory: Arc::default(),
         }
     }
 
@@ -154,7 +155,7 @@ impl Templates {
         Ok(Templates {
             base: Arc::default(),
             trees: shared.collect(),
-            patterns: self.patterns.clone(),
+            memory: self.memory.clone(),
             functions: self.functions.clone(),
             delimiters: self.delimiters.clone(),
             missing_key: self.missing_key,
@@ -265,9 +266,11 @@ impl Templates {
         result.map(|()| out)
     }
 
-    /// The regular expressions that were compiled for these templates.
-    pub(crate) fn patterns(&self) -> &Patterns {
-        &self.patterns
+    /// What functions keep for later executions of these templates and their clones: one value of
+    /// each type that is asked for. It must not change what a function gives.
+    #[must_use]
+    pub fn kept<T: Any + Default + Send + Sync>(&self) -> Arc<T> {
+        self.memory.of()
     }
 
     pub(crate) fn tree(&self, name: &str) -> Option<&Tree> {

@@ -14,7 +14,7 @@ use crate::function::Function;
 use crate::object::Object;
 
 /// A text. Go's strings are bytes; those that are no UTF-8 are kept as `bytes` says.
-pub(crate) type Text = Arc<str>;
+pub type Text = Arc<str>;
 
 /// A value with its Go type.
 #[derive(Clone)]

@@ -9,9 +9,9 @@ use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use gotmpl::text::text_of_bytes;
 use gotmpl::{
     Data, Element, Kind, List, Map, Member, Object, Scope, Signature, Type, Value as Go, Width,
-    text_of_bytes,
 };
 
 use crate::capabilities::HELM_VERSION;

@@ -1,6 +1,6 @@
 //! Versions and ranges of versions, as Masterminds' semver reads them.
 
-use gotmpl::sprig::semver::{Constraint, Version};
+use sprig::semver::{Constraint, Version};
 
 /// Whether a text is a version.
 pub(crate) fn is_version(text: &str) -> bool {

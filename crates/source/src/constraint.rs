@@ -1,9 +1,9 @@
 //! Which version of several a range means: Masterminds/semver, which Argo CD and Helm ask.
 //!
-//! Read [`Range`] first. The dialect itself is `gotmpl`'s; here it meets texts of people and of
+//! Read [`Range`] first. The dialect itself is `sprig`'s; here it meets texts of people and of
 //! servers, which are bounded, and lists of tags. This module knows no tags and no repositories.
 
-use gotmpl::sprig::semver::{self, Constraint};
+use sprig::semver::{self, Constraint};
 
 /// The longest text taken for a version or a constraint: longer ones are not written by people.
 const MAX_LEN: usize = 256;

@@ -36,6 +36,11 @@ const CRATES: &[Crate] = &[
         may_use: &["yaml"],
     },
     Crate {
+        name: "sprig",
+        layer: 0,
+        may_use: &["yaml", "gotmpl"],
+    },
+    Crate {
         name: "manifest",
         layer: 0,
         may_use: &["yaml"],
@@ -48,7 +53,7 @@ const CRATES: &[Crate] = &[
     Crate {
         name: "helm",
         layer: 1,
-        may_use: &["yaml", "gotmpl", "manifest"],
+        may_use: &["yaml", "gotmpl", "sprig", "manifest"],
     },
     Crate {
         name: "kustomize",
@@ -101,7 +106,7 @@ const CRATES: &[Crate] = &[
     Crate {
         name: "source",
         layer: 3,
-        may_use: &["yaml", "gotmpl", "manifest", "api", "helm", "kustomize"],
+        may_use: &["yaml", "sprig", "manifest", "api", "helm", "kustomize"],
     },
     Crate {
         name: "cluster",
@@ -245,7 +250,7 @@ const IMPURE_WORDS: &[&str] = &[
 
 /// At most this many direct outside dependencies: pure crates, Sprig's crate, edges and programs.
 const MAX_DEPENDENCIES_PURE: usize = 12;
-const MAX_DEPENDENCIES_GOTMPL: usize = 25;
+const MAX_DEPENDENCIES_SPRIG: usize = 25;
 const MAX_DEPENDENCIES_EDGE: usize = 30;
 
 /// `anyhow` is for programs: a library says which errors it has.
@@ -422,7 +427,7 @@ pub(super) fn manifests(workspace: &Workspace) -> Vec<Finding> {
             }
         }
         let limit = match package.name.as_str() {
-            "gotmpl" => MAX_DEPENDENCIES_GOTMPL,
+            "sprig" => MAX_DEPENDENCIES_SPRIG,
             name if is_pure(name) => MAX_DEPENDENCIES_PURE,
             _ => MAX_DEPENDENCIES_EDGE,
         };

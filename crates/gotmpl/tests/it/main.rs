@@ -8,5 +8,4 @@
     reason = "a test reads recordings, says what it saw when it fails, and that it skips"
 )]
 
-mod any_values;
 mod recorded;

@@ -1,7 +1,7 @@
 //! Values as YAML, JSON and TOML, and back.
 
-use gotmpl::sprig::json::{self, Encoding};
 use gotmpl::{Element, List, Map, Scope, Type, Value};
+use sprig::json::{self, Encoding};
 use yaml::Dialect;
 
 use super::{Row, text, toml, value};
@@ -92,7 +92,7 @@ fn yaml(scope: &mut Scope<'_>, given: &[Value], dialect: Dialect) -> Result<Valu
         Dialect::GoYaml2 => Encoding::Json,
         _ => Encoding::Yaml,
     };
-    let tree = value(given, 0).to_tree(encoding, limit.min(MAX_NODES))?;
+    let tree = json::to_tree(value(given, 0), encoding, limit.min(MAX_NODES))?;
     let mut written = yaml::emit_in(&tree, dialect);
     scope.session().may_make(written.len())?;
     if written.ends_with('\n') {
@@ -134,7 +134,7 @@ fn unfit(tree: &yaml::Value, wanted: &str, prefix: &str) -> String {
 fn map_of(tree: &yaml::Value, prefix: &str) -> Result<Value, String> {
     match tree {
         yaml::Value::Null => Ok(Value::Map(Map::nil(Element::Any))),
-        yaml::Value::Map(_) => Ok(Value::of_json(tree)),
+        yaml::Value::Map(_) => Ok(json::of_json(tree)),
         other => Err(unfit(other, "map[string]interface {}", prefix)),
     }
 }
@@ -142,7 +142,7 @@ fn map_of(tree: &yaml::Value, prefix: &str) -> Result<Value, String> {
 fn list_of(tree: &yaml::Value, prefix: &str) -> Result<Value, String> {
     match tree {
         yaml::Value::Null => Ok(Value::List(List::nil(Element::Any))),
-        yaml::Value::List(_) => Ok(Value::of_json(tree)),
+        yaml::Value::List(_) => Ok(json::of_json(tree)),
         other => Err(unfit(other, "[]interface {}", prefix)),
     }
 }

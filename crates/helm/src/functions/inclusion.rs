@@ -134,5 +134,5 @@ fn lookup(scope: &mut Scope<'_>, given: &[Value]) -> Result<Value, String> {
         )?,
         None => yaml::Value::Map(yaml::Map::new()),
     };
-    Ok(Value::of_object(&found))
+    Ok(sprig::json::of_object(&found))
 }

@@ -10,7 +10,7 @@ mod toml;
 use std::rc::Rc;
 use std::sync::{Arc, LazyLock};
 
-use gotmpl::{Function, Functions, Limits, Scope, Session, Type, Value, sprig};
+use gotmpl::{Function, Functions, Limits, Scope, Session, Type, Value};
 
 use crate::World;
 use inclusion::Rendering;

@@ -5,8 +5,8 @@
 
 mod parse;
 
-use gotmpl::sprig::json::bytes_of_list;
 use gotmpl::{Data, Element, List, Map, Value, sprintf};
+use sprig::json::bytes_of_list;
 
 pub(super) use parse::decode;
 
