@@ -8,7 +8,8 @@ use std::sync::Arc;
 
 use api::Source;
 use engine::render::{Lack, Lacking};
-use manifest::{Listed, Mounts, Tree, TreePath};
+use manifest::trees::{Listed, Mounts};
+use manifest::{Tree, TreePath};
 use source::chart::{Archive, ChartError, ChartRepository, Digest, PassCredentials};
 use source::{CredentialStore, Freshness, Store};
 

@@ -7,7 +7,6 @@ pub mod fields;
 pub mod go;
 pub mod ip;
 pub mod lines;
-mod mounts;
 pub mod names;
 mod object;
 pub mod patch;
@@ -17,8 +16,8 @@ pub mod schedule;
 pub mod schema;
 pub mod stream;
 mod tree;
+pub mod trees;
 
-pub use mounts::{Listed, Mounts};
 pub use object::{Gvk, Object, ObjectError, ObjectKey};
 pub use read_set::{ContentId, ReadSet, Recorder};
 pub use tree::{Entry, EntryKind, PathError, Tree, TreeError, TreePath};

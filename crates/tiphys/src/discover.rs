@@ -162,71 +162,13 @@ fn is_part_of_chart(entry: &Entry) -> bool {
 
 #[cfg(test)]
 pub(crate) mod tests {
-    use std::collections::BTreeMap;
-    use std::sync::Arc;
-
-    use manifest::ContentId;
+    use manifest::trees::Files;
 
     use super::*;
 
-    /// Files by path.
-    pub(crate) struct Files(pub(crate) BTreeMap<String, String>);
-
-    impl Files {
-        pub(crate) fn new(files: &[(&str, &str)]) -> Self {
-            let owned = |(path, text): &(&str, &str)| ((*path).to_owned(), (*text).to_owned());
-            Files(files.iter().map(owned).collect())
-        }
-
-        fn text(&self, path: &TreePath) -> Result<&String, TreeError> {
-            self.0
-                .get(path.as_str())
-                .ok_or_else(|| TreeError::NotFound(path.clone()))
-        }
-    }
-
-    impl Tree for Files {
-        fn read(&self, path: &TreePath) -> Result<Arc<[u8]>, TreeError> {
-            Ok(self.text(path)?.as_bytes().into())
-        }
-
-        fn list(&self, path: &TreePath) -> Result<Vec<Entry>, TreeError> {
-            let start = if path.is_root() {
-                String::new()
-            } else {
-                format!("{path}/")
-            };
-            let mut names = BTreeMap::new();
-            for rest in self.0.keys().filter_map(|file| file.strip_prefix(&start)) {
-                let (name, kind) = match rest.split_once('/') {
-                    Some((name, _)) => (name, EntryKind::Directory),
-                    None => (rest, EntryKind::File),
-                };
-                names.insert(name.to_owned(), kind);
-            }
-            Ok(names
-                .into_iter()
-                .map(|(name, kind)| Entry { name, kind })
-                .collect())
-        }
-
-        fn kind(&self, path: &TreePath) -> Result<EntryKind, TreeError> {
-            if self.0.contains_key(path.as_str()) {
-                return Ok(EntryKind::File);
-            }
-            if path.is_root() || !self.list(path)?.is_empty() {
-                return Ok(EntryKind::Directory);
-            }
-            Err(TreeError::NotFound(path.clone()))
-        }
-
-        fn size(&self, path: &TreePath) -> Result<u64, TreeError> {
-            Ok(self.text(path)?.len() as u64)
-        }
-
-        fn content_id(&self, path: &TreePath) -> Result<ContentId, TreeError> {
-            Ok(ContentId::of(self.text(path)?.as_bytes()))
-        }
+    /// A tree of these files.
+    pub(crate) fn tree(files: &[(&str, &str)]) -> Files {
+        Files::new(files.iter().copied()).expect("paths")
     }
 
     /// An Application's manifest.
@@ -239,7 +181,7 @@ pub(crate) mod tests {
     }
 
     fn check(files: &[(&str, &str)], want: &[&str], n_problems: usize) {
-        let discovery = Discovery::of(&Files::new(files), &TreePath::root()).expect("a tree");
+        let discovery = Discovery::of(&tree(files), &TreePath::root()).expect("a tree");
         let name = |found: &Found| format!("{} {}", found.place, found.object.name());
         let got: Vec<String> = discovery.found.iter().map(name).collect();
         assert_eq!(got, want);
@@ -261,7 +203,7 @@ pub(crate) mod tests {
             (vec![("1.yaml", &c), ("2.yaml", &b)], vec!["c", "b"]),
             (vec![("2.yaml", &b), ("3.yaml", &a)], vec!["b", "a"]),
         ] {
-            let tree = Files::new(&files);
+            let tree = tree(&files);
             let again = Discovery::again(&tree, &TreePath::root(), &mut memory).expect("a tree");
             let once = Discovery::of(&tree, &TreePath::root()).expect("a tree");
             let names: Vec<&str> = again.found.iter().map(|it| it.object.name()).collect();
@@ -301,7 +243,7 @@ pub(crate) mod tests {
     fn a_broken_file_is_a_problem_with_its_place() {
         let text = application("a", "https://host/r", "x") + "  broken: [\n";
         let files = [("r.yaml", text.as_str())];
-        let discovery = Discovery::of(&Files::new(&files), &TreePath::root()).expect("a tree");
+        let discovery = Discovery::of(&tree(&files), &TreePath::root()).expect("a tree");
         assert!(
             discovery.problems[0].starts_with("r.yaml:"),
             "{:?}",

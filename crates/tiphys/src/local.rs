@@ -99,7 +99,7 @@ pub(crate) fn all_read(roots: &[&Found], url: &str) -> bool {
 mod tests {
     use super::*;
     use crate::discover::Discovery;
-    use crate::discover::tests::{Files, application};
+    use crate::discover::tests::{application, tree};
 
     #[test]
     fn only_urls_whose_paths_exist_can_be_mapped() {
@@ -110,7 +110,7 @@ mod tests {
             ("b.yaml", &away),
             ("apps/x.yaml", "a: 1"),
         ];
-        let tree = Files::new(&files);
+        let tree = tree(&files);
         let discovery = Discovery::of(&tree, &TreePath::root()).expect("a tree");
         assert_eq!(
             candidates(&discovery.found, &tree),

@@ -111,7 +111,7 @@ mod tests {
 
     use super::*;
     use crate::discover::Discovery;
-    use crate::discover::tests::{Files, application};
+    use crate::discover::tests::{application, tree};
 
     const URL: &str = "https://host/r";
 
@@ -121,7 +121,7 @@ mod tests {
         let (a, b) = (application("a", URL, "x"), application("b", URL, "x"));
         let mut memory = Memory::default();
         for (child, want) in [(&a, "a"), (&a, "a"), (&b, "b")] {
-            let files = Files::new(&[("root.yaml", &root), ("children/child.yaml", child)]);
+            let files = tree(&[("root.yaml", &root), ("children/child.yaml", child)]);
             let found = Discovery::of(&files, &TreePath::root())
                 .expect("a tree")
                 .found;
@@ -132,7 +132,7 @@ mod tests {
             assert_eq!(produced, Memory::default().produced(&found, &tree_of));
         }
         let found = [Found {
-            object: Discovery::of(&Files::new(&[("r.yaml", &root)]), &TreePath::root())
+            object: Discovery::of(&tree(&[("r.yaml", &root)]), &TreePath::root())
                 .expect("a tree")
                 .found
                 .remove(0)

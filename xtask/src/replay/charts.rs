@@ -13,9 +13,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+use manifest::trees::Files;
 use yaml::{Value, json};
 
-use self::command::{Files, on_deep_stack};
+use self::command::{files_of_folder, on_deep_stack};
 use self::recordings::{Agreement, check_public, check_tiny, text_of};
 use super::{Arguments, Case};
 
@@ -49,9 +50,7 @@ pub(super) fn replay_public(folder: &Path, arguments: &Arguments) -> Result<Vec<
         for case in &cases {
             let chart = text_of(case, "chart");
             let path = folder.join("charts").join(&chart);
-            let files = trees
-                .entry(chart)
-                .or_insert_with(|| Files::of_folder(&path));
+            let files = trees.entry(chart).or_insert_with(|| files_of_folder(&path));
             judged.extend(parts(case, check_public(&folder, files, case)));
         }
         judged

@@ -1,7 +1,6 @@
 //! The engine beside recordings of the real programs, read in place from `TIPHYS_SHARED`.
 
 mod cluster;
-mod files;
 mod health;
 mod replay;
 mod requests;

@@ -6,10 +6,9 @@
 
 use std::collections::BTreeMap;
 
-use manifest::{Object, ObjectKey, patch};
+use manifest::{Object, ObjectKey, TreePath, patch};
 use yaml::{Map, Value};
 
-use crate::files::Files;
 use crate::requests;
 use crate::shared;
 use crate::world::{Unfit, World};
@@ -261,23 +260,28 @@ fn commit(world: &mut World, what: &Value) -> Result<(), Unfit> {
     if what.get("annotatedTag").is_some() || what.get("edit").is_some() {
         return Err(unfit("branches, tags and seeds"));
     }
-    let mut files: Files = world.commits.last().cloned().unwrap_or_default();
+    let last = world.commits.last().cloned().unwrap_or_default();
+    let mut files: BTreeMap<_, _> = last
+        .iter()
+        .map(|(at, it)| (at.clone(), it.clone()))
+        .collect();
     for (path, content) in at(what, &["files"])
         .as_map()
         .into_iter()
         .flat_map(Map::iter)
     {
+        let path = TreePath::parse(path).expect("a path");
         match content {
             Value::String(content) => {
-                files.0.insert(path.to_string(), content.to_string());
+                files.insert(path, content.as_bytes().into());
             }
             Value::Null => {
-                files.0.remove(path.as_str());
+                files.remove(&path);
             }
             _ => return Err(unfit("links")),
         }
     }
-    world.commits.push(files);
+    world.commits.push(files.into_iter().collect());
     Ok(())
 }
 

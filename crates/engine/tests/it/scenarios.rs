@@ -11,10 +11,10 @@ use engine::live::ClusterName;
 use engine::plan::Plan;
 use engine::render::{Environment, Rendered};
 use engine::subject::{Settings, Subject};
+use manifest::trees::Files;
 use yaml::Value;
 
 use crate::cluster::Cluster;
-use crate::files::Files;
 
 const APP: &str = "
 metadata: {name: app, namespace: argocd}
@@ -41,7 +41,7 @@ fn text(case: &Value, key: &str) -> String {
 }
 
 fn rendered(text: String) -> Rendered {
-    let files = Files([("a.yaml".to_owned(), text)].into());
+    let files = Files::new([("a.yaml", text)]).expect("a path");
     let source = api::Source {
         repo_url: "REPO".to_owned(),
         ..api::Source::default()

@@ -14,10 +14,10 @@ use engine::render::{Capabilities, Environment, RenderError};
 use engine::subject::{Settings, Subject};
 use engine::summarize::{Findings, Outcome};
 use engine::teardown::Teardown;
-use manifest::{Listed, Mounts, Object, ObjectKey, Tree, TreePath};
+use manifest::trees::{Files, Listed, Mounts};
+use manifest::{Object, ObjectKey, Tree, TreePath};
 
 use crate::cluster::Cluster;
-use crate::files::Files;
 
 /// What charts of the recordings ask for.
 const APIS: [&str; 2] = ["apps/v1", "apps/v1/Deployment"];

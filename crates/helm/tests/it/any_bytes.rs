@@ -6,10 +6,11 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use helm::{Chart, Release, ValueSources, render};
 use manifest::TreePath;
+use manifest::trees::Files;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
-use super::command::{Files, on_deep_stack, world};
+use super::command::{on_deep_stack, world};
 
 /// Cases of each property; the gate's time allows so many.
 const N_CASES: u32 = 500;
@@ -85,7 +86,8 @@ fn a_chart_of_any_texts_renders_or_says_why_not() {
         check(&texts, |(chart, values, one, two, set)| {
             let mut files = Files::default();
             let mut add = |name: &str, text: String| {
-                files.0.insert(name.to_owned(), text.into_bytes().into());
+                let path = TreePath::parse(name).expect("a path");
+                files.insert(path, text.into_bytes().into());
             };
             let chart = format!("apiVersion: v2\nname: web\nversion: 0.1.0\n{chart}");
             add("Chart.yaml", chart);

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::command::{Files, on_deep_stack};
+use manifest::trees::Files;
+
+use super::command::{files_of_folder, on_deep_stack};
 use super::corpus::{cases, folder, rate};
 use super::recordings::{Agreement, check_public, text_of};
 
@@ -24,9 +26,7 @@ fn public_charts_render_as_in_helm() {
         for case in &cases(&folder) {
             let chart = text_of(case, "chart");
             let path = folder.join("charts").join(&chart);
-            let files = trees
-                .entry(chart)
-                .or_insert_with(|| Files::of_folder(&path));
+            let files = trees.entry(chart).or_insert_with(|| files_of_folder(&path));
             let agreement = check_public(&folder, files, case);
             let name = text_of(case, "name");
             let is_fixed = case.get("nondeterministic").is_none();

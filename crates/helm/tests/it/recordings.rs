@@ -6,9 +6,11 @@ use std::path::Path;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use manifest::TreePath;
+use manifest::trees::Files;
 use yaml::Value;
 
-use super::command::{Files, run};
+use super::command::run;
 
 pub(crate) fn text_of(case: &Value, field: &str) -> String {
     let text = case.get(field).and_then(Value::as_str);
@@ -36,7 +38,8 @@ fn files_of(case: &Value) -> Files {
                 0 => text.as_bytes().to_vec(),
                 _ => STANDARD.decode(text).expect("base64"),
             };
-            files.0.insert(name.to_string(), bytes.into());
+            let name = TreePath::parse(name).expect("a path");
+            files.insert(name, bytes.into());
         }
     }
     files

@@ -2,9 +2,10 @@
 
 use helm::{Chart, Error, Release, Values, execute};
 use manifest::TreePath;
+use manifest::trees::Files;
 use yaml::Value;
 
-use super::command::{Files, on_deep_stack, world};
+use super::command::{on_deep_stack, world};
 use super::corpus::{cases, folder, rate};
 use super::recordings::text_of;
 
@@ -13,19 +14,14 @@ const FLOOR: usize = 995;
 /// The chart of a case, as the corpus' README describes it.
 fn files_of(case: &Value, helpers: &str, values: &str) -> Files {
     const CHART: &str = "apiVersion: v2\nname: web\nversion: 0.1.0\nappVersion: 1.2.3\n";
-    let mut files = Files::default();
     let template = text_of(case, "template");
-    for (name, text) in [
-        ("Chart.yaml", CHART),
-        ("values.yaml", values),
-        ("templates/_helpers.tpl", helpers),
-        ("templates/t.yaml", &template),
-    ] {
-        files
-            .0
-            .insert(format!("web/{name}"), text.as_bytes().into());
-    }
-    files
+    let files = [
+        ("web/Chart.yaml", CHART),
+        ("web/values.yaml", values),
+        ("web/templates/_helpers.tpl", helpers),
+        ("web/templates/t.yaml", &template),
+    ];
+    Files::new(files).expect("paths")
 }
 
 fn check(case: &Value, files: &Files) -> Result<(), String> {

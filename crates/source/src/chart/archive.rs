@@ -3,11 +3,11 @@
 //! Nothing is ever written to a disk, so there is nothing to escape to; a name that tries is
 //! refused all the same, as it says what the archive is for. Every size is bounded while reading.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Read};
 use std::sync::Arc;
 
-use manifest::{ContentId, Entry, EntryKind, Tree, TreeError, TreePath};
+use manifest::trees::Files;
+use manifest::{Tree, TreePath};
 
 /// The most entries: a chart with its dependencies has hundreds.
 const MAX_ENTRIES: usize = 50_000;
@@ -77,12 +77,10 @@ pub fn unpack(bytes: &[u8], layout: Layout) -> Result<Arc<dyn Tree>, ArchiveErro
     };
     let files = match layout {
         Layout::Plain => files,
-        Layout::InFolder => without_folder(files)?,
+        Layout::InFolder => without_folder(&files)?,
     };
-    Ok(Arc::new(ArchiveTree::new(files)))
+    Ok(Arc::new(files))
 }
-
-type Files = BTreeMap<TreePath, Arc<[u8]>>;
 
 fn files_of(input: impl Read, most: u64) -> Result<Files, ArchiveError> {
     let limit = || ArchiveError::Limit(format!("{most} bytes"));
@@ -96,7 +94,7 @@ fn files_of(input: impl Read, most: u64) -> Result<Files, ArchiveError> {
         _ => ArchiveError::Broken(error.to_string()),
     };
     let mut archive = tar::Archive::new(&mut input);
-    let mut files = Files::new();
+    let mut files = Files::default();
     let mut left = most;
     for (number, entry) in archive.entries().map_err(|it| broken(&it))?.enumerate() {
         if number >= MAX_ENTRIES {
@@ -155,10 +153,10 @@ fn path_of(name: &str) -> Result<TreePath, ArchiveError> {
     TreePath::parse(&text).map_err(|_| outside())
 }
 
-fn without_folder(files: Files) -> Result<Files, ArchiveError> {
+fn without_folder(files: &Files) -> Result<Files, ArchiveError> {
     let mut top: Option<String> = None;
-    let mut inner = Files::new();
-    for (path, content) in files {
+    let mut inner = Files::default();
+    for (path, content) in files.iter() {
         let (folder, rest) = path
             .as_str()
             .split_once('/')
@@ -167,7 +165,7 @@ fn without_folder(files: Files) -> Result<Files, ArchiveError> {
             return Err(ArchiveError::NoFolder);
         }
         let path = TreePath::parse(rest).map_err(|_| ArchiveError::NoFolder)?;
-        inner.insert(path, content);
+        inner.insert(path, content.clone());
     }
     Ok(inner)
 }
@@ -186,79 +184,6 @@ impl<R: Read> Read for Bounded<R> {
             .checked_sub(n_bytes as u64)
             .ok_or(io::ErrorKind::FileTooLarge)?;
         Ok(n_bytes)
-    }
-}
-
-/// Files in memory.
-struct ArchiveTree {
-    files: Files,
-    folders: BTreeMap<TreePath, BTreeSet<(String, EntryKind)>>,
-}
-
-impl ArchiveTree {
-    fn new(files: Files) -> Self {
-        let mut folders = BTreeMap::from([(TreePath::root(), BTreeSet::new())]);
-        for path in files.keys() {
-            let mut kind = EntryKind::File;
-            let mut path = path.clone();
-            while let Some(folder) = path.parent() {
-                let entry = (path.name().to_owned(), kind);
-                folders.entry(folder.clone()).or_default().insert(entry);
-                kind = EntryKind::Directory;
-                path = folder;
-            }
-        }
-        ArchiveTree { files, folders }
-    }
-
-    fn file(&self, path: &TreePath) -> Result<&Arc<[u8]>, TreeError> {
-        self.files.get(path).ok_or_else(|| {
-            if self.folders.contains_key(path) {
-                return TreeError::WrongKind {
-                    path: path.clone(),
-                    problem: "is a directory",
-                };
-            }
-            TreeError::NotFound(path.clone())
-        })
-    }
-}
-
-impl Tree for ArchiveTree {
-    fn read(&self, path: &TreePath) -> Result<Arc<[u8]>, TreeError> {
-        self.file(path).cloned()
-    }
-
-    fn list(&self, path: &TreePath) -> Result<Vec<Entry>, TreeError> {
-        let Some(entries) = self.folders.get(path) else {
-            if self.files.contains_key(path) {
-                return Err(TreeError::WrongKind {
-                    path: path.clone(),
-                    problem: "is not a directory",
-                });
-            }
-            return Err(TreeError::NotFound(path.clone()));
-        };
-        let entry = |(name, kind): &(String, EntryKind)| Entry {
-            name: name.clone(),
-            kind: *kind,
-        };
-        Ok(entries.iter().map(entry).collect())
-    }
-
-    fn kind(&self, path: &TreePath) -> Result<EntryKind, TreeError> {
-        if self.folders.contains_key(path) {
-            return Ok(EntryKind::Directory);
-        }
-        self.file(path).map(|_| EntryKind::File)
-    }
-
-    fn size(&self, path: &TreePath) -> Result<u64, TreeError> {
-        self.file(path).map(|content| content.len() as u64)
-    }
-
-    fn content_id(&self, path: &TreePath) -> Result<ContentId, TreeError> {
-        self.file(path).map(|content| ContentId::of(content))
     }
 }
 

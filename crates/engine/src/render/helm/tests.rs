@@ -1,10 +1,10 @@
 use std::sync::Arc;
 
 use api::Source;
-use manifest::{Listed, Mounts};
+use manifest::trees::{Files, Listed, Mounts};
 use yaml::Value;
 
-use super::super::tests::Files;
+use super::super::tests::put;
 use super::super::{Capabilities, Environment, Lacking, RenderError, Rendered, render};
 use super::*;
 
@@ -12,13 +12,13 @@ const CHART: &str = "apiVersion: v2\nname: demo\nversion: 0.1.0\n";
 const TEMPLATE: &str = "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: {{ .Release.Name }}\n  \
                         annotations: {ns: {{ .Release.Namespace }}}\ndata: {{ toJson .Values }}\n";
 
-fn chart(more: &[(&'static str, &'static str)]) -> Files {
+fn chart(more: &[(&str, &str)]) -> Files {
     let files = [
         ("c/Chart.yaml", CHART),
         ("c/values.yaml", "k: default\n"),
         ("c/templates/a.yaml", TEMPLATE),
     ];
-    Files(files.into_iter().chain(more.iter().copied()).collect())
+    Files::new(files.into_iter().chain(more.iter().copied())).expect("paths")
 }
 
 fn environment() -> Environment {
@@ -131,7 +131,8 @@ fn value_files_are_found_as_argo_cd_finds_them() {
 
 #[test]
 fn files_of_other_sources_are_found_by_their_name() {
-    let other: Arc<dyn Tree> = Arc::new(Files([("dev/v.yaml", "k: other\n")].into()));
+    let other: Arc<dyn Tree> =
+        Arc::new(Files::new([("dev/v.yaml", "k: other\n")]).expect("a path"));
     let own: Arc<dyn Tree> = Arc::new(chart(&[]));
     let at = TreePath::parse("$values").expect("a path");
     let tree = Mounts::new(own).folder(at, (other, TreePath::root()), Listed::No);
@@ -162,7 +163,7 @@ fn files_of_other_sources_are_found_by_their_name() {
 fn what_is_lacking_is_named_with_its_place() {
     let needs = "apiVersion: v2\nname: demo\nversion: 0.1.0\ndependencies:\n- {name: x, version: ^1, repository: 'https://charts.example'}\n";
     let mut files = chart(&[]);
-    files.0.insert("c/Chart.yaml", needs);
+    put(&mut files, "c/Chart.yaml", needs);
     let lack = |files: &Files, helm: &str| match rendered(files, helm) {
         Err(RenderError::Lacks(lacks)) => lacks,
         other => panic!("{other:?}"),
@@ -171,7 +172,8 @@ fn what_is_lacking_is_named_with_its_place() {
     assert_eq!(chart_lack.place.as_str(), "c/charts/x.tgz");
     let is_chart = matches!(&chart_lack.what, Lacking::Chart { version, .. } if version == "^1");
     assert!(is_chart, "{chart_lack}");
-    files.0.insert(
+    put(
+        &mut files,
         "c/Chart.lock",
         "dependencies:\n- {name: x, version: 1.4.2, repository: 'https://charts.example'}\n",
     );
@@ -193,7 +195,6 @@ fn a_neighbour_is_a_dependency_without_a_network() {
         let text = format!(
             "apiVersion: v2\nname: demo\nversion: 0.1.0\ndependencies:\n- {{name: sub, version: 0.1.0, repository: 'file://{path}'}}\n"
         );
-        let text: &'static str = text.leak();
         let mut files = chart(&[
             (
                 "sub/Chart.yaml",
@@ -204,7 +205,7 @@ fn a_neighbour_is_a_dependency_without_a_network() {
                 "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: sub}\n",
             ),
         ]);
-        files.0.insert("c/Chart.yaml", text);
+        put(&mut files, "c/Chart.yaml", &text);
         rendered(&files, "{}")
     };
     assert_eq!(needs("../sub").expect("both charts").objects.len(), 2);
@@ -225,7 +226,7 @@ fn an_edit_concerns_only_who_reads_it() {
     let mut edited = chart(&[("dev.yaml", "k: new\n"), ("prod.yaml", "k: prod\n")]);
     assert_eq!(dev.read_set.holds_in(&edited), Ok(false));
     assert_eq!(prod.read_set.holds_in(&edited), Ok(true));
-    edited.0.insert("c/templates/new.yaml", "");
+    put(&mut edited, "c/templates/new.yaml", "");
     assert_eq!(prod.read_set.holds_in(&edited), Ok(false));
 }
 
@@ -233,7 +234,7 @@ fn an_edit_concerns_only_who_reads_it() {
 fn what_a_chart_makes_up_is_the_same_at_every_render() {
     let mut files = chart(&[]);
     let text = "apiVersion: v1\nkind: Secret\nmetadata: {name: s}\nstringData: {p: {{ randAlphaNum 20 | quote }}}\n";
-    files.0.insert("c/templates/a.yaml", text);
+    put(&mut files, "c/templates/a.yaml", text);
     let first = rendered(&files, "{}").expect("objects");
     assert_eq!(first, rendered(&files, "{}").expect("objects"));
     let other = rendered(&files, "{releaseName: other}").expect("objects");
@@ -270,7 +271,7 @@ fn definitions_hooks_and_tests_are_the_applications_unless_left_out() {
 #[test]
 fn a_broken_chart_is_told_in_helms_words_with_its_command() {
     let mut files = chart(&[]);
-    files.0.insert("c/templates/a.yaml", "{{ if }}\n");
+    put(&mut files, "c/templates/a.yaml", "{{ if }}\n");
     let got = data(
         &files,
         "{skipTests: true, parameters: [{name: k, value: a b}]}",

@@ -1,5 +1,7 @@
 use std::io::Write;
 
+use manifest::{EntryKind, TreeError};
+
 use super::*;
 
 /// A tar with these entries, packed with gzip.

@@ -216,31 +216,11 @@ mod tests {
     }
 
     fn tree(files: &[(&str, &str)]) -> Arc<dyn Tree> {
-        let empty: Arc<dyn Tree> = Arc::new(Nothing);
+        let empty: Arc<dyn Tree> = Arc::new(super::super::Files::default());
         let mount = |mounts: Mounts, (at, text): &(&str, &str)| {
             mounts.file(path(at), text.as_bytes().into(), Listed::Yes)
         };
         Arc::new(files.iter().fold(Mounts::new(empty), mount))
-    }
-
-    struct Nothing;
-
-    impl Tree for Nothing {
-        fn read(&self, path: &TreePath) -> Result<Arc<[u8]>, TreeError> {
-            Err(TreeError::NotFound(path.clone()))
-        }
-        fn list(&self, path: &TreePath) -> Result<Vec<Entry>, TreeError> {
-            Err(TreeError::NotFound(path.clone()))
-        }
-        fn kind(&self, path: &TreePath) -> Result<EntryKind, TreeError> {
-            Err(TreeError::NotFound(path.clone()))
-        }
-        fn size(&self, path: &TreePath) -> Result<u64, TreeError> {
-            Err(TreeError::NotFound(path.clone()))
-        }
-        fn content_id(&self, path: &TreePath) -> Result<ContentId, TreeError> {
-            Err(TreeError::NotFound(path.clone()))
-        }
     }
 
     fn names(tree: &dyn Tree, at: &str) -> String {
