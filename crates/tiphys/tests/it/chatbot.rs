@@ -1,28 +1,12 @@
 //! The example of the chatbot: its chart, printed as the real helm prints it.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use crate::harness::tiphys;
-
-/// The real helm, where `cargo xtask install-tools` puts it.
-fn helm() -> Option<PathBuf> {
-    let folder = match std::env::var_os("TIPHYS_ORACLE") {
-        Some(folder) => PathBuf::from(folder),
-        None => Path::new(&std::env::var_os("HOME")?).join(".cache/tiphys/oracle"),
-    };
-    let program = folder.join("helm");
-    if program.is_file() {
-        return Some(program);
-    }
-    let is_ci = std::env::var("CI").is_ok_and(|it| it == "true");
-    assert!(!is_ci, "CI must install helm");
-    eprintln!("SKIPPED: helm is not installed (cargo xtask install-tools)");
-    None
-}
+use crate::harness::{oracle, tiphys};
 
 #[test]
 fn a_chart_is_printed_as_helm_prints_it() {
-    let Some(helm) = helm() else {
+    let Some(helm) = oracle("helm") else {
         return;
     };
     let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/chatbot");

@@ -235,6 +235,21 @@ impl Drop for Up {
     }
 }
 
+/// A real program in the folder that `cargo xtask install-tools` fills. A test without it says so and
+/// skips; in CI it fails.
+pub(crate) fn oracle(name: &str) -> Option<PathBuf> {
+    let of_home = || Some(PathBuf::from(std::env::var_os("HOME")?).join(".cache/tiphys/oracle"));
+    let folder = std::env::var_os("TIPHYS_ORACLE").map(PathBuf::from);
+    let program = folder.or_else(of_home).map(|folder| folder.join(name));
+    let program = program.filter(|path| path.is_file());
+    if program.is_none() {
+        let is_ci = std::env::var("CI").is_ok_and(|it| it == "true");
+        assert!(!is_ci, "CI needs {name}: cargo xtask install-tools");
+        eprintln!("SKIPPED: {name} is not installed (cargo xtask install-tools)");
+    }
+    program
+}
+
 /// Real kubectl, where it is installed; a test without it says so and skips, in CI it fails.
 pub(crate) struct Kubectl {
     program: PathBuf,
@@ -242,25 +257,11 @@ pub(crate) struct Kubectl {
 }
 
 impl Kubectl {
-    /// Finds it in the folder that `cargo xtask install-tools` fills.
+    /// Finds it, or says that it is not there.
     pub(crate) fn find(kubeconfig: PathBuf) -> Option<Self> {
-        let folder = std::env::var_os("TIPHYS_ORACLE")
-            .map(PathBuf::from)
-            .or_else(|| {
-                Some(PathBuf::from(std::env::var_os("HOME")?).join(".cache/tiphys/oracle"))
-            });
-        let program = folder
-            .map(|folder| folder.join("kubectl"))
-            .filter(|path| path.is_file());
-        if program.is_none() {
-            assert!(
-                std::env::var("CI").is_err(),
-                "CI needs kubectl: cargo xtask install-tools"
-            );
-            eprintln!("skipped: kubectl is not installed (cargo xtask install-tools)");
-        }
+        let program = oracle("kubectl")?;
         Some(Kubectl {
-            program: program?,
+            program,
             kubeconfig,
         })
     }

@@ -7,6 +7,7 @@
 )]
 
 mod app;
+mod charts;
 mod chatbot;
 mod cli;
 mod harness;
