@@ -39,9 +39,9 @@ const WITHOUT_POLLING: Duration = Duration::from_secs(365 * 24 * 3600);
 /// Objects that are read side by side.
 const PARALLEL_READS: usize = 8;
 
-/// How often a render may find something lacking: value files first, then charts; what is brought
-/// is not looked into for more.
-const MAX_ROUNDS: usize = 4;
+/// How often a render may find something lacking: value files first, then charts; remote bases may
+/// name others.
+const MAX_ROUNDS: usize = 8;
 
 /// Everything that an Application is judged by; it does not change within one reconcile.
 #[derive(Clone)]
@@ -350,6 +350,7 @@ impl Controller {
             seconds,
             references: references.filter(|it| !it.is_empty()).collect(),
             value_file_schemes: context.settings.value_file_schemes.clone(),
+            kustomize: context.settings.kustomize.clone(),
         }
     }
 
@@ -482,15 +483,24 @@ impl Controller {
     }
 }
 
-/// Whether the project lets charts come from where a chart wants its dependencies from (R22).
+/// Whether the project lets charts come from where a chart wants its dependencies from (R22), and
+/// bases from where a kustomization names them.
 fn permitted(context: &Context, lacks: &[Lack]) -> Result<(), Problem> {
     let gate = Gate::new(&context.project, &context.cluster);
     for lack in lacks {
-        if let Lacking::Chart { repository, .. } = &lack.what
-            && !gate.permits_source(repository)
-        {
+        let (what, place) = match &lack.what {
+            Lacking::Chart { repository, .. } => ("helm repos", repository),
+            Lacking::Remote {
+                repository: Some((address, _)),
+                ..
+            } => ("remote bases of", address),
+            Lacking::Remote { url, .. } => ("remote bases of", url),
+            Lacking::File { .. } => continue,
+        };
+        if !gate.permits_source(place) {
             return Err(Problem::NotPermitted {
-                repository: repository.clone(),
+                what,
+                place: place.clone(),
                 project: context.project.metadata.name.clone(),
             });
         }
@@ -561,7 +571,8 @@ enum Problem {
     Lacking(BringError),
     /// What a render found lacking is in a repository that the project does not permit.
     NotPermitted {
-        repository: String,
+        what: &'static str,
+        place: String,
         project: String,
     },
     Render(RenderError),
@@ -604,13 +615,17 @@ impl Problem {
                 error.retry() == source::Retry::Later,
             ),
             Problem::NotPermitted {
-                repository,
+                what,
+                place,
                 project,
             } => {
                 let text = format!(
-                    "rpc error: code = PermissionDenied desc = helm repos {repository} are not permitted in project '{project}'"
+                    "rpc error: code = PermissionDenied desc = {what} {place} are not permitted in project '{project}'"
                 );
                 (load_failure(number, total, &text), false)
+            }
+            Problem::Lacking(error @ BringError::Base { .. }) => {
+                (unknown(&error.to_string()), error.is_retryable())
             }
             Problem::Lacking(error) => {
                 let text = format!("error building helm chart dependencies: {error}");

@@ -3,11 +3,13 @@
 //! Read [`Settings`] first. Pure: data goes in, settings and warnings come out.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use api::application::IgnoreDifferences;
 use api::duration::GoDuration;
 use api::{Condition, names, reason};
+use engine::render::KustomizeSettings;
 use engine::subject::ChildHealth;
 use engine::tracking::{Tracking, TrackingMethod};
 use yaml::Value;
@@ -22,6 +24,8 @@ pub(crate) struct Settings {
     pub(crate) poll_interval: Option<Duration>,
     /// Schemes of value files that are fetched (`helm.valuesFileSchemes`).
     pub(crate) value_file_schemes: Vec<String>,
+    /// How kustomizations are built (`kustomize.buildOptions`).
+    pub(crate) kustomize: Arc<KustomizeSettings>,
     /// What in the ConfigMap cannot be read.
     pub(crate) warnings: Vec<Condition>,
 }
@@ -67,9 +71,24 @@ impl Settings {
             },
             poll_interval,
             value_file_schemes: value_file_schemes(data.get("helm.valuesFileSchemes")),
+            kustomize: Arc::new(kustomize(data)),
             warnings,
         }
     }
+}
+
+/// The flags of builds; a version that a source may name has a program of its own, whose place is
+/// all that is known of it.
+fn kustomize(data: &BTreeMap<String, String>) -> KustomizeSettings {
+    let options = |key: &str| data.get(key).map(String::as_str).unwrap_or_default();
+    let version = |key: &String| {
+        let prefixes = ["kustomize.path.", "kustomize.version."];
+        let version = prefixes.iter().find_map(|it| key.strip_prefix(it))?;
+        let own = options(&format!("kustomize.buildOptions.{version}"));
+        Some((version.to_owned(), own.to_owned()))
+    };
+    let versions = data.keys().filter_map(version).collect();
+    KustomizeSettings::new(options("kustomize.buildOptions"), versions)
 }
 
 /// Without the key those that Argo CD has by default; an empty text is none.
@@ -181,6 +200,22 @@ mod tests {
             )],
             &[("apps", "Deployment", "/x")],
         );
+    }
+
+    #[test]
+    fn flags_of_kustomize_are_for_all_builds_or_for_those_of_a_version() {
+        let data = [
+            ("kustomize.buildOptions", "--enable-helm"),
+            ("kustomize.buildOptions.v4", "--network"),
+            ("kustomize.path.v4", "/bin/kustomize4"),
+            ("kustomize.version.v3", "/bin/kustomize3"),
+        ];
+        let data = data.map(|(key, text)| (key.to_owned(), text.to_owned()));
+        let settings = Settings::read("argocd", &BTreeMap::from(data));
+        let versions = [("v3", ""), ("v4", "--network")];
+        let versions = versions.map(|(version, text)| (version.to_owned(), text.to_owned()));
+        let want = KustomizeSettings::new("--enable-helm", BTreeMap::from(versions));
+        assert_eq!(*settings.kustomize, want);
     }
 
     #[test]

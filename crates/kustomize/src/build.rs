@@ -7,6 +7,7 @@ use std::rc::Rc;
 use manifest::{Object, ObjectError, Recorder, TreePath};
 use yaml::Value;
 
+use crate::edit::{self, Edit};
 use crate::error::{Error, Result};
 use crate::helm::Inflate;
 use crate::loader::{Folder, LoadRestriction};
@@ -38,6 +39,8 @@ pub struct Options<'a> {
     pub remotes: Remotes<'a>,
     /// Inflates charts; without it they are refused, as without `--enable-helm`.
     pub inflate: Option<&'a Inflate<'a>>,
+    /// Changes to the kustomization in the folder that is built, made in this order before it is.
+    pub edits: &'a [Edit],
 }
 
 /// What a kustomization gives.
@@ -76,8 +79,9 @@ impl Built {
 /// is noted by `tree`.
 ///
 /// # Errors
-/// [`Error::Build`] in kustomize's words; [`Error::Missing`] names all remote bases that are needed and
-/// not in `options`; [`Error::Unavailable`] and [`Error::Limit`].
+/// [`Error::Build`] in kustomize's words; [`Error::Edit`] for changes that cannot be made;
+/// [`Error::Missing`] names all remote bases and charts that are needed and not at hand;
+/// [`Error::Unavailable`] and [`Error::Limit`].
 pub fn build(tree: &Recorder<'_>, path: &TreePath, options: &Options<'_>) -> Result<Built> {
     let mut builder = Builder::new(options);
     let result = run(&mut builder, tree, path, options);
@@ -109,7 +113,7 @@ fn run<'a>(
     options: &Options<'a>,
 ) -> Result<(Resources, Target<'a>)> {
     let folder = Folder::first(tree, path, options.load_restriction)?;
-    let mut target = builder.load(Rc::new(folder))?;
+    let mut target = edited(builder, Rc::new(folder), options.edits)?;
     builder.set_schema(&target)?;
     if !target.kustomization.build_metadata.is_empty() {
         target.origin = Some(crate::origin::Origin::default());
@@ -146,6 +150,30 @@ fn run<'a>(
         label.apply(resources, &merger)?;
     }
     Ok((found.resources, target))
+}
+
+/// The kustomization of the first folder, changed as asked.
+fn edited<'a>(
+    builder: &mut Builder<'a, '_>,
+    folder: Rc<Folder<'a>>,
+    edits: &[Edit],
+) -> Result<Target<'a>> {
+    let of_edit = |number: usize| {
+        move |error| match error {
+            Error::Build(problem) => Error::Edit { number, problem },
+            other => other,
+        }
+    };
+    if edits.is_empty() {
+        return builder.load(folder);
+    }
+    edit::check_file(&folder).map_err(of_edit(0))?;
+    let mut target = builder.load(folder).map_err(of_edit(0))?;
+    for (number, edit) in edits.iter().enumerate() {
+        edit.apply(&mut target.kustomization)
+            .map_err(of_edit(number))?;
+    }
+    Ok(target)
 }
 
 /// Takes away what is for kustomize only, and refuses what has lost its name.

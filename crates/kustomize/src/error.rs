@@ -3,7 +3,7 @@
 
 use manifest::TreeError;
 
-use crate::remote::Remote;
+use crate::remote::Needed;
 
 pub(crate) type Result<T> = std::result::Result<T, Error>;
 
@@ -16,7 +16,15 @@ pub enum Error {
     Build(String),
     /// Something of other repositories or hosts is needed and was not given: all of it, sorted.
     #[error("not fetched yet: {}", list(.0))]
-    Missing(Vec<Remote>),
+    Missing(Vec<Needed>),
+    /// A change of [`crate::Options::edits`] cannot be made, in the words of `kustomize edit`.
+    #[error("{problem}")]
+    Edit {
+        /// Its place among the changes, from 0.
+        number: usize,
+        /// Why.
+        problem: String,
+    },
     /// The tree cannot be read now. Retryable; says nothing about the kustomization.
     #[error(transparent)]
     Unavailable(TreeError),
@@ -30,9 +38,9 @@ pub enum Error {
     },
 }
 
-fn list(remotes: &[Remote]) -> String {
-    let urls: Vec<&str> = remotes.iter().map(|remote| remote.url.as_str()).collect();
-    urls.join(", ")
+fn list(needed: &[Needed]) -> String {
+    let all: Vec<String> = needed.iter().map(ToString::to_string).collect();
+    all.join(", ")
 }
 
 impl Error {

@@ -11,6 +11,7 @@ use crate::error::{Error, Result, fail};
 use crate::loader::Folder;
 use crate::merge::Merger;
 use crate::merge::schema::Schemas;
+use crate::remote::Needed;
 
 /// What a chart is inflated with.
 #[derive(Clone)]
@@ -97,8 +98,8 @@ impl HelmChart {
     /// The manifests of the chart.
     ///
     /// # Errors
-    /// Inflating is not enabled, the chart is not in the tree, values that cannot be merged, and what
-    /// the caller's function says.
+    /// Inflating is not enabled, the chart is not in the tree ([`Error::Missing`] where it has a
+    /// repository), values that cannot be merged, and what the caller's function says.
     pub(crate) fn inflate(
         &self,
         folder: &Folder<'_>,
@@ -131,10 +132,16 @@ impl HelmChart {
                 "" => fail(format!(
                     "no repo specified for pull, no chart found at '{within}'"
                 )),
-                repo => fail(format!(
-                    "chart '{}' of '{repo}' is not in the tree, and charts are not pulled",
+                repo if folder.is_in_repository() => fail(format!(
+                    "chart '{}' of '{repo}' is needed by a remote base, and not in its tree",
                     self.name
                 )),
+                repo => Err(Error::Missing(vec![Needed::Chart {
+                    name: self.name.clone(),
+                    version: self.version.clone(),
+                    repository: repo.to_owned(),
+                    place: chart,
+                }])),
             };
         }
         let mut values = vec![self.values(folder, &within)?];

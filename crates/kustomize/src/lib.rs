@@ -11,6 +11,7 @@
 mod build;
 mod config;
 mod decode;
+mod edit;
 mod error;
 mod fields;
 mod fieldspec;
@@ -36,8 +37,9 @@ mod transform;
 mod variable;
 
 pub use build::{Built, Options, build};
+pub use edit::{Edit, Existing, LabelReach};
 pub use error::Error;
 pub use helm::{HelmChart, Inflate, Inflation};
 pub use limits::{MAX_BYTES, MAX_DEPTH, MAX_KUSTOMIZATIONS, MAX_RESOURCES};
 pub use loader::LoadRestriction;
-pub use remote::{Content, Remote, Remotes, RepoSpec};
+pub use remote::{Content, Needed, Remote, Remotes, RepoSpec};

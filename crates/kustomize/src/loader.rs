@@ -76,6 +76,12 @@ impl<'a> Folder<'a> {
         self.tree
     }
 
+    /// Whether the way here left the tree in which the build began.
+    pub(crate) fn is_in_repository(&self) -> bool {
+        let before = self.before.as_ref();
+        self.is_repository || before.is_some_and(|before| before.is_in_repository())
+    }
+
     /// How many folders lead here.
     pub(crate) fn depth(&self) -> usize {
         1 + self.before.as_ref().map_or(0, |before| before.depth())

@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use manifest::Tree;
+use manifest::{Tree, TreePath};
 
 /// Something that a kustomization refers to by a URL.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -17,6 +17,35 @@ pub struct Remote {
     pub repository: Option<RepoSpec>,
     /// Whether it may be a file: asked first by kustomize where the URL says https or http.
     pub may_be_file: bool,
+}
+
+/// What a build needs and was not given.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Needed {
+    /// What a URL names.
+    Remote(Remote),
+    /// A chart of a repository: its folder belongs at a place in the tree.
+    Chart {
+        /// Its name.
+        name: String,
+        /// Its version, or a range; empty for the newest.
+        version: String,
+        /// The repository's address.
+        repository: String,
+        /// The folder of the chart, where it would be had it been pulled before.
+        place: TreePath,
+    },
+}
+
+impl std::fmt::Display for Needed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Needed::Remote(remote) => f.write_str(&remote.url),
+            Needed::Chart {
+                name, repository, ..
+            } => write!(f, "chart '{name}' of '{repository}'"),
+        }
+    }
 }
 
 /// A URL of a repository and a folder in it.

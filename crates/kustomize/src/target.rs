@@ -22,7 +22,7 @@ use crate::merge::schema::Schemas;
 use crate::origin::{self, Origin};
 use crate::patch::{LoadedPatch, load_own};
 use crate::plugin;
-use crate::remote::{Content, Remote};
+use crate::remote::{Content, Needed, Remote};
 use crate::resource::{Resource, parse};
 use crate::resources::Resources;
 use crate::transform::{Subjects, Transformer};
@@ -79,7 +79,7 @@ pub(crate) struct Builder<'a, 'o> {
     custom: Option<Schemas>,
     schema_is_set: bool,
     n_kustomizations: usize,
-    pub(crate) missing: Vec<Remote>,
+    pub(crate) missing: Vec<Needed>,
     pub(crate) warnings: Vec<String>,
 }
 
@@ -307,7 +307,7 @@ impl<'a, 'o> Builder<'a, 'o> {
         let path = remote.url.as_str();
         match self.options.remotes.get(path).cloned() {
             None => {
-                self.missing.push(remote);
+                self.missing.push(Needed::Remote(remote));
                 Ok(())
             }
             Some(Content::File(bytes)) => {
@@ -360,7 +360,7 @@ impl<'a, 'o> Builder<'a, 'o> {
                 }
                 Some(Content::File(_)) => return fail(format!("'{path}' is a file")),
                 None => {
-                    self.missing.push(remote);
+                    self.missing.push(Needed::Remote(remote));
                     return Ok(found);
                 }
             },
@@ -422,18 +422,32 @@ impl<'a, 'o> Builder<'a, 'o> {
         }
         for chart in &kustomization.helm_charts {
             let name = "HelmChartInflationGenerator";
-            let text = chart.inflate(folder, self.options.inflate)?;
-            target.absorb(found, parse(text.as_bytes())?, name)?;
+            let text = chart.inflate(folder, self.options.inflate);
+            if let Some(text) = self.at_hand(text)? {
+                target.absorb(found, parse(text.as_bytes())?, name)?;
+            }
         }
         let configs = self
             .configs(target, &kustomization.generators)
             .map_err(|error| error.within("loading generator plugins"))?;
         for config in &configs {
-            let made = plugin::generator(config, folder, self.options.inflate)?;
+            let made = plugin::generator(config, folder, self.options.inflate);
+            let made = self.at_hand(made)?.unwrap_or_default();
             let origin = Origin::of_plugin(config);
             absorb(found, made, origin.as_ref(), &config.id().gvk.kind)?;
         }
         Ok(())
+    }
+
+    /// What needs something that is missing is left out, so that all that is missing can be told.
+    fn at_hand<T>(&mut self, result: Result<T>) -> Result<Option<T>> {
+        match result {
+            Err(Error::Missing(needed)) => {
+                self.missing.extend(needed);
+                Ok(None)
+            }
+            other => other.map(Some),
+        }
     }
 
     /// The resources that configure transformers or generators: texts, files and folders.

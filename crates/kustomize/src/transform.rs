@@ -418,7 +418,7 @@ impl<'a> ImageSetter<'a> {
 }
 
 /// The name, tag and digest of an image; a port of the registry is no tag.
-fn split_image(image: &str) -> (&str, &str, &str) {
+pub(crate) fn split_image(image: &str) -> (&str, &str, &str) {
     let from = image.find('/').unwrap_or(0);
     let find = |mark: char| image[from..].find(mark).map(|at| at + from);
     let (named, digest) = match find('@') {

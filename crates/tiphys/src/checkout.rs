@@ -204,9 +204,7 @@ impl Checkout {
         if matches!(self.choice, Choice::File(_)) {
             bail!("there is no Application in {folder}");
         }
-        let is_chart = |path: TreePath| tree.kind(&path).is_ok();
-        let is_chart = folder.join("Chart.yaml").is_ok_and(is_chart);
-        if !discovery.has_manifests && !is_chart {
+        if !discovery.has_manifests && is_plain(tree, folder) {
             notes.push("there are no manifests here yet".to_owned());
             return Ok((Vec::new(), notes));
         }
@@ -220,8 +218,6 @@ impl Checkout {
 
     /// An Application of a folder that has none.
     fn made(&self, tree: &dyn Tree, folder: &TreePath) -> Found {
-        let has = |name: &str| folder.join(name).is_ok_and(|path| tree.kind(&path).is_ok());
-        let is_plain = !NOT_PLAIN.iter().any(|name| has(name));
         let directory = Directory {
             recurse: true,
             ..Directory::default()
@@ -246,7 +242,7 @@ impl Checkout {
                     repo_url: self.origin.url().to_string(),
                     path: folder.to_string(),
                     target_revision: "HEAD".to_owned(),
-                    directory: is_plain.then(|| Box::new(directory)),
+                    directory: is_plain(tree, folder).then(|| Box::new(directory)),
                     ..Source::default()
                 }),
                 destination: Destination {
@@ -276,6 +272,12 @@ impl Checkout {
             place: folder.to_string(),
         }
     }
+}
+
+/// Whether a folder is neither a chart nor a kustomization.
+fn is_plain(tree: &dyn Tree, folder: &TreePath) -> bool {
+    let has = |name: &&str| folder.join(name).is_ok_and(|path| tree.kind(&path).is_ok());
+    !NOT_PLAIN.iter().any(has)
 }
 
 /// A URL, what stands in for it, and the files there.

@@ -11,6 +11,8 @@ use std::sync::Arc;
 use api::Source;
 use sha2::{Digest, Sha256};
 
+use super::KustomizeSettings;
+
 /// What a render may know besides files.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Environment {
@@ -33,6 +35,8 @@ pub struct Environment {
     pub references: Vec<String>,
     /// Schemes of value files that may be fetched (`helm.valuesFileSchemes`).
     pub value_file_schemes: Vec<String>,
+    /// How kustomizations are built (`kustomize.buildOptions`).
+    pub kustomize: Arc<KustomizeSettings>,
 }
 
 /// A cluster's version and the APIs that it serves.
@@ -88,6 +92,7 @@ pub(super) enum Fact {
     ShortRevision,
     ShortRevision8,
     Capabilities,
+    Kustomize,
 }
 
 /// The variables of a build (sources.md section 4) that are facts; the others are of the source.
@@ -111,6 +116,7 @@ impl Environment {
             Fact::ShortRevision => first(7),
             Fact::ShortRevision8 => first(8),
             Fact::Capabilities => &self.capabilities.id,
+            Fact::Kustomize => self.kustomize.id(),
         }
     }
 }

@@ -6,7 +6,7 @@
 
 use api::source::{Helm, HelmParameter};
 use helm::{Capabilities, Chart, KubeVersion, Release, SchemaCheck, ValueSources, World};
-use manifest::{Tree, TreeError, TreePath, stream};
+use manifest::{EntryKind, Tree, TreeError, TreePath, stream};
 use sha2::{Digest, Sha256};
 
 use super::environment::{Asked, Fact};
@@ -120,7 +120,7 @@ impl HelmSource<'_> {
                     }
                 }
                 Named::Local { path, .. } => {
-                    let found = self.resolver.matching(&path)?;
+                    let found = self.resolver.matching(&path, EntryKind::File)?;
                     if found.is_empty() && !is_missing_fine {
                         return Err(problem(format!("no file matches {raw:?}")));
                     }

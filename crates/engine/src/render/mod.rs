@@ -6,6 +6,7 @@
 mod directory;
 mod environment;
 mod helm;
+mod kustomize;
 mod lack;
 mod value_files;
 
@@ -15,7 +16,8 @@ use manifest::{EntryKind, Object, ReadSet, Recorder, Tree, TreeError, TreePath};
 use yaml::{Str, Value};
 
 pub use environment::{Capabilities, Environment, Facts};
-pub use lack::{Lack, Lacking};
+pub use kustomize::{KustomizeSettings, kustomization};
+pub use lack::{ChartForm, Lack, Lacking};
 
 use environment::Asked;
 
@@ -114,6 +116,17 @@ pub enum RenderError {
     /// Helm, or what a chart's values come from: in Argo CD's words.
     #[error("{0}")]
     Helm(String),
+    /// What a kustomization is changed by: in Argo CD's words.
+    #[error("{0}")]
+    Kustomize(String),
+    /// A kustomization cannot be changed as asked, or not be built.
+    #[error("{command} failed exit status 1: Error: {problem}")]
+    KustomizeCommand {
+        /// What would say the same, by hand.
+        command: String,
+        /// In kustomize's words.
+        problem: String,
+    },
     /// The tree is not complete: once these are in it, the render can be tried again.
     #[error("not at hand: {}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "))]
     Lacks(Vec<Lack>),
@@ -230,6 +243,10 @@ pub fn render(
         SourceType::Helm => {
             let options = overridden.helm.unwrap_or_default();
             helm::render(&recorder, &options, &path, &asked)?
+        }
+        SourceType::Kustomize => {
+            let options = overridden.kustomize.unwrap_or_default();
+            kustomize::render(&recorder, &options, &path, &asked)?
         }
         _ => {
             let directory = overridden.directory.unwrap_or_default();
@@ -380,11 +397,7 @@ fn is_empty(value: &Value) -> bool {
 
 fn refuse_unsupported(kind: &SourceType, source: &Source) -> Result<(), RenderError> {
     let (tool, problem) = match kind {
-        SourceType::Directory | SourceType::Helm => return Ok(()),
-        SourceType::Kustomize => (
-            "Kustomize",
-            "the path holds a kustomization, or the source sets `kustomize`; overlays come with the Kustomize renderer",
-        ),
+        SourceType::Directory | SourceType::Helm | SourceType::Kustomize => return Ok(()),
         SourceType::Plugin => ("plugin", "the source sets `plugin`, and plugins are off"),
         SourceType::Unset | SourceType::Other(_) => return Ok(()),
     };

@@ -26,6 +26,14 @@ pub(super) struct Resolver<'a> {
     asked: &'a Asked<'a>,
 }
 
+/// What a pattern is looked up for.
+struct Search {
+    kind: EntryKind,
+    /// How many entries may be looked at yet.
+    left: usize,
+    found: BTreeSet<TreePath>,
+}
+
 /// What a name stands for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Named {
@@ -100,21 +108,27 @@ impl<'a> Resolver<'a> {
         }
     }
 
-    /// The files that match a pattern, in the order of their names.
-    pub(super) fn matching(&self, pattern: &TreePath) -> Result<Vec<TreePath>, TreeError> {
+    /// The files, or folders, that match a pattern, in the order of their names.
+    pub(super) fn matching(
+        &self,
+        pattern: &TreePath,
+        kind: EntryKind,
+    ) -> Result<Vec<TreePath>, TreeError> {
         let parts: Vec<&str> = pattern.as_str().split('/').collect();
-        let mut found = BTreeSet::new();
-        let mut left = MAX_LOOKED_AT;
-        self.walk(&TreePath::root(), (&parts, 0), &mut left, &mut found)?;
-        Ok(found.into_iter().collect())
+        let mut search = Search {
+            kind,
+            left: MAX_LOOKED_AT,
+            found: BTreeSet::new(),
+        };
+        self.walk(&TreePath::root(), (&parts, 0), &mut search)?;
+        Ok(search.found.into_iter().collect())
     }
 
     fn walk(
         &self,
         folder: &TreePath,
         (parts, depth): (&[&str], usize),
-        left: &mut usize,
-        found: &mut BTreeSet<TreePath>,
+        search: &mut Search,
     ) -> Result<(), TreeError> {
         let Some((part, rest)) = parts.split_first() else {
             return Ok(());
@@ -126,11 +140,11 @@ impl<'a> Resolver<'a> {
             let Ok(path) = folder.join(part) else {
                 return Ok(());
             };
-            return self.enter(&path, (rest, depth), left, found);
+            return self.enter(&path, (rest, depth), search);
         }
         if *part == "**" {
             // No folder at all, or one and again.
-            self.walk(folder, (rest, depth), left, found)?;
+            self.walk(folder, (rest, depth), search)?;
         }
         let entries = match self.tree.list(folder) {
             Ok(entries) => entries,
@@ -138,21 +152,21 @@ impl<'a> Resolver<'a> {
             Err(_) => return Ok(()),
         };
         for entry in entries {
-            let Some(fewer) = left.checked_sub(1) else {
+            let Some(fewer) = search.left.checked_sub(1) else {
                 return Ok(());
             };
-            *left = fewer;
+            search.left = fewer;
             let Ok(path) = folder.join(&entry.name) else {
                 continue;
             };
             if *part == "**" {
                 if entry.kind == EntryKind::Directory {
-                    self.walk(&path, (parts, depth + 1), left, found)?;
-                } else if rest.is_empty() {
-                    found.insert(path);
+                    self.walk(&path, (parts, depth + 1), search)?;
+                } else if rest.is_empty() && search.kind == EntryKind::File {
+                    search.found.insert(path);
                 }
             } else if matches(part, &entry.name, Dialect::Shell) {
-                self.enter(&path, (rest, depth), left, found)?;
+                self.enter(&path, (rest, depth), search)?;
             }
         }
         Ok(())
@@ -162,15 +176,14 @@ impl<'a> Resolver<'a> {
         &self,
         path: &TreePath,
         (rest, depth): (&[&str], usize),
-        left: &mut usize,
-        found: &mut BTreeSet<TreePath>,
+        search: &mut Search,
     ) -> Result<(), TreeError> {
         match self.tree.kind(path) {
-            Ok(EntryKind::File) if rest.is_empty() => {
-                found.insert(path.clone());
+            Ok(kind) if rest.is_empty() && kind == search.kind => {
+                search.found.insert(path.clone());
                 Ok(())
             }
-            Ok(EntryKind::Directory) => self.walk(path, (rest, depth + 1), left, found),
+            Ok(EntryKind::Directory) => self.walk(path, (rest, depth + 1), search),
             Err(error @ TreeError::Unavailable { .. }) => Err(error),
             // A link that leads out of the repository is in no listing of it.
             Ok(_) | Err(_) => Ok(()),

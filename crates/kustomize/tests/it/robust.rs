@@ -112,7 +112,7 @@ fn remote_bases_that_are_missing_are_named_all_at_once() {
     let Err(Error::Missing(missing)) = build(&recorder, &path, &Options::default()) else {
         panic!("two bases are missing");
     };
-    let urls: Vec<&str> = missing.iter().map(|remote| remote.url.as_str()).collect();
+    let urls: Vec<String> = missing.iter().map(ToString::to_string).collect();
     assert_eq!(
         urls,
         ["github.com/o/other", "https://github.com/o/r//base?ref=v1"]

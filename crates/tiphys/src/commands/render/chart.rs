@@ -6,7 +6,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use controller::Fetcher;
-use engine::render::{Lack, Lacking};
+use engine::render::{ChartForm, Lack, Lacking};
 use helm::{Capabilities, Chart, Flags, SchemaCheck, TemplateOptions, ValueSources, World};
 use jiff::Timestamp;
 use manifest::TreePath;
@@ -105,6 +105,7 @@ async fn complete(chart: &Chart, path: &Path) -> Result<Chart> {
                 version: locked.map_or(&needed.version, |it| &it.version).clone(),
                 name: needed.name,
                 repository: needed.repository,
+                form: ChartForm::Archive,
             },
         };
         let brought = fetcher.bring(&[lack]).await?;
