@@ -30,6 +30,11 @@ pub(crate) fn readiness(
     resolve: Resolve<'_>,
 ) -> Readiness {
     let waiting = |why: &str| Readiness::Waiting(why.to_owned());
+    let own = &plan.subject.app.metadata;
+    if live.name() == own.name && live.namespace() == own.namespace {
+        // A root that manages itself: it syncs, and would wait for its own end.
+        return Readiness::Ready;
+    }
     if live.is_terminating() {
         return waiting("it is being deleted");
     }
