@@ -1,10 +1,11 @@
-//! HorizontalPodAutoscalers. There are no metrics, so all that can be done is to keep the size
+//! HorizontalPodAutoscalers. There are no metrics (an equipped cluster has some that give no reason to
+//! scale), so all that can be done is to keep the size
 //! between its bounds and to say why nothing else happens.
 
 use manifest::Object;
 use yaml::{Map, Value};
 
-use super::control::Context;
+use super::control::{Context, Switch};
 use super::fields::{int, items, map, set_count, text};
 use super::kind::Kind;
 use super::selector::go_print;
@@ -103,13 +104,19 @@ pub(crate) fn reconcile(context: &Context<'_>, target: &Ref) -> Outcome {
         None => notes.push(missing(context.world, scaler, &mut conditions)),
         Some((scaled, object)) => {
             let present = int(object.value(), &["spec", "replicas"]).unwrap_or(1);
-            let decision = decide(scaler, present);
+            let decision = match decide(scaler, present) {
+                Decision::Unknown if has_metrics(context, scaler) => Decision::Steady,
+                decision => decision,
+            };
             set_count(&mut report, "currentReplicas", present);
             notes = explain(scaler, decision, &mut conditions);
             if decision == Decision::Unknown {
                 let n_metrics = items(scaler.value(), &["spec", "metrics"]).len();
                 let none = map([("type", "".into())]);
                 report.insert("currentMetrics", vec![none; n_metrics.max(1)]);
+            }
+            if decision == Decision::Steady {
+                report.insert("desiredReplicas", present);
             }
             if let Decision::Bound(size) = decision {
                 outcome.writes = resize(scaler, scaled, present, size);
@@ -147,6 +154,8 @@ enum Decision {
     Bound(i64),
     /// Only metrics could tell.
     Unknown,
+    /// The metrics say that the size is right.
+    Steady,
     /// A size of zero switches scaling off.
     Off,
 }
@@ -201,6 +210,22 @@ fn explain(scaler: &Object, decision: Decision, conditions: &mut Conditions<'_>)
             conditions.set("AbleToScale", true, "SucceededRescale", message);
             Vec::new()
         }
+        Decision::Steady => {
+            let matches = "recommended size matches current size".to_owned();
+            conditions.set("AbleToScale", true, "ReadyForNewScale", matches);
+            let metrics = items(scaler.value(), &["spec", "metrics"]);
+            let name = metrics
+                .first()
+                .map_or("cpu", |metric| text(metric, &["resource", "name"]));
+            let found = format!(
+                "the HPA was able to successfully calculate a replica count from {name} resource \
+                 utilization (percentage of request)"
+            );
+            conditions.set("ScalingActive", true, "ValidMetricFound", found);
+            let within = "the desired count is within the acceptable range".to_owned();
+            conditions.set("ScalingLimited", false, "DesiredWithinRange", within);
+            Vec::new()
+        }
         Decision::Unknown => {
             conditions.set("AbleToScale", true, "SucceededGetScale", able);
             let failures = failures(scaler);
@@ -224,6 +249,14 @@ fn explain(scaler: &Object, decision: Decision, conditions: &mut Conditions<'_>)
                 .collect()
         }
     }
+}
+
+/// Whether all metrics of a scaler are there: those of pods' own resources, on an equipped cluster.
+/// They are as the scaler wants them: simulated containers do nothing.
+fn has_metrics(context: &Context<'_>, scaler: &Object) -> bool {
+    let metrics = items(scaler.value(), &["spec", "metrics"]);
+    let is_resource = |metric: &Value| text(metric, &["type"]) == "Resource";
+    context.settings.equipment == Switch::On && metrics.iter().all(is_resource)
 }
 
 /// Why one metric cannot be read.

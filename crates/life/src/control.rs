@@ -32,8 +32,8 @@ pub enum Switch {
 pub(crate) struct Settings {
     /// The nodes that we play the kubelet for.
     pub(crate) nodes: BTreeSet<Str>,
-    /// Whether Services of type `LoadBalancer` and Ingresses get an address.
-    pub(crate) load_balancer: Switch,
+    /// Whether there are addresses, a class for claims that name none, and metrics.
+    pub(crate) equipment: Switch,
     /// Whether claims get volumes made for them.
     pub(crate) volumes: Switch,
     /// What `kube-root-ca.crt` holds.

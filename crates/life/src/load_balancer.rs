@@ -57,7 +57,7 @@ pub(crate) fn reconcile(context: &Context<'_>, target: &Ref) -> Outcome {
     let present = report
         .get("loadBalancer")
         .is_some_and(|present| present.get("ingress").is_some());
-    if context.settings.load_balancer == Switch::On && wanted {
+    if context.settings.equipment == Switch::On && wanted {
         report.insert(
             "loadBalancer",
             map([("ingress", vec![Value::Map(entry)].into())]),

@@ -21,8 +21,9 @@ pub struct Options {
     pub nodes: u32,
     /// The time that controllers go by.
     pub clock: Clock,
-    /// Whether Services of type `LoadBalancer` and Ingresses get an address.
-    pub load_balancer: Switch,
+    /// Whether there is what small clusters have besides Kubernetes: addresses for Ingresses and for
+    /// Services of type `LoadBalancer`, a class for claims that name none, metrics for autoscalers.
+    pub equipment: Switch,
     /// Whether there is a default StorageClass whose claims get volumes.
     pub volumes: Switch,
     /// The certificate, as PEM, that each namespace's `kube-root-ca.crt` holds.
@@ -38,7 +39,7 @@ impl Options {
         Options {
             nodes: 0,
             clock,
-            load_balancer: Switch::Off,
+            equipment: Switch::Off,
             volumes: Switch::Off,
             root_ca: String::new(),
             logs: Logs::new(),
@@ -88,7 +89,7 @@ where
         nodes: (1..=options.nodes)
             .map(|number| format!("node-{number}").into())
             .collect(),
-        load_balancer: options.load_balancer,
+        equipment: options.equipment,
         volumes: options.volumes,
         root_ca: options.root_ca.into(),
     };

@@ -164,10 +164,34 @@ fn claim_writes(context: &Context<'_>, claim: &Object) -> Vec<Write> {
         let volume = context.world.find(Kind::VOLUME, "", named);
         return volume.map_or_else(Vec::new, |volume| bind_named(claim, volume));
     }
+    if let Some(class) = default_class(context, claim) {
+        let body = map([("spec", map([("storageClassName", class.name().into())]))]);
+        return vec![patch(Kind::VOLUME_CLAIM, claim, body)];
+    }
     match candidate(context, claim) {
         Some(volume) => bind(claim, volume),
         None => provision(context, claim),
     }
+}
+
+/// The class of a claim that names none (an empty name is one): the newest of those that are
+/// defaults, as the volume controller assigns it to claims that were there before the class.
+fn default_class<'a>(context: &Context<'a>, claim: &Object) -> Option<&'a Object> {
+    let is_named = claim.value().at(&["spec", "storageClassName"]).is_some()
+        || claim
+            .annotation("volume.beta.kubernetes.io/storage-class")
+            .is_some();
+    if is_named || context.settings.equipment == Switch::Off {
+        return None;
+    }
+    let is_default = |class: &&Object| {
+        class.annotation("storageclass.kubernetes.io/is-default-class") == Some("true")
+    };
+    let classes = context.world.all(Kind::STORAGE_CLASS).filter(is_default);
+    classes.max_by_key(|class| {
+        let made = text(class.value(), &["metadata", "creationTimestamp"]).to_owned();
+        (made, std::cmp::Reverse(class.name().to_owned()))
+    })
 }
 
 /// A bound claim whose volume has gone, or belongs to another, is lost.

@@ -23,6 +23,13 @@ pub enum Controllers {
         /// The number of nodes that take pods.
         nodes: u32,
     },
+    /// The same, and what small clusters have besides Kubernetes: addresses for Ingresses and for
+    /// Services of type `LoadBalancer`, a storage class for claims that name none, and metrics that
+    /// give autoscalers no reason to scale.
+    Equipped {
+        /// The number of nodes that take pods.
+        nodes: u32,
+    },
 }
 
 /// Whether roles decide what users may do.

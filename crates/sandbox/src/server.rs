@@ -85,12 +85,18 @@ impl Server {
         crd::reconcile(&core, options.clock.now(), "");
         let revision = seed::seed(&core, options.clock.now(), options.rbac);
         core.store.settled(revision).await?;
-        let life = match options.controllers {
+        let simulated = match options.controllers {
             Controllers::Off => None,
-            Controllers::On { nodes } => {
+            Controllers::On { nodes } => Some((nodes, life::Switch::Off)),
+            Controllers::Equipped { nodes } => Some((nodes, life::Switch::On)),
+        };
+        let life = match simulated {
+            None => None,
+            Some((nodes, equipment)) => {
                 let service = Service::new(Arc::clone(&core), options.clock.clone());
                 let set_up = life::Options {
                     nodes,
+                    equipment,
                     volumes: life::Switch::On,
                     root_ca: authority.pem().to_owned(),
                     logs: core.logs.clone(),

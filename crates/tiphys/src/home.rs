@@ -72,7 +72,7 @@ impl Home {
 
     async fn sandbox(arguments: &UpArguments, data: &DataDir) -> Result<Self> {
         let mut options = sandbox::Options::in_dir(data.join("sandbox"));
-        options.controllers = Controllers::On { nodes: N_NODES };
+        options.controllers = Controllers::Equipped { nodes: N_NODES };
         let server = Server::start(options)
             .await
             .context("the sandbox cannot start")?;
