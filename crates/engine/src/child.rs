@@ -30,9 +30,8 @@ pub(crate) fn readiness(
     resolve: Resolve<'_>,
 ) -> Readiness {
     let waiting = |why: &str| Readiness::Waiting(why.to_owned());
-    let own = &plan.subject.app.metadata;
-    if live.name() == own.name && live.namespace() == own.namespace {
-        // A root that manages itself: it syncs, and would wait for its own end.
+    if plan.subject.is(live) {
+        // It would wait for the end of its own sync.
         return Readiness::Ready;
     }
     if live.is_terminating() {

@@ -1,7 +1,8 @@
 //! The application that is decided about, with the rules around it.
 
 use api::application::IgnoreDifferences;
-use api::{AppProject, Application};
+use api::{AppProject, Application, names};
+use manifest::Object;
 
 use crate::gate::Gate;
 use crate::live::ClusterName;
@@ -66,6 +67,15 @@ impl<'a> Subject<'a> {
     #[must_use]
     pub fn namespace(&self) -> &'a str {
         &self.app.spec.destination.namespace
+    }
+
+    /// Whether a live object is the application itself, which a root that lists itself manages.
+    pub(crate) fn is(&self, live: &Object) -> bool {
+        let own = &self.app.metadata;
+        live.kind() == names::APPLICATION
+            && live.group() == names::GROUP
+            && live.name() == own.name
+            && live.namespace() == own.namespace
     }
 
     /// The project's rules for the cluster.

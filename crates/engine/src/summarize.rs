@@ -218,10 +218,9 @@ fn counted_health(one: &Compared, subject: &Subject<'_>) -> Option<HealthCode> {
     if !is_app || live.is_terminating() {
         return Some(code);
     }
-    let metadata = &subject.app.metadata;
-    let is_itself = live.name() == metadata.name && live.namespace() == metadata.namespace;
     let is_known = !matches!(code, HealthCode::Missing | HealthCode::Unknown);
-    let counts = subject.settings.child_health == ChildHealth::Counts && !is_itself && is_known;
+    let counts =
+        subject.settings.child_health == ChildHealth::Counts && !subject.is(live) && is_known;
     counts.then_some(code)
 }
 
