@@ -1,6 +1,6 @@
-//! HorizontalPodAutoscalers. There are no metrics (an equipped cluster has some that give no reason to
-//! scale), so all that can be done is to keep the size
-//! between its bounds and to say why nothing else happens.
+//! HorizontalPodAutoscalers. There are no metrics (an equipped cluster has some that give no reason
+//! to scale), so all that can be done is to keep the size between its bounds and to say why nothing
+//! else happens.
 
 use manifest::Object;
 use yaml::{Map, Value};
@@ -255,8 +255,9 @@ fn explain(scaler: &Object, decision: Decision, conditions: &mut Conditions<'_>)
 /// They are as the scaler wants them: simulated containers do nothing.
 fn has_metrics(context: &Context<'_>, scaler: &Object) -> bool {
     let metrics = items(scaler.value(), &["spec", "metrics"]);
-    let is_resource = |metric: &Value| text(metric, &["type"]) == "Resource";
-    context.settings.equipment == Switch::On && metrics.iter().all(is_resource)
+    let is_of_pods =
+        |metric: &Value| matches!(text(metric, &["type"]), "Resource" | "ContainerResource");
+    context.settings.equipment == Switch::On && metrics.iter().all(is_of_pods)
 }
 
 /// Why one metric cannot be read.

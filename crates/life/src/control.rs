@@ -32,7 +32,7 @@ pub enum Switch {
 pub(crate) struct Settings {
     /// The nodes that we play the kubelet for.
     pub(crate) nodes: BTreeSet<Str>,
-    /// Whether there are addresses, a class for claims that name none, and metrics.
+    /// Whether there are addresses, a class for claims that name none, metrics, and nodes that fit.
     pub(crate) equipment: Switch,
     /// Whether claims get volumes made for them.
     pub(crate) volumes: Switch,

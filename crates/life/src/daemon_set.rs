@@ -10,7 +10,7 @@ use super::fields::{
     Rounding, controller_uid, flag, generation, int, items, map, scaled, set_count, text,
 };
 use super::kind::Kind;
-use super::placement::suits;
+use super::placement::Nodes;
 use super::pod;
 use super::replica_set::{claims, created, owner_keys};
 use super::revisions::{Marks, Newest, Revisions};
@@ -37,6 +37,7 @@ pub(crate) fn affected(world: &World, change: &Change, keys: &mut Vec<Ref>) {
 
 struct View<'a> {
     context: &'a Context<'a>,
+    nodes: Nodes<'a>,
     set: &'a Object,
     spec: Value,
     hash: &'a str,
@@ -66,28 +67,14 @@ pub(crate) fn reconcile(context: &Context<'_>, target: &Ref) -> Outcome {
         Newest::Missing(_) if set.is_terminating() => return Outcome::nothing(),
         Newest::Missing(write) => return Outcome::from(vec![write]),
     };
-    let mut pods: BTreeMap<&str, Vec<&Object>> = BTreeMap::new();
-    for pod in context.world.owned(set.uid(), Kind::POD) {
-        if controller_uid(pod) == set.uid() {
-            pods.entry(node_of(pod)).or_default().push(pod);
-        }
-    }
-    for list in pods.values_mut() {
-        list.sort_by_key(|pod| {
-            (
-                pod.is_terminating(),
-                pod::node(pod).is_empty(),
-                created(pod),
-            )
-        });
-    }
     let hash = newest.label(REVISION_LABEL).unwrap_or_default();
     let view = View {
         context,
+        nodes: Nodes::of(context),
         set,
         spec: daemon_spec(pod::template(set)),
         hash,
-        pods,
+        pods: by_node(context, set),
     };
     let mut outcome = Outcome::nothing();
     if !set.is_terminating() {
@@ -115,6 +102,26 @@ pub(crate) fn reconcile(context: &Context<'_>, target: &Ref) -> Outcome {
         outcome.writes = revisions.forget(used);
     }
     outcome
+}
+
+/// The pods of a set by their nodes; of those of one node, the one that counts first.
+fn by_node<'a>(context: &Context<'a>, set: &Object) -> BTreeMap<&'a str, Vec<&'a Object>> {
+    let mut pods: BTreeMap<&str, Vec<&Object>> = BTreeMap::new();
+    for pod in context.world.owned(set.uid(), Kind::POD) {
+        if controller_uid(pod) == set.uid() {
+            pods.entry(node_of(pod)).or_default().push(pod);
+        }
+    }
+    for list in pods.values_mut() {
+        list.sort_by_key(|pod| {
+            (
+                pod.is_terminating(),
+                pod::node(pod).is_empty(),
+                created(pod),
+            )
+        });
+    }
+    pods
 }
 
 /// The node that a pod is on, or is meant for.
@@ -173,12 +180,12 @@ fn daemon_spec(template: &Value) -> Value {
 impl<'a> View<'a> {
     fn wants(&self, node: &Object) -> bool {
         let name = text(&self.spec, &["nodeName"]);
-        (name.is_empty() || name == node.name()) && suits(&self.spec, node).is_ok()
+        (name.is_empty() || name == node.name()) && self.nodes.suits(&self.spec, node).is_ok()
     }
 
     fn place(&self, template_generation: &str) -> Vec<Write> {
         let mut writes = Vec::new();
-        for node in self.context.world.all(Kind::NODE) {
+        for node in self.nodes.iter() {
             let pods = self.on(node);
             if !self.wants(node) {
                 let live = pods.iter().filter(|pod| !pod.is_terminating());
@@ -314,7 +321,7 @@ impl<'a> View<'a> {
     }
 
     fn limit(&self, field: &str) -> Option<i64> {
-        let nodes = self.context.world.all(Kind::NODE);
+        let nodes = self.nodes.iter();
         let total = nodes.filter(|node| self.wants(node)).count();
         let total = i64::try_from(total).unwrap_or(i64::MAX);
         let path = ["spec", "updateStrategy", "rollingUpdate", field];
@@ -331,7 +338,7 @@ impl<'a> View<'a> {
         if text(self.set.value(), &["spec", "updateStrategy", "type"]) == "OnDelete" {
             return Vec::new();
         }
-        let nodes = self.context.world.all(Kind::NODE);
+        let nodes = self.nodes.iter();
         let wanted: Vec<&Object> = nodes.filter(|node| self.wants(node)).collect();
         match self.surge() {
             0 => self.replace_old(&wanted),
@@ -392,7 +399,7 @@ impl<'a> View<'a> {
     fn report(&self, outcome: &mut Outcome) -> Map {
         let (mut desired, mut present, mut misplaced) = (0, 0, 0);
         let (mut ready, mut available, mut updated) = (0, 0, 0);
-        for node in self.context.world.all(Kind::NODE) {
+        for node in self.nodes.iter() {
             let pods = self.pods.get(node.name());
             if !self.wants(node) {
                 misplaced += i64::from(pods.is_some());

@@ -12,7 +12,7 @@ use yaml::Value;
 use super::control::Context;
 use super::fields::{int, items, labels, text};
 use super::kind::Kind;
-use super::placement::{Refusal, suits};
+use super::placement::{Nodes, Refusal};
 use super::pod;
 use super::selector::selects;
 
@@ -59,7 +59,7 @@ fn constraints(pod: &Object) -> impl Iterator<Item = &Value> {
 
 impl<'a> Neighbours<'a> {
     /// Looks at the pods that a pod asks about.
-    pub(crate) fn of(context: &'a Context<'a>, pod: &'a Object) -> Self {
+    pub(crate) fn of(context: &'a Context<'a>, nodes: &Nodes<'_>, pod: &'a Object) -> Self {
         let mut found = Neighbours {
             context,
             pod,
@@ -67,13 +67,18 @@ impl<'a> Neighbours<'a> {
             far: Vec::new(),
             spread: Vec::new(),
         };
-        let terms = |kind: &str| items(pod.value(), &["spec", "affinity", kind, REQUIRED]).iter();
+        let is_heeded = |term: &&Value| nodes.heed_label(text(term, &["topologyKey"]));
+        let terms = |kind: &str| {
+            let terms = items(pod.value(), &["spec", "affinity", kind, REQUIRED]);
+            terms.iter().filter(is_heeded)
+        };
         found.near = terms("podAffinity").map(|term| found.term(term)).collect();
         found.far = terms("podAntiAffinity")
             .map(|term| found.term(term))
             .collect();
         found.spread = constraints(pod)
-            .map(|constraint| found.constraint(constraint))
+            .filter(is_heeded)
+            .map(|constraint| found.constraint(nodes, constraint))
             .collect();
         found
     }
@@ -120,12 +125,12 @@ impl<'a> Neighbours<'a> {
 
     /// A constraint of spreading, with how uneven it may get. Nodes that the pod may not use for
     /// reasons of its own do not count.
-    fn constraint(&self, constraint: &Value) -> (Domains, i64) {
+    fn constraint(&self, nodes: &Nodes<'_>, constraint: &Value) -> (Domains, i64) {
         let mut domains = self.domains(constraint, |namespace| namespace == self.pod.namespace());
         let mut usable = BTreeMap::new();
         let spec = self.pod.value().get("spec").unwrap_or(&Value::Null);
-        for node in self.context.world.all(Kind::NODE) {
-            let excluded = suits(spec, node) == Err(Refusal::Affinity);
+        for node in nodes.iter() {
+            let excluded = nodes.suits(spec, node) == Err(Refusal::Affinity);
             if let Some(value) = node.label(&domains.key).filter(|_| !excluded) {
                 let count = domains.counts.get(value).copied().unwrap_or(0);
                 usable.insert(value.to_owned(), count);

@@ -1,6 +1,6 @@
 //! Which nodes a pod may run on: taints, node selector, required node affinity, ports, sizes.
 //!
-//! A pod must fit on an empty node; simulated nodes are never full.
+//! A pod must fit on an empty node; simulated nodes are never full. Read [`Nodes`] first.
 
 use std::collections::BTreeMap;
 
@@ -8,8 +8,10 @@ use manifest::Object;
 use manifest::quantity::Quantity;
 use yaml::{Map, Str, Value};
 
-use super::fields::{flag, items, labels, map, text};
-use super::selector::{contains, meets};
+use super::control::{Context, Switch};
+use super::fields::{flag, items, map, text};
+use super::kind::Kind;
+use super::selector::meets;
 
 /// Why a node does not take a pod.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -56,104 +58,154 @@ impl Refusal {
     }
 }
 
-/// Whether the node takes a pod of that spec.
+/// The nodes of a cluster, as those who place pods see them.
 ///
-/// # Errors
-/// The reasons why not; several only where several resources are lacking.
-pub(crate) fn fits(spec: &Value, node: &Object) -> Result<(), Vec<Refusal>> {
-    suits(spec, node).map_err(|refusal| vec![refusal])?;
-    let lacking = lacking(spec, node);
-    if lacking.is_empty() {
-        Ok(())
-    } else {
-        Err(lacking)
-    }
+/// Simulated nodes of an equipped cluster stand for those that a workload was written for, which we do
+/// not know: what is asked of a label or a resource that no node has is no reason to refuse. As soon
+/// as one node has it, it counts for all.
+pub(crate) struct Nodes<'a> {
+    all: Vec<&'a Object>,
+    equipment: Switch,
 }
 
-/// Whether the node takes a pod of that spec, whatever its size.
-///
-/// # Errors
-/// The first reason why not.
-pub(crate) fn suits(spec: &Value, node: &Object) -> Result<(), Refusal> {
-    if flag(node.value(), &["spec", "unschedulable"]) {
-        let taint = map([
-            ("key", "node.kubernetes.io/unschedulable".into()),
-            ("effect", "NoSchedule".into()),
-        ]);
-        if !tolerated(spec, &taint) {
-            return Err(Refusal::Unschedulable);
+impl<'a> Nodes<'a> {
+    /// All nodes that there are.
+    pub(crate) fn of(context: &Context<'a>) -> Self {
+        Nodes {
+            all: context.world.all(Kind::NODE).collect(),
+            equipment: context.settings.equipment,
         }
     }
-    let blocked = items(node.value(), &["spec", "taints"])
-        .iter()
-        .filter(|taint| matches!(text(taint, &["effect"]), "NoSchedule" | "NoExecute"))
-        .any(|taint| !tolerated(spec, taint));
-    if blocked {
-        return Err(Refusal::Taint);
-    }
-    let wanted = spec.get("nodeSelector").and_then(Value::as_map);
-    if !wanted.is_none_or(|wanted| contains(labels(node), wanted)) || !affine(spec, node) {
-        return Err(Refusal::Affinity);
-    }
-    Ok(())
-}
 
-/// The resources of which the pod asks for more than the whole node has.
-fn lacking(spec: &Value, node: &Object) -> Vec<Refusal> {
-    let mut wanted: BTreeMap<&Str, Quantity> = BTreeMap::new();
-    for container in items(spec, &["containers"]) {
-        let requests = container.at(&["resources", "requests"]);
-        for (name, amount) in requests
-            .and_then(Value::as_map)
-            .into_iter()
-            .flat_map(Map::iter)
-        {
-            let Some(amount) = quantity(Some(amount)) else {
-                continue;
-            };
-            let known = wanted.remove(name);
-            let sum = known.and_then(|known: Quantity| known.checked_add(&amount));
-            wanted.insert(name, sum.unwrap_or(amount));
+    /// One after the other.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &'a Object> {
+        self.all.iter().copied()
+    }
+
+    /// Whether the node takes a pod of that spec.
+    ///
+    /// # Errors
+    /// The reasons why not; several only where several resources are lacking.
+    pub(crate) fn fits(&self, spec: &Value, node: &Object) -> Result<(), Vec<Refusal>> {
+        self.suits(spec, node).map_err(|refusal| vec![refusal])?;
+        let lacking = self.lacking(spec, node);
+        if lacking.is_empty() {
+            Ok(())
+        } else {
+            Err(lacking)
         }
     }
-    let has = |name: &str| quantity(node.value().at(&["status", "allocatable", name]));
-    let zero = quantity(Some(&Value::Int(0)));
-    wanted
-        .into_iter()
-        .filter(|(name, amount)| {
-            let amount = Some(amount.clone());
-            amount > zero && amount > has(name).or_else(|| zero.clone())
+
+    /// Whether the node takes a pod of that spec, whatever its size.
+    ///
+    /// # Errors
+    /// The first reason why not.
+    pub(crate) fn suits(&self, spec: &Value, node: &Object) -> Result<(), Refusal> {
+        if flag(node.value(), &["spec", "unschedulable"]) {
+            let taint = map([
+                ("key", "node.kubernetes.io/unschedulable".into()),
+                ("effect", "NoSchedule".into()),
+            ]);
+            if !tolerated(spec, &taint) {
+                return Err(Refusal::Unschedulable);
+            }
+        }
+        let blocked = items(node.value(), &["spec", "taints"])
+            .iter()
+            .filter(|taint| matches!(text(taint, &["effect"]), "NoSchedule" | "NoExecute"))
+            .any(|taint| !tolerated(spec, taint));
+        if blocked {
+            return Err(Refusal::Taint);
+        }
+        if self.selects(spec, node) && self.affine(spec, node) {
+            Ok(())
+        } else {
+            Err(Refusal::Affinity)
+        }
+    }
+
+    /// Whether it matters what is asked of a label.
+    pub(crate) fn heed_label(&self, key: &str) -> bool {
+        self.equipment == Switch::Off || self.iter().any(|node| node.label(key).is_some())
+    }
+
+    fn heed_resource(&self, name: &str) -> bool {
+        self.equipment == Switch::Off || self.iter().any(|node| amount(node, name).is_some())
+    }
+
+    fn selects(&self, spec: &Value, node: &Object) -> bool {
+        let wanted = spec.get("nodeSelector").and_then(Value::as_map);
+        wanted.into_iter().flat_map(Map::iter).all(|(key, value)| {
+            node.label(key)
+                .is_some_and(|has| value.as_str() == Some(has))
+                || !self.heed_label(key)
         })
-        .map(|(name, _)| Refusal::Insufficient(name.to_string()))
-        .collect()
+    }
+
+    /// The required node affinity: any term, and all requirements of that term.
+    fn affine(&self, spec: &Value, node: &Object) -> bool {
+        let path = [
+            "affinity",
+            "nodeAffinity",
+            "requiredDuringSchedulingIgnoredDuringExecution",
+        ];
+        let Some(required) = spec.at(&path) else {
+            return true;
+        };
+        items(required, &["nodeSelectorTerms"]).iter().any(|term| {
+            let expressions = items(term, &["matchExpressions"]);
+            let fields = items(term, &["matchFields"]);
+            let is_met = |wanted: &Value| {
+                let key = text(wanted, &["key"]);
+                meets(wanted, node.label(key)) || !self.heed_label(key)
+            };
+            !(expressions.is_empty() && fields.is_empty())
+                && expressions.iter().all(is_met)
+                && fields.iter().all(|wanted| {
+                    text(wanted, &["key"]) == "metadata.name" && meets(wanted, Some(node.name()))
+                })
+        })
+    }
+
+    /// The resources of which the pod asks for more than the whole node has.
+    fn lacking(&self, spec: &Value, node: &Object) -> Vec<Refusal> {
+        let mut wanted: BTreeMap<&Str, Quantity> = BTreeMap::new();
+        for container in items(spec, &["containers"]) {
+            let requests = container.at(&["resources", "requests"]);
+            for (name, amount) in requests
+                .and_then(Value::as_map)
+                .into_iter()
+                .flat_map(Map::iter)
+            {
+                let Some(amount) = quantity(Some(amount)) else {
+                    continue;
+                };
+                let known = wanted.remove(name);
+                let sum = known.and_then(|known: Quantity| known.checked_add(&amount));
+                wanted.insert(name, sum.unwrap_or(amount));
+            }
+        }
+        let zero = quantity(Some(&Value::Int(0)));
+        wanted
+            .into_iter()
+            .filter(|(name, wanted)| {
+                let wanted = Some(wanted.clone());
+                wanted > zero
+                    && wanted > amount(node, name).or_else(|| zero.clone())
+                    && self.heed_resource(name)
+            })
+            .map(|(name, _)| Refusal::Insufficient(name.to_string()))
+            .collect()
+    }
+}
+
+/// How much of a resource a node has for pods.
+fn amount(node: &Object, resource: &str) -> Option<Quantity> {
+    quantity(node.value().at(&["status", "allocatable", resource]))
 }
 
 fn quantity(value: Option<&Value>) -> Option<Quantity> {
     Quantity::from_value(value?).ok()
-}
-
-/// The required node affinity: any term, and all requirements of that term.
-fn affine(spec: &Value, node: &Object) -> bool {
-    let path = [
-        "affinity",
-        "nodeAffinity",
-        "requiredDuringSchedulingIgnoredDuringExecution",
-    ];
-    let Some(required) = spec.at(&path) else {
-        return true;
-    };
-    let label = |key: &str| labels(node).and_then(|labels: &Map| labels.get(key)?.as_str());
-    items(required, &["nodeSelectorTerms"]).iter().any(|term| {
-        let expressions = items(term, &["matchExpressions"]);
-        let fields = items(term, &["matchFields"]);
-        !(expressions.is_empty() && fields.is_empty())
-            && expressions
-                .iter()
-                .all(|wanted| meets(wanted, label(text(wanted, &["key"]))))
-            && fields.iter().all(|wanted| {
-                text(wanted, &["key"]) == "metadata.name" && meets(wanted, Some(node.name()))
-            })
-    })
 }
 
 fn tolerated(spec: &Value, taint: &Value) -> bool {
@@ -172,13 +224,59 @@ mod tests {
     use super::*;
     use crate::world::tests::json;
 
-    fn check(spec: &str, node: &str, want: Result<(), Refusal>) {
-        let want = want.map_err(|refusal| vec![refusal]);
-        let mut value = json(node);
+    fn node(text: &str) -> Object {
+        let mut value = json(text);
         value.map_at_mut(&[]).insert("apiVersion", "v1");
         value.map_at_mut(&[]).insert("kind", "Node");
-        let node = Object::new(value).expect("is an object");
-        assert_eq!(fits(&json(spec), &node), want, "{spec}");
+        Object::new(value).expect("is an object")
+    }
+
+    fn check(spec: &str, text: &str, want: Result<(), Refusal>) {
+        let want = want.map_err(|refusal| vec![refusal]);
+        let node = node(text);
+        let nodes = Nodes {
+            all: vec![&node],
+            equipment: Switch::Off,
+        };
+        assert_eq!(nodes.fits(&json(spec), &node), want, "{spec}");
+    }
+
+    /// Whether the nodes of an equipped cluster take a pod: one without labels, and one with some.
+    fn check_equipped(spec: &str, want: [bool; 2]) {
+        let plain = node(r#"{"metadata": {"name": "a"}}"#);
+        let rich = node(
+            r#"{"metadata": {"name": "b", "labels": {"disk": "ssd"}},
+            "status": {"allocatable": {"x.y/disk": "1"}}}"#,
+        );
+        let nodes = Nodes {
+            all: vec![&plain, &rich],
+            equipment: Switch::On,
+        };
+        let taken = [&plain, &rich].map(|node| nodes.fits(&json(spec), node).is_ok());
+        assert_eq!(taken, want, "{spec}");
+    }
+
+    #[test]
+    fn what_no_node_of_an_equipped_cluster_has_is_no_matter() {
+        check_equipped(r#"{"nodeSelector": {"workload": "ml"}}"#, [true, true]);
+        check_equipped(r#"{"nodeSelector": {"disk": "ssd"}}"#, [false, true]);
+        check_equipped(r#"{"nodeSelector": {"disk": "hdd"}}"#, [false, false]);
+        let affine = |key: &str, operator: &str| {
+            format!(
+                r#"{{"affinity": {{"nodeAffinity": {{"requiredDuringSchedulingIgnoredDuringExecution":
+                {{"nodeSelectorTerms": [{{"matchExpressions": [{{"key": "{key}",
+                "operator": "{operator}", "values": ["a"]}}]}}]}}}}}}}}"#
+            )
+        };
+        check_equipped(&affine("zone", "In"), [true, true]);
+        check_equipped(&affine("zone", "Exists"), [true, true]);
+        check_equipped(&affine("disk", "Exists"), [false, true]);
+        check_equipped(&affine("disk", "In"), [false, false]);
+        let asks = |name: &str| {
+            format!(r#"{{"containers": [{{"resources": {{"requests": {{"{name}": "1"}}}}}}]}}"#)
+        };
+        check_equipped(&asks("nvidia.com/gpu"), [true, true]);
+        check_equipped(&asks("x.y/disk"), [false, true]);
     }
 
     #[test]

@@ -11,7 +11,7 @@ use super::fields::{generation, items, map, text};
 use super::kind::Kind;
 use super::kubelet::advance;
 use super::neighbours::{self, Neighbours};
-use super::placement::{Refusal, fits};
+use super::placement::{Nodes, Refusal};
 use super::pod;
 use super::time::{later, stamp};
 use super::volume::{has_node, select_node, waits_for_consumer};
@@ -135,7 +135,8 @@ fn bind(context: &Context<'_>, pod: &Object, node: &Str) -> Outcome {
 /// # Errors
 /// The scheduler's message where no node takes it.
 fn choose(context: &Context<'_>, pod: &Object) -> Result<Str, String> {
-    let mut nodes: Vec<&Object> = context.world.all(Kind::NODE).collect();
+    let all = Nodes::of(context);
+    let mut nodes: Vec<&Object> = all.iter().collect();
     let total = nodes.len();
     if fate(pod) == Fate::Pending {
         let lacking = vec![Refusal::Insufficient("cpu".to_owned())];
@@ -145,8 +146,8 @@ fn choose(context: &Context<'_>, pod: &Object) -> Result<Str, String> {
         Err(format!("0/{total} nodes are available: {reason}"))
     })?;
     let spec = pod.value().get("spec").unwrap_or(&Value::Null);
-    let near = neighbours::matter(pod).then(|| Neighbours::of(context, pod));
-    let allow = |node: &Object| match (fits(spec, node), &near) {
+    let near = neighbours::matter(pod).then(|| Neighbours::of(context, &all, pod));
+    let allow = |node: &Object| match (all.fits(spec, node), &near) {
         (Ok(()), Some(near)) => near.allow(node).map_err(|refusal| vec![refusal]),
         (other, _) => other,
     };

@@ -22,7 +22,8 @@ pub struct Options {
     /// The time that controllers go by.
     pub clock: Clock,
     /// Whether there is what small clusters have besides Kubernetes: addresses for Ingresses and for
-    /// Services of type `LoadBalancer`, a class for claims that name none, metrics for autoscalers.
+    /// Services of type `LoadBalancer`, a class for claims that name none, metrics for autoscalers,
+    /// nodes that fit.
     pub equipment: Switch,
     /// Whether there is a default StorageClass whose claims get volumes.
     pub volumes: Switch,

@@ -24,8 +24,9 @@ pub enum Controllers {
         nodes: u32,
     },
     /// The same, and what small clusters have besides Kubernetes: addresses for Ingresses and for
-    /// Services of type `LoadBalancer`, a storage class for claims that name none, and metrics that
-    /// give autoscalers no reason to scale.
+    /// Services of type `LoadBalancer`, a storage class for claims that name none, metrics that give
+    /// autoscalers no reason to scale, and nodes that fit pods which ask for labels or resources that no
+    /// node has.
     Equipped {
         /// The number of nodes that take pods.
         nodes: u32,

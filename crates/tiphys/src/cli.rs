@@ -190,9 +190,9 @@ pub(crate) struct SandboxArguments {
         hide_env_values = true
     )]
     pub(crate) token: Option<String>,
-    /// Whether simulated controllers give objects a life; off is a bare API server
-    #[arg(long, value_name = "SWITCH", default_value = "on")]
-    pub(crate) controllers: Switch,
+    /// Whether simulated controllers give objects a life
+    #[arg(long, value_name = "WHICH", default_value = "on")]
+    pub(crate) controllers: Simulation,
     /// Nodes that take pods
     #[arg(long, value_name = "N", default_value_t = 2)]
     pub(crate) nodes: u32,
@@ -205,6 +205,17 @@ pub(crate) struct SandboxArguments {
     /// Append a line of JSON for each request to this file
     #[arg(long, value_name = "FILE")]
     pub(crate) audit_log: Option<PathBuf>,
+}
+
+/// What is simulated beside the API.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Simulation {
+    /// What Kubernetes has
+    On,
+    /// Nothing: a bare API server
+    Off,
+    /// Also what clusters have besides: addresses, metrics, nodes that fit, as under `tiphys up`
+    Equipped,
 }
 
 /// On or off.

@@ -361,6 +361,49 @@ async fn pods_of_a_node_that_is_no_more_end_after_a_while() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_equipped_cluster_takes_pods_that_ask_for_what_no_node_has() {
+    let options = Options {
+        controllers: Controllers::Equipped { nodes: 2 },
+        ..Options::in_memory()
+    };
+    let server = Server::start(options).await.expect("starts in memory");
+    let api = Api::new(server.service());
+    let asks = |more: &str| {
+        format!(
+            r#"{{"containers": [{{"name": "c", "image": "i",
+            "resources": {{"limits": {{"nvidia.com/gpu": "1"}}}}}}], {more}}}"#
+        )
+    };
+    let zone = r#""topologyKey": "topology.kubernetes.io/zone",
+        "labelSelector": {"matchLabels": {"app": "x"}}"#;
+    let selects = r#""nodeSelector": {"workload": "ml"}"#;
+    let spread = format!(
+        r#""topologySpreadConstraints": [{{"maxSkew": 1, "whenUnsatisfiable": "DoNotSchedule", {zone}}}]"#
+    );
+    let near = format!(
+        r#""affinity": {{"podAffinity": {{"requiredDuringSchedulingIgnoredDuringExecution": [{{{zone}}}]}}}}"#
+    );
+    for (name, more) in [("selects", selects), ("spread", &spread), ("near", &near)] {
+        create(&api, PODS, pod(name, &asks(more))).await;
+        until(&api, &format!("{PODS}/{name}"), |pod| {
+            text(pod, &["status", "phase"]) == "Running"
+        })
+        .await;
+    }
+    let other = r#"{"nodeSelector": {"kubernetes.io/os": "windows"},
+        "containers": [{"name": "c", "image": "i"}]}"#;
+    create(&api, PODS, pod("other", other)).await;
+    until(&api, &format!("{PODS}/other"), |pod| {
+        let conditions = items(pod, &["status", "conditions"]);
+        conditions
+            .iter()
+            .any(|it| text(it, &["reason"]) == "Unschedulable")
+    })
+    .await;
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn cluster_roles_gather_the_rules_of_others() {
     let (server, api) = sandbox().await;
     let path = "/apis/rbac.authorization.k8s.io/v1/clusterroles";

@@ -7,7 +7,7 @@ use sandbox::{Controllers, Options, Rbac, Server};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::cli::{SandboxArguments, Switch};
+use crate::cli::{SandboxArguments, Simulation, Switch};
 use crate::data_dir::write_private;
 use crate::terminal;
 
@@ -53,11 +53,12 @@ fn options(arguments: &SandboxArguments) -> Options {
     };
     options.token.clone_from(&arguments.token);
     options.audit_log.clone_from(&arguments.audit_log);
-    if arguments.controllers == Switch::On {
-        options.controllers = Controllers::On {
-            nodes: arguments.nodes,
-        };
-    }
+    let nodes = arguments.nodes;
+    options.controllers = match arguments.controllers {
+        Simulation::On => Controllers::On { nodes },
+        Simulation::Off => Controllers::Off,
+        Simulation::Equipped => Controllers::Equipped { nodes },
+    };
     if arguments.rbac == Switch::On {
         options.rbac = Rbac::On;
     }

@@ -246,7 +246,8 @@ impl Session<'_> {
             apps.len()
         );
         if n_waiting > 0 {
-            text.push_str(&format!(", {n_waiting} wait for a sync by hand"));
+            let verb = if n_waiting == 1 { "waits" } else { "wait" };
+            text.push_str(&format!(", {n_waiting} {verb} for a sync by hand"));
         }
         terminal::line(&text);
     }

@@ -41,6 +41,27 @@ impl Repository {
         repository
     }
 
+    /// A public repository of the shared folder, as a repository of its own with branch `main`;
+    /// `None` where that folder is absent.
+    pub(crate) fn copy_of(name: &str) -> Option<Self> {
+        let shared = std::env::var_os("TIPHYS_SHARED").map_or_else(
+            || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared"),
+            PathBuf::from,
+        );
+        let folder = shared.join("corpora/seed-repos").join(name);
+        if !folder.is_dir() {
+            let is_ci = std::env::var("CI").is_ok_and(|it| it == "true");
+            assert!(!is_ci, "CI must have the shared folder");
+            eprintln!("SKIPPED: {} is not here", folder.display());
+            return None;
+        }
+        let repository = Repository::empty();
+        copy(&folder, &repository.path(""));
+        repository.git(&["init", "--quiet", "--initial-branch", "main"]);
+        repository.commit();
+        Some(repository)
+    }
+
     /// A folder without anything.
     pub(crate) fn empty() -> Self {
         let repository = Repository {

@@ -11,6 +11,7 @@ mod charts;
 mod chatbot;
 mod cli;
 mod harness;
+mod mission;
 mod real_cluster;
 mod sandbox;
 mod up;
