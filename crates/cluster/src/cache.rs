@@ -8,7 +8,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use engine::Live;
 use engine::tracking::TRACKING_ID;
-use manifest::{Object, ObjectKey};
+use manifest::{Gvk, Object, ObjectKey};
 use yaml::Str;
 
 #[derive(Debug)]
@@ -40,6 +40,8 @@ pub(crate) struct Cache {
     tracked: HashMap<Str, BTreeSet<ObjectKey>>,
     wanted: HashMap<ObjectKey, BTreeSet<Str>>,
     wants: HashMap<Str, BTreeSet<ObjectKey>>,
+    /// Held objects in another version of their kind, as the server converted them last.
+    converted: HashMap<ObjectKey, Object>,
 }
 
 impl Cache {
@@ -50,6 +52,7 @@ impl Cache {
             tracked: HashMap::new(),
             wanted: HashMap::new(),
             wants: HashMap::new(),
+            converted: HashMap::new(),
         }
     }
 
@@ -115,6 +118,7 @@ impl Cache {
 
     /// An object that is gone.
     pub(crate) fn removed(&mut self, key: &ObjectKey) -> BTreeSet<Str> {
+        self.converted.remove(key);
         let entry = self
             .kinds
             .get_mut(&(key.group.clone(), key.kind.clone()))
@@ -189,6 +193,21 @@ impl Cache {
         }
     }
 
+    /// A held object in that version of its kind, if it was converted since it changed last.
+    pub(crate) fn converted(&self, gvk: &Gvk, key: &ObjectKey) -> Option<&Object> {
+        let converted = self.converted.get(key)?;
+        let is_current = |held: &Object| held.resource_version() == converted.resource_version();
+        (converted.gvk() == *gvk && self.held(key).is_some_and(is_current)).then_some(converted)
+    }
+
+    /// Remembers how the server converted an object, as long as that object is held.
+    pub(crate) fn keep_converted(&mut self, object: Object) {
+        let key = object.key();
+        if self.held(&key).is_some() {
+            self.converted.insert(key, object);
+        }
+    }
+
     /// Whether there is such an object, held or not.
     pub(crate) fn knows(&self, key: &ObjectKey) -> bool {
         self.entry(key).is_some()
@@ -214,6 +233,7 @@ impl Cache {
             *entry = Entry::Known {
                 version: version(object),
             };
+            self.converted.remove(key);
         }
     }
 

@@ -272,8 +272,8 @@ impl Cluster {
         Ok(found)
     }
 
-    /// Reads one object as the server converts it to a version of its kind; the cache keeps to the
-    /// version that the cluster prefers. `None` when the object is not there, or when the cluster
+    /// Gives one object as the server converts it to a version of its kind, where the cluster prefers
+    /// another; the server is asked once for each state of a held object. `None` when the object is not there, or when the cluster
     /// does not serve that version.
     ///
     /// # Errors
@@ -282,8 +282,15 @@ impl Cluster {
         let Some(resource) = self.discovery().resource(gvk).cloned() else {
             return Ok(None);
         };
+        if let Some(known) = self.shared.cache().converted(gvk, key) {
+            return Ok(Some(known.clone()));
+        }
         let client = &self.shared.client;
-        client.get(&resource, &key.namespace, &key.name).await
+        let object = client.get(&resource, &key.namespace, &key.name).await?;
+        if let Some(object) = &object {
+            self.shared.cache().keep_converted(object.clone());
+        }
+        Ok(object)
     }
 
     /// One held object, without asking the server.

@@ -88,3 +88,29 @@ fn the_label_marks_an_instance_too() {
     assert_eq!(names(&cache.applied(marked)), ["one"]);
     assert_eq!(live(&cache, "one"), ["a"]);
 }
+
+#[test]
+fn a_conversion_counts_until_its_object_changes() {
+    let converted = |version: u64| {
+        let mut object = object("a", None, version);
+        object
+            .value_mut()
+            .map_at_mut(&[])
+            .insert("apiVersion", "v2");
+        object
+    };
+    let mut cache = Cache::new("app".into());
+    let (key, gvk) = (converted(1).key(), converted(1).gvk());
+    cache.keep_converted(converted(1));
+    cache.applied(object("a", Some("one"), 1));
+    assert_eq!(cache.converted(&gvk, &key), None, "it was not held");
+    cache.keep_converted(converted(1));
+    assert_eq!(cache.converted(&gvk, &key), Some(&converted(1)));
+    assert_eq!(cache.converted(&object("a", None, 1).gvk(), &key), None);
+    cache.applied(object("a", Some("one"), 2));
+    assert_eq!(cache.converted(&gvk, &key), None);
+    cache.keep_converted(converted(2));
+    cache.removed(&key);
+    cache.applied(object("a", Some("one"), 2));
+    assert_eq!(cache.converted(&gvk, &key), None);
+}
