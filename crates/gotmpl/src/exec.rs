@@ -4,7 +4,7 @@
 //! pipeline gives is a [`Slot`].
 
 use std::borrow::Cow;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use crate::builtins;
 use crate::error::{Error, Stage};
@@ -15,7 +15,7 @@ use crate::print;
 use crate::session::Session;
 use crate::slot::Slot;
 use crate::templates::{MissingKey, Templates};
-use crate::value::{Text, Value, Width};
+use crate::value::{Element, Text, Value, Width};
 
 /// The execution that a function is called in.
 pub struct Scope<'a> {
@@ -142,7 +142,8 @@ impl<'t> State<'t> {
 
     fn whole(&mut self, dot: &Slot) -> Result<()> {
         let tree = self.tree;
-        self.variables = vec![("$".into(), dot.clone())];
+        static ROOT: LazyLock<Text> = LazyLock::new(|| "$".into());
+        self.variables = vec![(ROOT.clone(), dot.clone())];
         self.nodes(dot, &tree.root).map(|_| ())
     }
 
@@ -512,7 +513,7 @@ impl<'t> State<'t> {
         arguments: Arguments<'t, '_>,
     ) -> Result<Slot> {
         let missing_key = self.templates.missing_key();
-        let (value, type_name) = match receiver {
+        let value = match receiver {
             Slot::Absent if missing_key == MissingKey::Error => {
                 let name = crate::quote(name);
                 return self.fail(format!("nil data; no entry for key {name}"));
@@ -521,8 +522,7 @@ impl<'t> State<'t> {
             Slot::Boxed(Value::Nil) => {
                 return self.fail(format!("nil pointer evaluating interface {{}}.{name}"));
             }
-            Slot::Boxed(value) => (value, "interface {}".to_owned()),
-            Slot::Plain(value) => (value, value.type_name()),
+            Slot::Boxed(value) | Slot::Plain(value) => value,
         };
         let underlying = match value {
             Value::Object(object) => match object.member(name) {
@@ -545,6 +545,10 @@ impl<'t> State<'t> {
             _ => Cow::Borrowed(value),
         };
         let Value::Map(map) = underlying.as_ref() else {
+            let type_name = match receiver {
+                Slot::Plain(value) => value.type_name(),
+                _ => Element::Any.name().to_owned(),
+            };
             return self.fail(format!("can't evaluate field {name} in type {type_name}"));
         };
         if !arguments.is_empty() {

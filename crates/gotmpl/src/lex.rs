@@ -75,30 +75,39 @@ fn keyword(word: &str) -> Option<Keyword> {
     })
 }
 
-/// A token.
-#[derive(Clone, Debug)]
-pub(crate) struct Token {
+/// A token. Its text is that of the template: most are looked at more than once.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Token<'a> {
     pub(crate) kind: Kind,
     /// The offset of its first byte.
     pub(crate) at: usize,
-    /// Its text, or what is wrong.
-    pub(crate) text: String,
+    /// Its text; nothing for an error, which is the lexer's [`Lexer::problem`].
+    pub(crate) text: &'a str,
     /// The line of its first byte, from 1.
     pub(crate) line: usize,
 }
 
-impl Token {
+impl Token<'_> {
+    /// The end of a text.
+    pub(crate) fn end(line: usize) -> Self {
+        Token {
+            kind: Kind::End,
+            at: 0,
+            text: "EOF",
+            line,
+        }
+    }
+
     /// As errors show it.
     pub(crate) fn shown(&self) -> String {
         match self.kind {
             Kind::End => "EOF".to_owned(),
-            Kind::Error => self.text.clone(),
             Kind::Keyword(_) => format!("<{}>", self.text),
             _ if self.text.len() > MAX_SHOWN => {
                 let start: String = self.text.chars().take(MAX_SHOWN).collect();
                 format!("{}...", crate::quote(&start))
             }
-            _ => crate::quote(&self.text),
+            _ => crate::quote(self.text),
         }
     }
 }
@@ -137,7 +146,8 @@ pub(crate) struct Lexer<'a> {
     line: usize,
     n_open: usize,
     state: State,
-    has_failed: bool,
+    /// What is wrong, from then on.
+    problem: Option<String>,
 }
 
 impl<'a> Lexer<'a> {
@@ -151,19 +161,14 @@ impl<'a> Lexer<'a> {
             line: 1,
             n_open: 0,
             state: State::Text,
-            has_failed: false,
+            problem: None,
         }
     }
 
     /// The next token; at the end, and after an error, [`Kind::End`] again and again.
-    pub(crate) fn next_token(&mut self) -> Token {
-        if self.has_failed {
-            return Token {
-                kind: Kind::End,
-                at: 0,
-                text: "EOF".to_owned(),
-                line: self.start_line,
-            };
+    pub(crate) fn next_token(&mut self) -> Token<'a> {
+        if self.problem.is_some() {
+            return Token::end(self.start_line);
         }
         loop {
             let token = match self.state {
@@ -174,6 +179,11 @@ impl<'a> Lexer<'a> {
                 return token;
             }
         }
+    }
+
+    /// What is wrong where it gave [`Kind::Error`].
+    pub(crate) fn problem(&self) -> &str {
+        self.problem.as_deref().unwrap_or_default()
     }
 
     fn rest(&self) -> &'a str {
@@ -207,7 +217,8 @@ impl<'a> Lexer<'a> {
 
     /// Passes over bytes without looking at them one by one.
     fn skip(&mut self, n_bytes: usize) {
-        self.line += self.rest()[..n_bytes].matches('\n').count();
+        let skipped = &self.rest().as_bytes()[..n_bytes];
+        self.line += skipped.iter().filter(|byte| **byte == b'\n').count();
         self.at += n_bytes;
     }
 
@@ -216,30 +227,30 @@ impl<'a> Lexer<'a> {
         self.start_line = self.line;
     }
 
-    fn emit(&mut self, kind: Kind) -> Token {
+    fn emit(&mut self, kind: Kind) -> Token<'a> {
         let token = Token {
             kind,
             at: self.start,
-            text: self.input[self.start..self.at].to_owned(),
+            text: &self.input[self.start..self.at],
             line: self.start_line,
         };
         self.ignore();
         token
     }
 
-    fn fail(&mut self, text: String) -> Token {
-        self.has_failed = true;
+    fn fail(&mut self, problem: impl Into<String>) -> Token<'a> {
+        self.problem = Some(problem.into());
         Token {
             kind: Kind::Error,
             at: self.start,
-            text,
+            text: "",
             line: self.start_line,
         }
     }
 
     /// Text up to the next action; `None` when there is none before it.
-    fn text(&mut self) -> Option<Token> {
-        let Some(found) = self.rest().find(&self.delimiters.left) else {
+    fn text(&mut self) -> Option<Token<'a>> {
+        let Some(found) = find(self.rest(), &self.delimiters.left) else {
             self.skip(self.rest().len());
             let kind = if self.at > self.start {
                 Kind::Text
@@ -248,7 +259,7 @@ impl<'a> Lexer<'a> {
             };
             let mut token = self.emit(kind);
             if kind == Kind::End {
-                token.text = "EOF".to_owned();
+                token.text = "EOF";
             }
             return Some(token);
         };
@@ -272,7 +283,7 @@ impl<'a> Lexer<'a> {
     }
 
     /// The left delimiter; `None` when a comment was passed over.
-    fn left_delimiter(&mut self) -> Option<Token> {
+    fn left_delimiter(&mut self) -> Option<Token<'a>> {
         self.skip(self.delimiters.left.len());
         let marker = if has_left_trim_marker(self.rest()) {
             TRIM_MARKER_LEN
@@ -292,14 +303,14 @@ impl<'a> Lexer<'a> {
         Some(token)
     }
 
-    fn comment(&mut self) -> Option<Token> {
+    fn comment(&mut self) -> Option<Token<'a>> {
         self.skip(LEFT_COMMENT.len());
         let Some(found) = self.rest().find(RIGHT_COMMENT) else {
-            return Some(self.fail("unclosed comment".to_owned()));
+            return Some(self.fail("unclosed comment"));
         };
         self.skip(found + RIGHT_COMMENT.len());
         let Some(trims) = self.right_delimiter_here() else {
-            return Some(self.fail("comment ends before closing delimiter".to_owned()));
+            return Some(self.fail("comment ends before closing delimiter"));
         };
         self.skip_right_delimiter(trims);
         self.ignore();
@@ -310,6 +321,11 @@ impl<'a> Lexer<'a> {
     fn right_delimiter_here(&self) -> Option<bool> {
         let rest = self.rest();
         let right = self.delimiters.right.as_str();
+        // Most of what is looked at is neither.
+        let first = rest.as_bytes().first();
+        if first != right.as_bytes().first() && !rest.starts_with(SPACES) {
+            return None;
+        }
         if has_right_trim_marker(rest) && rest[TRIM_MARKER_LEN..].starts_with(right) {
             return Some(true);
         }
@@ -327,7 +343,7 @@ impl<'a> Lexer<'a> {
         }
     }
 
-    fn right_delimiter(&mut self, trims: bool) -> Token {
+    fn right_delimiter(&mut self, trims: bool) -> Token<'a> {
         if trims {
             self.skip(TRIM_MARKER_LEN);
             self.ignore();
@@ -343,15 +359,15 @@ impl<'a> Lexer<'a> {
         token
     }
 
-    fn action(&mut self) -> Token {
+    fn action(&mut self) -> Token<'a> {
         if let Some(trims) = self.right_delimiter_here() {
             if self.n_open > 0 {
-                return self.fail("unclosed left paren".to_owned());
+                return self.fail("unclosed left paren");
             }
             return self.right_delimiter(trims);
         }
         let Some(first) = self.peek() else {
-            return self.fail("unclosed action".to_owned());
+            return self.fail("unclosed action");
         };
         if SPACES.contains(&first) {
             return self.space();
@@ -360,7 +376,7 @@ impl<'a> Lexer<'a> {
         match first {
             '=' => self.emit(Kind::Assign),
             ':' if self.advance() == Some('=') => self.emit(Kind::Declare),
-            ':' => self.fail("expected :=".to_owned()),
+            ':' => self.fail("expected :="),
             '|' => self.emit(Kind::Pipe),
             '"' => self.quoted('"', Kind::String, "unterminated quoted string"),
             '`' => self.raw_quoted(),
@@ -378,7 +394,7 @@ impl<'a> Lexer<'a> {
                 self.n_open += 1;
                 self.emit(Kind::LeftParenthesis)
             }
-            ')' if self.n_open == 0 => self.fail("unexpected right paren".to_owned()),
+            ')' if self.n_open == 0 => self.fail("unexpected right paren"),
             ')' => {
                 self.n_open -= 1;
                 self.emit(Kind::RightParenthesis)
@@ -391,7 +407,7 @@ impl<'a> Lexer<'a> {
         }
     }
 
-    fn space(&mut self) -> Token {
+    fn space(&mut self) -> Token<'a> {
         let mut n_spaces = 0;
         while self.peek().is_some_and(|next| SPACES.contains(&next)) {
             self.advance();
@@ -413,10 +429,8 @@ impl<'a> Lexer<'a> {
         self.emit(Kind::Space)
     }
 
-    fn identifier(&mut self) -> Token {
-        while self.peek().is_some_and(is_alphanumeric) {
-            self.advance();
-        }
+    fn identifier(&mut self) -> Token<'a> {
+        self.word();
         if !self.is_at_terminator() {
             return self.bad_character();
         }
@@ -428,23 +442,31 @@ impl<'a> Lexer<'a> {
         }
     }
 
-    fn field_or_variable(&mut self, kind: Kind) -> Token {
+    fn field_or_variable(&mut self, kind: Kind) -> Token<'a> {
         if self.is_at_terminator() {
             return self.emit(match kind {
                 Kind::Variable => Kind::Variable,
                 _ => Kind::Keyword(Keyword::Dot),
             });
         }
-        while self.peek().is_some_and(is_alphanumeric) {
-            self.advance();
-        }
+        self.word();
         if !self.is_at_terminator() {
             return self.bad_character();
         }
         self.emit(kind)
     }
 
-    fn bad_character(&mut self) -> Token {
+    /// Passes over letters and digits.
+    fn word(&mut self) {
+        let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'_';
+        let bytes = self.rest().as_bytes();
+        self.at += bytes.iter().take_while(|byte| is_plain(byte)).count();
+        while self.peek().is_some_and(is_alphanumeric) {
+            self.advance();
+        }
+    }
+
+    fn bad_character(&mut self) -> Token<'a> {
         let next = self
             .peek()
             .map_or_else(|| "U+FFFFFFFFFFFFFFFF".to_owned(), unicode);
@@ -460,32 +482,32 @@ impl<'a> Lexer<'a> {
     }
 
     /// Up to the closing quote, which a backslash can hide.
-    fn quoted(&mut self, end: char, kind: Kind, problem: &str) -> Token {
+    fn quoted(&mut self, end: char, kind: Kind, problem: &str) -> Token<'a> {
         loop {
             match self.advance() {
                 Some('\\') => {
                     if matches!(self.advance(), None | Some('\n')) {
-                        return self.fail(problem.to_owned());
+                        return self.fail(problem);
                     }
                 }
-                None | Some('\n') => return self.fail(problem.to_owned()),
+                None | Some('\n') => return self.fail(problem),
                 Some(next) if next == end => return self.emit(kind),
                 Some(_) => {}
             }
         }
     }
 
-    fn raw_quoted(&mut self) -> Token {
+    fn raw_quoted(&mut self) -> Token<'a> {
         loop {
             match self.advance() {
-                None => return self.fail("unterminated raw quoted string".to_owned()),
+                None => return self.fail("unterminated raw quoted string"),
                 Some('`') => return self.emit(Kind::RawString),
                 Some(_) => {}
             }
         }
     }
 
-    fn number(&mut self) -> Token {
+    fn number(&mut self) -> Token<'a> {
         let is_number = self.scan_number();
         if !is_number {
             return self.bad_number();
@@ -499,7 +521,7 @@ impl<'a> Lexer<'a> {
         self.emit(Kind::Number)
     }
 
-    fn bad_number(&mut self) -> Token {
+    fn bad_number(&mut self) -> Token<'a> {
         let text = crate::quote(&self.input[self.start..self.at]);
         self.fail(format!("bad number syntax: {text}"))
     }
@@ -537,6 +559,20 @@ impl<'a> Lexer<'a> {
             return false;
         }
         true
+    }
+}
+
+/// The first place of a text in another. Most texts hold few of its first bytes, which are found
+/// faster than the whole.
+fn find(text: &str, wanted: &str) -> Option<usize> {
+    let first = wanted.chars().next()?;
+    let mut at = 0;
+    loop {
+        at += text[at..].find(first)?;
+        if text[at..].starts_with(wanted) {
+            return Some(at);
+        }
+        at += first.len_utf8();
     }
 }
 

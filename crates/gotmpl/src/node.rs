@@ -97,7 +97,7 @@ pub(crate) enum Term {
         quoted: Arc<str>,
         text: Arc<str>,
     },
-    Number(Number),
+    Number(Box<Number>),
     Dot,
     Nil,
     /// `.a.b`

@@ -32,12 +32,7 @@ pub(crate) fn parse(
         name: name.into(),
         text: text.into(),
         lexer: Lexer::new(text, delimiters),
-        tokens: std::array::from_fn(|_| Token {
-            kind: Kind::End,
-            at: 0,
-            text: String::new(),
-            line: 0,
-        }),
+        tokens: [Token::end(0); 3],
         n_given_back: 0,
         variables: vec!["$".into()],
         action_line: 0,
@@ -45,6 +40,7 @@ pub(crate) fn parse(
         depth: 0,
         is_function,
         parsed: Vec::new(),
+        names: Names::default(),
     };
     let root = parser.root()?;
     parser.add(name.into(), root)?;
@@ -77,7 +73,7 @@ struct Parser<'a> {
     text: Arc<str>,
     lexer: Lexer<'a>,
     /// The last token, and those that were given back before it.
-    tokens: [Token; 3],
+    tokens: [Token<'a>; 3],
     n_given_back: usize,
     variables: Vec<Arc<str>>,
     action_line: usize,
@@ -85,44 +81,45 @@ struct Parser<'a> {
     depth: usize,
     is_function: &'a dyn Fn(&str) -> bool,
     parsed: Parsed,
+    names: Names,
 }
 
 type Result<T> = std::result::Result<T, Error>;
 
-impl Parser<'_> {
-    fn next(&mut self) -> Token {
+impl<'a> Parser<'a> {
+    fn next(&mut self) -> Token<'a> {
         if self.n_given_back > 0 {
             self.n_given_back -= 1;
         } else {
             self.tokens[0] = self.lexer.next_token();
         }
-        self.tokens[self.n_given_back].clone()
+        self.tokens[self.n_given_back]
     }
 
     fn back_up(&mut self) {
         self.n_given_back += 1;
     }
 
-    fn back_up_two(&mut self, first: Token) {
+    fn back_up_two(&mut self, first: Token<'a>) {
         self.tokens[1] = first;
         self.n_given_back = 2;
     }
 
-    fn back_up_three(&mut self, first: Token, second: Token) {
+    fn back_up_three(&mut self, first: Token<'a>, second: Token<'a>) {
         self.tokens[1] = second;
         self.tokens[2] = first;
         self.n_given_back = 3;
     }
 
-    fn peek(&mut self) -> Token {
+    fn peek(&mut self) -> Token<'a> {
         if self.n_given_back == 0 {
             self.tokens[0] = self.lexer.next_token();
             self.n_given_back = 1;
         }
-        self.tokens[self.n_given_back - 1].clone()
+        self.tokens[self.n_given_back - 1]
     }
 
-    fn next_word(&mut self) -> Token {
+    fn next_word(&mut self) -> Token<'a> {
         loop {
             let token = self.next();
             if token.kind != Kind::Space {
@@ -131,10 +128,14 @@ impl Parser<'_> {
         }
     }
 
-    fn peek_word(&mut self) -> Token {
+    fn peek_word(&mut self) -> Token<'a> {
         let token = self.next_word();
         self.back_up();
         token
+    }
+
+    fn name(&mut self, text: &str) -> Arc<str> {
+        self.names.get(text)
     }
 
     fn fail<T>(&self, text: impl AsRef<str>) -> Result<T> {
@@ -146,26 +147,27 @@ impl Parser<'_> {
         )))
     }
 
-    fn unexpected<T>(&self, token: &Token, context: &str) -> Result<T> {
+    fn unexpected<T>(&self, token: Token<'a>, context: &str) -> Result<T> {
         if token.kind != Kind::Error {
             return self.fail(format!("unexpected {} in {context}", token.shown()));
         }
+        let problem = self.lexer.problem();
         let mut extra = String::new();
         if self.action_line != 0 && self.action_line != token.line {
             extra = format!(" in action started at {}:{}", self.name, self.action_line);
-            if token.text.ends_with(" action") {
+            if problem.ends_with(" action") {
                 extra.drain(.." in action".len());
             }
         }
-        self.fail(format!("{}{extra}", token.text))
+        self.fail(format!("{problem}{extra}"))
     }
 
-    fn expect(&mut self, kind: Kind, context: &str) -> Result<Token> {
+    fn expect(&mut self, kind: Kind, context: &str) -> Result<Token<'a>> {
         let token = self.next_word();
         if token.kind == kind {
             return Ok(token);
         }
-        self.unexpected(&token, context)
+        self.unexpected(token, context)
     }
 
     /// Counts a level of nesting while `inner` runs.
@@ -201,7 +203,7 @@ impl Parser<'_> {
     fn definition(&mut self) -> Result<()> {
         const CONTEXT: &str = "define clause";
         let token = self.next_word();
-        let name = self.template_name(&token, CONTEXT)?;
+        let name = self.template_name(token, CONTEXT)?;
         self.expect(Kind::RightDelimiter, CONTEXT)?;
         self.inner_template(name, CONTEXT)
     }
@@ -259,7 +261,7 @@ impl Parser<'_> {
                 self.action_line = 0;
                 Ok(item)
             }
-            _ => self.unexpected(&token, "input"),
+            _ => self.unexpected(token, "input"),
         }
     }
 
@@ -301,7 +303,7 @@ impl Parser<'_> {
     fn loop_control(&mut self, what: &str) -> Result<()> {
         let token = self.next_word();
         if token.kind != Kind::RightDelimiter {
-            return self.unexpected(&token, what);
+            return self.unexpected(token, what);
         }
         if self.range_depth == 0 {
             return self.fail(format!("{what} outside {{{{range}}}}"));
@@ -369,7 +371,7 @@ impl Parser<'_> {
     fn block(&mut self) -> Result<Node> {
         const CONTEXT: &str = "block clause";
         let token = self.next_word();
-        let name = self.template_name(&token, CONTEXT)?;
+        let name = self.template_name(token, CONTEXT)?;
         let pipe = self.pipe(CONTEXT, Kind::RightDelimiter)?;
         self.inner_template(name.clone(), CONTEXT)?;
         Ok(Node::Template {
@@ -382,7 +384,7 @@ impl Parser<'_> {
     fn call(&mut self) -> Result<Node> {
         const CONTEXT: &str = "template clause";
         let token = self.next_word();
-        let name = self.template_name(&token, CONTEXT)?;
+        let name = self.template_name(token, CONTEXT)?;
         let mut pipe = None;
         if self.next_word().kind != Kind::RightDelimiter {
             self.back_up();
@@ -395,15 +397,18 @@ impl Parser<'_> {
         })
     }
 
-    fn template_name(&mut self, token: &Token, context: &str) -> Result<Arc<str>> {
+    fn template_name(&mut self, token: Token<'a>, context: &str) -> Result<Arc<str>> {
         match token.kind {
             Kind::String | Kind::RawString => self.unquoted(token),
             _ => self.unexpected(token, context),
         }
     }
 
-    fn unquoted(&mut self, token: &Token) -> Result<Arc<str>> {
-        match unquote(&token.text) {
+    fn unquoted(&mut self, token: Token<'a>) -> Result<Arc<str>> {
+        if token.kind == Kind::String && !token.text.contains('\\') {
+            return Ok(self.name(token.text.trim_matches('"')));
+        }
+        match unquote(token.text) {
             Ok(text) => Ok(text.into()),
             Err(problem) => self.fail(problem),
         }
@@ -437,7 +442,7 @@ impl Parser<'_> {
                     let command = self.command()?;
                     pipe.commands.push(command);
                 }
-                _ => return self.unexpected(&token, context),
+                _ => return self.unexpected(token, context),
             }
         }
         self.check_pipe(&pipe, context)?;
@@ -463,7 +468,7 @@ impl Parser<'_> {
             return Ok(false);
         }
         self.next_word();
-        let name: Arc<str> = variable.text.into();
+        let name = self.name(variable.text);
         pipe.is_assignment |= next.kind == Kind::Assign;
         pipe.variables.push(name.clone());
         self.variables.push(name);
@@ -511,7 +516,7 @@ impl Parser<'_> {
                     break;
                 }
                 Kind::Pipe => break,
-                _ => return self.unexpected(&token, "operand"),
+                _ => return self.unexpected(token, "operand"),
             }
         }
         if arguments.is_empty() {
@@ -528,40 +533,46 @@ impl Parser<'_> {
             return Ok(Some(inner));
         }
         let at = self.peek().at;
-        let mut fields = Vec::new();
-        while self.peek().kind == Kind::Field {
-            fields.push(field_name(&self.next().text));
-        }
         let term = match inner.term {
-            Term::Field(names) => Term::Field(joined(names, fields)),
-            Term::Variable(names) => Term::Variable(joined(names, fields)),
+            Term::Field(names) => Term::Field(self.fields_behind(names)),
+            Term::Variable(names) => Term::Variable(self.fields_behind(names)),
             Term::Bool(_) | Term::Text { .. } | Term::Number(_) | Term::Nil | Term::Dot => {
+                self.fields_behind(Vec::new());
                 let shown = crate::quote(&inner.to_string());
                 return self.fail(format!("unexpected . after term {shown}"));
             }
             Term::Identifier(_) | Term::Chain(..) | Term::Pipe(_) => {
-                Term::Chain(Box::new(inner), fields)
+                Term::Chain(Box::new(inner), self.fields_behind(Vec::new()))
             }
         };
         Ok(Some(Operand { at, term }))
+    }
+
+    /// Names with those of the field tokens that follow.
+    fn fields_behind(&mut self, mut names: Vec<Arc<str>>) -> Vec<Arc<str>> {
+        while self.peek().kind == Kind::Field {
+            let token = self.next();
+            names.push(self.name(field_name(token.text)));
+        }
+        names
     }
 
     fn term(&mut self) -> Result<Option<Operand>> {
         let token = self.next_word();
         let term = match token.kind {
             Kind::Identifier => {
-                if !(self.is_function)(&token.text) {
-                    let name = crate::quote(&token.text);
+                if !(self.is_function)(token.text) {
+                    let name = crate::quote(token.text);
                     return self.fail(format!("function {name} not defined"));
                 }
-                Term::Identifier(token.text.into())
+                Term::Identifier(self.name(token.text))
             }
             Kind::Keyword(Keyword::Dot) => Term::Dot,
             Kind::Keyword(Keyword::Nil) => Term::Nil,
-            Kind::Variable => self.variable(&token)?,
-            Kind::Field => Term::Field(vec![field_name(&token.text)]),
+            Kind::Variable => self.variable(token)?,
+            Kind::Field => Term::Field(chain_of(self.name(field_name(token.text)))),
             Kind::Bool => Term::Bool(token.text == "true"),
-            Kind::CharConstant | Kind::Complex | Kind::Number => self.number(&token)?,
+            Kind::CharConstant | Kind::Complex | Kind::Number => self.number(token)?,
             Kind::LeftParenthesis => {
                 let pipe = self.deeper(|parser| {
                     parser.pipe("parenthesized pipeline", Kind::RightParenthesis)
@@ -571,8 +582,8 @@ impl Parser<'_> {
                 return Ok(Some(Operand { at, term }));
             }
             Kind::String | Kind::RawString => Term::Text {
-                text: self.unquoted(&token)?,
-                quoted: token.text.into(),
+                text: self.unquoted(token)?,
+                quoted: self.name(token.text),
             },
             _ => {
                 self.back_up();
@@ -582,33 +593,60 @@ impl Parser<'_> {
         Ok(Some(Operand { at: token.at, term }))
     }
 
-    fn variable(&mut self, token: &Token) -> Result<Term> {
-        let name: Arc<str> = token.text.as_str().into();
+    fn variable(&mut self, token: Token<'a>) -> Result<Term> {
+        let name = self.name(token.text);
         if !self.variables.contains(&name) {
             let name = crate::quote(&name);
             return self.fail(format!("undefined variable {name}"));
         }
-        Ok(Term::Variable(vec![name]))
+        Ok(Term::Variable(chain_of(name)))
     }
 
-    fn number(&mut self, token: &Token) -> Result<Term> {
+    fn number(&mut self, token: Token<'a>) -> Result<Term> {
         let number = match token.kind {
-            Kind::CharConstant => Number::of_char(&token.text),
-            _ => Number::parse(&token.text),
+            Kind::CharConstant => Number::of_char(token.text),
+            _ => Number::parse(token.text),
         };
         match number {
-            Ok(number) => Ok(Term::Number(number)),
+            Ok(number) => Ok(Term::Number(Box::new(number))),
             Err(problem) => self.fail(problem),
         }
     }
 }
 
-/// The name of a field token.
-fn field_name(text: &str) -> Arc<str> {
-    text.strip_prefix('.').unwrap_or(text).into()
+/// Texts that were met lately: a template has few names, and each of them often. One that another
+/// has taken the place of is made anew.
+struct Names(Vec<Option<Arc<str>>>);
+
+/// More than the names of most files.
+const N_NAMES: usize = 256;
+
+impl Default for Names {
+    fn default() -> Self {
+        Names(vec![None; N_NAMES])
+    }
 }
 
-fn joined(mut names: Vec<Arc<str>>, more: Vec<Arc<str>>) -> Vec<Arc<str>> {
-    names.extend(more);
+impl Names {
+    fn get(&mut self, text: &str) -> Arc<str> {
+        let mix = |mixed: usize, byte: &u8| mixed.wrapping_mul(31).wrapping_add((*byte).into());
+        let place = text.as_bytes().iter().fold(0, mix) % N_NAMES;
+        let known = &mut self.0[place];
+        match known {
+            Some(known) if **known == *text => known.clone(),
+            _ => known.insert(text.into()).clone(),
+        }
+    }
+}
+
+/// The name of a field token.
+fn field_name(text: &str) -> &str {
+    text.strip_prefix('.').unwrap_or(text)
+}
+
+/// A chain of names that begins with this one; few are longer than its room.
+fn chain_of(name: Arc<str>) -> Vec<Arc<str>> {
+    let mut names = Vec::with_capacity(4);
+    names.push(name);
     names
 }

@@ -55,6 +55,10 @@ impl Default for Limits {
     }
 }
 
+/// A parsed text: its own template and those that it defines. Cheap to clone.
+#[derive(Clone)]
+pub struct Parsed(Arc<[(Arc<str>, Arc<Tree>)]>);
+
 type Trees = HashMap<Arc<str>, Arc<Tree>>;
 
 /// Templates that can call each other, and the functions that they may call. Cheap to clone: what
@@ -142,44 +146,31 @@ impl Templates {
         Ok(())
     }
 
-    /// Parses a text for the functions and delimiters of these templates: templates of its own,
-    /// which can be added to many.
+    /// Parses a text for the functions and delimiters of these templates; what it gives can be added
+    /// to many.
     ///
     /// # Errors
     /// As [`Templates::parse`].
-    pub fn parse_apart(&self, name: &str, text: &str) -> Result<Self, Error> {
+    pub fn parse_apart(&self, name: &str, text: &str) -> Result<Parsed, Error> {
         let is_function =
             |name: &str| builtins::SPECIAL.contains(&name) || self.function(name).is_some();
         let trees = parse(name, text, &self.delimiters, &is_function)?;
         let shared = trees.into_iter().map(|(name, tree)| (name, Arc::new(tree)));
-        Ok(Templates {
-            base: Arc::default(),
-            trees: shared.collect(),
-            memory: self.memory.clone(),
-            functions: self.functions.clone(),
-            delimiters: self.delimiters.clone(),
-            missing_key: self.missing_key,
-            limits: self.limits,
-        })
+        Ok(Parsed(shared.collect()))
     }
 
-    /// As [`Templates::parse`] for a template that is new: it replaces one of its name also when
-    /// nothing is in it.
-    ///
-    /// # Errors
-    /// As [`Templates::parse`].
-    pub fn parse_anew(&mut self, name: &str, text: &str) -> Result<(), Error> {
-        let parsed = self.parse_apart(name, text)?;
-        self.add(&parsed);
-        if let Some((name, tree)) = parsed.trees.get_key_value(name) {
+    /// As [`Templates::add`], where the text's own template is new: it replaces one of its name also
+    /// when nothing is in it.
+    pub fn add_anew(&mut self, parsed: &Parsed, name: &str) {
+        self.add(parsed);
+        if let Some((name, tree)) = parsed.0.iter().find(|(known, _)| **known == *name) {
             self.trees.insert(name.clone(), tree.clone());
         }
-        Ok(())
     }
 
     /// Adds what was parsed apart, as [`Templates::parse`] does.
-    pub fn add(&mut self, parsed: &Templates) {
-        for (name, tree) in &parsed.trees {
+    pub fn add(&mut self, parsed: &Parsed) {
+        for (name, tree) in &*parsed.0 {
             if !(tree.is_empty() && self.contains(name)) {
                 self.trees.insert(name.clone(), tree.clone());
             }

@@ -5,4 +5,5 @@ pub use crate::compare::is_same_object;
 pub use crate::float::format_float;
 pub use crate::number::{parse_float, parse_integer, parse_plain};
 pub use crate::print::sprint;
+pub use crate::printf::sprintf;
 pub use crate::value::Text;

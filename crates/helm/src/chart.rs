@@ -5,9 +5,9 @@
 //! is decided by values, in `dependencies`.
 
 use std::fmt;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use gotmpl::Templates;
+use gotmpl::{Parsed, Templates};
 use manifest::{Tree, TreePath};
 
 use crate::load::{self, Loaded};
@@ -23,6 +23,8 @@ pub struct Chart {
     warnings: Arc<[Warning]>,
     /// What all its renders start from: regular expressions that one compiled are there for the next.
     engine: Templates,
+    /// The templates of the last render, for the next of the same charts.
+    last: Arc<Mutex<Option<Together>>>,
 }
 
 impl fmt::Debug for Chart {
@@ -30,6 +32,12 @@ impl fmt::Debug for Chart {
         let metadata = self.metadata();
         write!(f, "Chart({} {})", metadata.name, metadata.version)
     }
+}
+
+/// Templates of several files at once.
+struct Together {
+    names: Vec<Arc<str>>,
+    templates: Templates,
 }
 
 /// Charts that one chart may consist of: an alias of a chart with aliases multiplies.
@@ -87,6 +95,7 @@ impl Chart {
             root,
             warnings,
             engine: render::engine(),
+            last: Arc::default(),
         })
     }
 
@@ -137,9 +146,26 @@ impl Chart {
         &self.warnings
     }
 
-    /// What executes its templates, with none in it.
-    pub(crate) fn engine(&self) -> &Templates {
-        &self.engine
+    /// What executes these templates, in their order; made of the engine with none in it when the
+    /// last render was of others.
+    pub(crate) fn together<E>(
+        &self,
+        names: Vec<Arc<str>>,
+        make: impl FnOnce(Templates) -> Result<Templates, E>,
+    ) -> Result<Templates, E> {
+        // A render that panicked left it as it was: it is put in whole.
+        let last = || self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = &*last()
+            && known.names == names
+        {
+            return Ok(known.templates.clone());
+        }
+        let templates = make(self.engine.clone())?.shared();
+        *last() = Some(Together {
+            names,
+            templates: templates.clone(),
+        });
+        Ok(templates)
     }
 
     pub(crate) fn root(&self) -> &Node {
@@ -230,7 +256,7 @@ fn places(loaded: &Loaded, from: Children) -> Vec<(Arc<str>, Arc<Loaded>)> {
 pub(crate) struct Template {
     pub(crate) name: Arc<str>,
     file: File,
-    parsed: OnceLock<Result<Templates, gotmpl::Error>>,
+    parsed: OnceLock<Result<Parsed, gotmpl::Error>>,
 }
 
 fn templates(loaded: &Loaded, path: &str) -> Vec<Template> {
@@ -254,7 +280,7 @@ pub(crate) fn is_partial(name: &str) -> bool {
 
 impl Template {
     /// What its text means; parsed once.
-    pub(crate) fn parsed(&self, templates: &Templates) -> Result<&Templates, gotmpl::Error> {
+    pub(crate) fn parsed(&self, templates: &Templates) -> Result<&Parsed, gotmpl::Error> {
         let parse = || templates.parse_apart(&self.name, &self.file.text());
         self.parsed
             .get_or_init(parse)

@@ -1,5 +1,6 @@
 //! A file of a chart.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 /// A file under its name in the chart, such as `templates/service.yaml`.
@@ -21,8 +22,11 @@ impl File {
     }
 
     /// Its text; bytes that are no UTF-8 become U+FFFD.
-    pub(crate) fn text(&self) -> std::borrow::Cow<'_, str> {
-        String::from_utf8_lossy(&self.data)
+    pub(crate) fn text(&self) -> Cow<'_, str> {
+        match std::str::from_utf8(&self.data) {
+            Ok(text) => Cow::Borrowed(text),
+            Err(_) => String::from_utf8_lossy(&self.data),
+        }
     }
 }
 

@@ -218,7 +218,10 @@ fn as_text(value: &Yaml) -> Option<String> {
         Yaml::Bool(flag) => Some(flag.to_string()),
         Yaml::Int(number) => Some(number.to_string()),
         Yaml::Uint(number) => Some(number.to_string()),
-        Yaml::Float(number) => Some(gotmpl::sprintf("%g", &[gotmpl::Value::Float(*number)])),
+        Yaml::Float(number) => Some(gotmpl::text::sprintf(
+            "%g",
+            &[gotmpl::Value::Float(*number)],
+        )),
         Yaml::Null | Yaml::List(_) | Yaml::Map(_) => None,
     }
 }

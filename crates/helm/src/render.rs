@@ -163,7 +163,7 @@ fn written(
     }
     check_kube_version(&root.node.loaded.metadata, &world.capabilities)?;
     let scopes = Scopes::new(root, &values, release, &world.capabilities);
-    execute_all(chart.engine(), &scopes, world)
+    execute_all(chart, &scopes, world)
 }
 
 /// The render itself; warnings are kept when it fails too.
@@ -240,7 +240,7 @@ struct Place<'a> {
 
 /// What all templates write, by their names.
 fn execute_all(
-    engine: &Templates,
+    chart: &Chart,
     scopes: &Scopes<'_>,
     world: &World,
 ) -> Result<BTreeMap<Arc<str>, String>, Error> {
@@ -259,7 +259,8 @@ fn execute_all(
         let name = &place.template.name;
         Reverse((name.matches('/').count(), name.clone()))
     });
-    let templates = templates(engine, &places)?;
+    let names = places.iter().map(|place| place.template.name.clone());
+    let templates = chart.together(names.collect(), |engine| templates(engine, &places))?;
     let mut session = functions::session(LIMITS, world);
     let mut files = BTreeMap::new();
     for place in &places {
@@ -292,15 +293,14 @@ pub(crate) fn engine() -> Templates {
         .with_limits(LIMITS)
 }
 
-fn templates(engine: &Templates, places: &[Place<'_>]) -> Result<Templates, Error> {
-    let mut templates = engine.clone();
+fn templates(mut templates: Templates, places: &[Place<'_>]) -> Result<Templates, Error> {
     for place in places {
         let parsed = place.template.parsed(&templates).map_err(|error| {
             Error::render(trace::parse_error(&place.template.name, &error.text))
         })?;
         templates.add(parsed);
     }
-    Ok(templates.shared())
+    Ok(templates)
 }
 
 const NOTES: &str = "NOTES.txt";

@@ -190,7 +190,7 @@ impl Parser<'_, '_> {
                 .chars()
                 .map(|it| gotmpl::Value::Integer(u32::from(it).into(), gotmpl::Width::Int32))
                 .collect();
-            let shown = gotmpl::sprintf("%q", &[gotmpl::Value::list(chars)]);
+            let shown = gotmpl::text::sprintf("%q", &[gotmpl::Value::list(chars)]);
             return problem(format!("unexpected data at end of array index: {shown}"));
         }
         match token.sign {

@@ -90,7 +90,7 @@ impl Value {
 
     /// As Go prints it with a verb.
     pub(crate) fn formatted(&self, verb: &str) -> String {
-        gotmpl::sprintf(verb, &[self.to_template()])
+        gotmpl::text::sprintf(verb, &[self.to_template()])
     }
 }
 

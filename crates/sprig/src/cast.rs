@@ -77,7 +77,7 @@ pub fn text_of(value: &Value) -> Text {
     match value {
         Value::Text(text) => text.clone(),
         Value::List(list) if list.element() == Element::Byte => {
-            gotmpl::sprintf("%s", std::slice::from_ref(value)).into()
+            gotmpl::text::sprintf("%s", std::slice::from_ref(value)).into()
         }
         Value::Object(object) => match object.text() {
             Some(text) => text.into(),

@@ -63,7 +63,7 @@ fn must_compile(scope: &Scope<'_>, all: Arguments<'_>) -> Result<Arc<Pattern>, S
 /// As Go's `MustCompile`, which says more of the pattern.
 fn compile(scope: &Scope<'_>, all: Arguments<'_>) -> Result<Arc<Pattern>, String> {
     must_compile(scope, all).map_err(|problem| {
-        let shown = gotmpl::sprintf("%#q", &[all.value(0).clone()]);
+        let shown = gotmpl::text::sprintf("%#q", &[all.value(0).clone()]);
         format!("regexp: Compile({shown}): {problem}")
     })
 }

@@ -49,7 +49,7 @@ pub(super) const ROWS: &[Row] = &[
     }),
     Row::new("quote", &[], TEXT, |_, all| {
         text(spaced(all, |value| {
-            gotmpl::sprintf("%q", &[Value::Text(text_of(value))])
+            gotmpl::text::sprintf("%q", &[Value::Text(text_of(value))])
         }))
     })
     .with_rest(ANY),

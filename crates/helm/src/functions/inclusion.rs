@@ -2,8 +2,9 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use gotmpl::{Element, MissingKey, Scope, Type, Value, quote};
+use gotmpl::{Element, Error, MissingKey, Parsed, Scope, Templates, Type, Value, quote};
 
 use super::{Lookup, Row, text, value};
 
@@ -67,7 +68,10 @@ fn include(scope: &mut Scope<'_>, given: &[Value]) -> Result<Value, String> {
     let rendering = scope.session().context::<Rendering>();
     if let Some(rendering) = &rendering {
         let mut included = rendering.included.borrow_mut();
-        let count = included.entry(name.to_owned()).or_default();
+        let count = match included.get_mut(name) {
+            Some(count) => count,
+            None => included.entry(name.to_owned()).or_default(),
+        };
         if *count > MAX_NESTING {
             return Err(format!(
                 "rendering template has a nested reference name: {name}: unable to execute template"
@@ -92,10 +96,10 @@ fn tpl(scope: &mut Scope<'_>, given: &[Value]) -> Result<Value, String> {
     /// Helm names all such texts after the root of its templates.
     const NAME: &str = "gotpl";
     let (template, dot) = (text(given, 0), value(given, 1));
-    let mut templates = scope.templates().clone().with_missing_key(MissingKey::Zero);
-    templates
-        .parse_anew(NAME, template)
+    let parsed = parsed(scope.templates(), NAME, template)
         .map_err(|error| format!("cannot parse template {}: {}", quote(template), error.text))?;
+    let mut templates = scope.templates().clone().with_missing_key(MissingKey::Zero);
+    templates.add_anew(&parsed, NAME);
     let written = scope.execute_of(&templates, NAME, dot).map_err(|error| {
         let template = quote(template);
         format!(
@@ -104,6 +108,35 @@ fn tpl(scope: &mut Scope<'_>, given: &[Value]) -> Result<Value, String> {
         )
     })?;
     Ok(Value::from(written.replace("<no value>", "")))
+}
+
+/// Texts that `tpl` has parsed, for the next render of the chart: values change less often than they
+/// are rendered.
+#[derive(Default)]
+struct Texts(Mutex<HashMap<Arc<str>, Parsed>>);
+
+/// Charts have some hundred such texts; more are made by templates that make them.
+const MAX_TEXTS: usize = 2_000;
+/// Longer texts are parsed each time: what is kept stays as long as the chart.
+const MAX_TEXT_BYTES: usize = 16 << 10;
+
+fn parsed(templates: &Templates, name: &str, text: &str) -> Result<Parsed, Error> {
+    if text.len() > MAX_TEXT_BYTES {
+        return templates.parse_apart(name, text);
+    }
+    let texts = templates.kept::<Texts>();
+    // A render that panicked left the map as it was: entries are put in whole.
+    let known = || texts.0.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(parsed) = known().get(text) {
+        return Ok(parsed.clone());
+    }
+    let parsed = templates.parse_apart(name, text)?;
+    let mut known = known();
+    if known.len() == MAX_TEXTS {
+        known.clear();
+    }
+    known.insert(text.into(), parsed.clone());
+    Ok(parsed)
 }
 
 /// A message that is shown without the way to it.

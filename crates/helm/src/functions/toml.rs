@@ -5,7 +5,8 @@
 
 mod parse;
 
-use gotmpl::{Data, Element, List, Map, Value, sprintf};
+use gotmpl::text::sprintf;
+use gotmpl::{Data, Element, List, Map, Value};
 use sprig::json::bytes_of_list;
 
 pub(super) use parse::decode;

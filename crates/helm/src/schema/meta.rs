@@ -1,5 +1,7 @@
 //! Schemas of schemas: those that json-schema.org publishes, without their prose.
 
+use std::sync::LazyLock;
+
 use yaml::{Value as Yaml, json};
 
 use super::compile::{Compiled, Draft, Formats};
@@ -21,10 +23,16 @@ pub(super) fn schema(url: &str) -> Option<Yaml> {
 /// # Errors
 /// What its own schema says of it.
 pub(super) fn check(location: &str, schema: &Yaml) -> Result<(), String> {
-    let url = URLS[Draft::of_schema(schema) as usize];
-    let of_schemas = self::schema(url).unwrap_or_default();
-    let compiled = Compiled::new(url, of_schemas, Formats::Always)?;
-    let Some(problem) = validate::validate(&compiled, &Value::from(schema.clone())) else {
+    static COMPILED: [LazyLock<Result<Compiled, String>>; URLS.len()] = [
+        LazyLock::new(|| compiled(URLS[0])),
+        LazyLock::new(|| compiled(URLS[1])),
+        LazyLock::new(|| compiled(URLS[2])),
+        LazyLock::new(|| compiled(URLS[3])),
+        LazyLock::new(|| compiled(URLS[4])),
+    ];
+    let of_schemas = &COMPILED[Draft::of_schema(schema) as usize];
+    let compiled = of_schemas.as_ref().map_err(Clone::clone)?;
+    let Some(problem) = validate::validate(compiled, &Value::from(schema.clone())) else {
         return Ok(());
     };
     let location = gotmpl::quote(&format!("{location}#"));
@@ -32,6 +40,10 @@ pub(super) fn check(location: &str, schema: &Yaml) -> Result<(), String> {
     Err(format!(
         "{location} is not valid against metaschema: {problem}"
     ))
+}
+
+fn compiled(url: &str) -> Result<Compiled, String> {
+    Compiled::new(url, schema(url).unwrap_or_default(), Formats::Always)
 }
 
 /// In the order of [`Draft`].

@@ -50,7 +50,7 @@ fn decimal(number: f64) -> Option<(i128, i32)> {
 
 /// As English texts show it: `1,000`, `1.5×10⁰⁷`.
 pub(super) fn shown(number: f64) -> String {
-    let text = gotmpl::sprintf("%g", &[gotmpl::Value::Float(number)]);
+    let text = gotmpl::text::sprintf("%g", &[gotmpl::Value::Float(number)]);
     match text.split_once('e') {
         None => grouped(&text),
         Some((digits, exponent)) => {
