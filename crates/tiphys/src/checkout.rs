@@ -158,10 +158,9 @@ impl Checkout {
             Some(places) => places,
             None => self.choose(&found, &locals)?,
         };
-        notes.extend(read_elsewhere(
-            places.iter().map(|place| &found[*place]),
-            &locals,
-        ));
+        let roots = || places.iter().map(|place| &found[*place]);
+        notes.extend(read_elsewhere(roots(), &locals));
+        notes.extend(read_as_committed(roots(), &locals));
         Ok(Intent {
             roots: places
                 .into_iter()
@@ -210,9 +209,11 @@ impl Checkout {
         }
         let made = self.made(tree, folder);
         let name = made.object.name().to_owned();
-        notes.push(format!(
-            "no Application is defined here: all manifests become one, {name}"
-        ));
+        let what = match is_plain(tree, folder) {
+            true => "all manifests become one",
+            false => "the folder becomes one",
+        };
+        notes.push(format!("no Application is defined here: {what}, {name}"));
         Ok((vec![made], notes))
     }
 
@@ -326,6 +327,28 @@ fn read_elsewhere<'a>(roots: impl Iterator<Item = &'a Found>, locals: &[Local]) 
             )
         })
         .collect()
+}
+
+/// A note for each reference that `roots` ask of a local folder and that is not checked out there.
+fn read_as_committed<'a>(
+    roots: impl Iterator<Item = &'a Found>,
+    locals: &[Local],
+) -> BTreeSet<String> {
+    let note = |one: local::Reads| {
+        let local = at(locals, &one.url).filter(|_| !one.revision.is_empty())?;
+        let Place::Folder(tree) = &local.place else {
+            return None;
+        };
+        let is_checked_out = references(&local.place)?.contains(&one.revision);
+        let branch = tree.branch().unwrap_or_else(|| "no branch".to_owned());
+        (!is_checked_out).then(|| {
+            format!(
+                "{} is read as committed at {}, without your edits: {branch} is checked out",
+                one.url, one.revision
+            )
+        })
+    };
+    roots.flat_map(local::reads).filter_map(note).collect()
 }
 
 fn revisions(locals: &[Local]) -> Revisions {

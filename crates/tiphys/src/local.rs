@@ -17,6 +17,8 @@ pub(crate) struct Reads {
     pub(crate) url: String,
     /// The path in it.
     pub(crate) path: String,
+    /// What of it, as written: a branch, a tag, a range; empty for `HEAD`.
+    pub(crate) revision: String,
 }
 
 /// What a found Application reads from Git repositories; nothing for other kinds.
@@ -53,6 +55,7 @@ pub(crate) fn reads(found: &Found) -> Vec<Reads> {
         .map(|source| Reads {
             url: text(source, "repoURL"),
             path: text(source, "path"),
+            revision: text(source, "targetRevision"),
         })
         .collect()
 }

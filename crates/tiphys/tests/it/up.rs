@@ -228,6 +228,17 @@ fn a_reference_shows_what_is_committed_there_alone() {
 }
 
 #[test]
+fn a_reference_that_is_not_checked_out_is_told() {
+    let repository = Repository::with_example();
+    let root = "examples/guestbook/root.yaml";
+    repository.edit(root, "targetRevision: HEAD", "targetRevision: main");
+    let mut up = Up::start(repository.up(EXAMPLE, &[]));
+    let note = "is read as committed at main, without your edits: trunk is checked out";
+    up.wait_line(|line| line.ends_with(note));
+    up.wait_line(|line| line.contains("unable to resolve 'main' to a commit SHA"));
+}
+
+#[test]
 fn a_repository_elsewhere_is_deployed_by_its_url() {
     let repository = Repository::with_example();
     let url = format!("file://{}", repository.path("").display());
