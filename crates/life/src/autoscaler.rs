@@ -105,7 +105,8 @@ pub(crate) fn reconcile(context: &Context<'_>, target: &Ref) -> Outcome {
         Some((scaled, object)) => {
             let present = int(object.value(), &["spec", "replicas"]).unwrap_or(1);
             let decision = match decide(scaler, present) {
-                Decision::Unknown if has_metrics(context, scaler) => Decision::Steady,
+                // All metrics are as the scaler wants them: simulated containers do nothing.
+                Decision::Unknown if context.settings.equipment == Switch::On => Decision::Steady,
                 decision => decision,
             };
             set_count(&mut report, "currentReplicas", present);
@@ -213,14 +214,9 @@ fn explain(scaler: &Object, decision: Decision, conditions: &mut Conditions<'_>)
         Decision::Steady => {
             let matches = "recommended size matches current size".to_owned();
             conditions.set("AbleToScale", true, "ReadyForNewScale", matches);
-            let metrics = items(scaler.value(), &["spec", "metrics"]);
-            let name = metrics
-                .first()
-                .map_or("cpu", |metric| text(metric, &["resource", "name"]));
-            let found = format!(
-                "the HPA was able to successfully calculate a replica count from {name} resource \
-                 utilization (percentage of request)"
-            );
+            let metric = measured(scaler);
+            let found =
+                format!("the HPA was able to successfully calculate a replica count from {metric}");
             conditions.set("ScalingActive", true, "ValidMetricFound", found);
             let within = "the desired count is within the acceptable range".to_owned();
             conditions.set("ScalingLimited", false, "DesiredWithinRange", within);
@@ -251,13 +247,36 @@ fn explain(scaler: &Object, decision: Decision, conditions: &mut Conditions<'_>)
     }
 }
 
-/// Whether all metrics of a scaler are there: those of pods' own resources, on an equipped cluster.
-/// They are as the scaler wants them: simulated containers do nothing.
-fn has_metrics(context: &Context<'_>, scaler: &Object) -> bool {
-    let metrics = items(scaler.value(), &["spec", "metrics"]);
-    let is_of_pods =
-        |metric: &Value| matches!(text(metric, &["type"]), "Resource" | "ContainerResource");
-    context.settings.equipment == Switch::On && metrics.iter().all(is_of_pods)
+/// The metric that decides, as conditions name it: the first one, as all want the size that is.
+fn measured(scaler: &Object) -> String {
+    let Some(metric) = items(scaler.value(), &["spec", "metrics"]).first() else {
+        return "cpu resource utilization (percentage of request)".to_owned();
+    };
+    let resource = |source: &str, words: &str| {
+        let name = text(metric, &[source, "name"]);
+        match text(metric, &[source, "target", "type"]) {
+            "Utilization" => format!("{name} {words} utilization (percentage of request)"),
+            _ => format!("{name} {words}"),
+        }
+    };
+    match text(metric, &["type"]) {
+        "Pods" => format!("pods metric {}", text(metric, &["pods", "metric", "name"])),
+        "Object" => format!(
+            "{} metric {}",
+            text(metric, &["object", "describedObject", "kind"]),
+            text(metric, &["object", "metric", "name"])
+        ),
+        "External" => {
+            let selector = metric.at(&["external", "metric", "selector"]);
+            format!(
+                "external metric {}({})",
+                text(metric, &["external", "metric", "name"]),
+                selector.map_or("nil".to_owned(), go_print)
+            )
+        }
+        "ContainerResource" => resource("containerResource", "container resource"),
+        _ => resource("resource", "resource"),
+    }
 }
 
 /// Why one metric cannot be read.

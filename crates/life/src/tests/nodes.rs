@@ -404,6 +404,50 @@ async fn an_equipped_cluster_takes_pods_that_ask_for_what_no_node_has() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_equipped_cluster_has_the_metrics_that_autoscalers_ask_for() {
+    let options = Options {
+        controllers: Controllers::Equipped { nodes: 1 },
+        ..Options::in_memory()
+    };
+    let server = Server::start(options).await.expect("starts in memory");
+    let api = Api::new(server.service());
+    let deployment = r#"{"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web"}, "spec": {"replicas": 2,
+        "selector": {"matchLabels": {"app": "web"}}, "template": {
+        "metadata": {"labels": {"app": "web"}},
+        "spec": {"containers": [{"name": "c", "image": "i"}]}}}}"#;
+    let deployments = "/apis/apps/v1/namespaces/default/deployments";
+    create(&api, deployments, json(deployment)).await;
+    let scalers = "/apis/autoscaling/v2/namespaces/default/horizontalpodautoscalers";
+    let check = async |name: &str, metrics: &str, want: &str| {
+        let scaler = format!(
+            r#"{{"apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler",
+            "metadata": {{"name": "{name}"}}, "spec": {{"maxReplicas": 5, "metrics": {metrics},
+            "scaleTargetRef": {{"apiVersion": "apps/v1", "kind": "Deployment", "name": "web"}}}}}}"#
+        );
+        create(&api, scalers, json(&scaler)).await;
+        let want =
+            format!("the HPA was able to successfully calculate a replica count from {want}");
+        until(&api, &format!("{scalers}/{name}"), |scaler| {
+            let mut conditions = items(scaler, &["status", "conditions"]).iter();
+            conditions.any(|it| text(it, &["message"]) == want)
+        })
+        .await;
+    };
+    let share = "cpu resource utilization (percentage of request)";
+    check("none", "[]", share).await;
+    let memory = r#"[{"type": "Resource", "resource": {"name": "memory",
+        "target": {"type": "AverageValue", "averageValue": "1Gi"}}}]"#;
+    check("memory", memory, "memory resource").await;
+    let queue = r#"[{"type": "External", "external": {"metric": {"name": "queue"},
+        "target": {"type": "AverageValue", "averageValue": "5"}}}]"#;
+    check("queue", queue, "external metric queue(nil)").await;
+    let hits = r#"[{"type": "Pods", "pods": {"metric": {"name": "hits"},
+        "target": {"type": "AverageValue", "averageValue": "5"}}}]"#;
+    check("hits", hits, "pods metric hits").await;
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn cluster_roles_gather_the_rules_of_others() {
     let (server, api) = sandbox().await;
     let path = "/apis/rbac.authorization.k8s.io/v1/clusterroles";
