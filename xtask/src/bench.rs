@@ -4,6 +4,7 @@
 //! Owns the measurements: each starts the release binary as a user would and looks at the clock and
 //! at `/proc`. Nothing here fails a build; a figure over its budget is marked.
 
+mod charts;
 pub(crate) mod subject;
 mod throughput;
 pub(crate) mod wire;
@@ -45,6 +46,8 @@ pub(crate) enum Part {
     Budgets,
     /// The API beside the real one.
     Api,
+    /// Charts beside helm.
+    Charts,
 }
 
 /// One line of the table.
@@ -107,10 +110,14 @@ const ROWS: &[Row] = &[
 /// When the build fails; a measurement that fails is a line of the table.
 pub(crate) fn run(part: Option<Part>) -> Result<()> {
     let binary = build()?;
-    if part != Some(Part::Api) {
+    let wants = |one: Part| part.is_none_or(|part| part == one);
+    if wants(Part::Budgets) {
         budgets(&binary);
     }
-    if part != Some(Part::Budgets) {
+    if wants(Part::Charts) {
+        charts::table(&binary)?;
+    }
+    if wants(Part::Api) {
         throughput::table(&binary)?;
     }
     Ok(())
@@ -129,7 +136,7 @@ fn budgets(binary: &Path) {
             (row.beside)()
         );
     }
-    println!("charts, overlays, previews and clusters come with the issues that build them");
+    println!("overlays, previews and clusters come with the issues that build them");
 }
 
 /// Builds the release binary; gives its path.

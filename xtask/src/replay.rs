@@ -6,7 +6,7 @@
 //! ours or the real one, in the same way.
 
 mod argocd_sync;
-mod charts;
+pub(crate) mod charts;
 pub(crate) mod client;
 mod compare;
 mod controllers;

@@ -4,7 +4,7 @@
 //! of the format.
 
 #[path = "../../../crates/helm/tests/it/command.rs"]
-mod command;
+pub(crate) mod command;
 #[path = "../../../crates/helm/tests/it/recordings.rs"]
 mod recordings;
 

@@ -1,0 +1,378 @@
+//! Charts beside real helm, in the same run: the mission's chart, one of the size of the largest
+//! public ones, and umbrellas of more and more subcharts that use `tpl`.
+//!
+//! Read [`table`]. In process is measured by this program itself, which therefore builds itself
+//! again, optimised; the whole process is `tiphys render`.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use helm::{Chart, Release, Values, render};
+use manifest::TreePath;
+
+use super::{Scratch, median};
+use crate::replay::charts::command::{files_of_folder, on_deep_stack, world};
+use crate::{install, workspace};
+
+/// Renders in one process; the median counts.
+const N_RENDERS: usize = 15;
+/// Processes, ours and helm's in turns.
+const N_PROCESSES: usize = 7;
+/// Subcharts of the umbrellas.
+const SIZES: [usize; 4] = [15, 30, 60, 120];
+
+/// A chart on disk and what is measured of it.
+struct Subject {
+    what: String,
+    budget: &'static str,
+    chart: PathBuf,
+    values: Option<PathBuf>,
+}
+
+/// What was measured of a chart.
+struct Times {
+    /// Nothing of the chart is known: from its files to manifests.
+    cold: Duration,
+    /// The same values again, with the chart in memory.
+    warm: Duration,
+    ours: Duration,
+    /// Real helm, where it is installed.
+    helm: Option<Duration>,
+}
+
+/// Measures and prints the tables.
+///
+/// # Errors
+/// When the optimised build of this program fails, or a chart cannot be rendered.
+pub(super) fn table(binary: &Path) -> Result<()> {
+    if cfg!(debug_assertions) {
+        return optimised();
+    }
+    rows(binary)
+}
+
+fn rows(binary: &Path) -> Result<()> {
+    println!("| chart | budget | cold | warm | whole process | helm's | ratio |");
+    println!("|---|---|---|---|---|---|---|");
+    for subject in [mission(), large()] {
+        match subject {
+            Ok((subject, _folder)) => measured(binary, &subject).map(|_| ())?,
+            Err(problem) => println!("| skipped: {problem:#} | | | | | | |"),
+        }
+    }
+    let mut points = Vec::new();
+    for n_subcharts in SIZES {
+        let folder = umbrella(n_subcharts)?;
+        let subject = Subject {
+            what: format!("umbrella of {n_subcharts} subcharts with `tpl`"),
+            budget: "linear",
+            chart: folder.0.clone(),
+            values: None,
+        };
+        points.push((n_subcharts, measured(binary, &subject)?));
+    }
+    println!("umbrellas: {}", slopes(&points));
+    Ok(())
+}
+
+/// Runs this part of this program in an optimised build.
+fn optimised() -> Result<()> {
+    let status = Command::new(workspace::cargo())
+        .args(["run", "--release", "--package", "xtask", "--"])
+        .args(["bench", "charts"])
+        .current_dir(workspace::root())
+        .status()?;
+    if !status.success() {
+        bail!("the optimised build of this program failed");
+    }
+    Ok(())
+}
+
+fn corpora() -> PathBuf {
+    std::env::var_os("TIPHYS_SHARED")
+        .map_or_else(|| workspace::root().join("../shared"), PathBuf::from)
+        .join("corpora")
+}
+
+/// The chart of the first mission with the values of its `dev` environment, its database included.
+fn mission() -> Result<(Subject, Option<Scratch>)> {
+    let repository = corpora().join("seed-repos/ai-chatbot-infra");
+    let chart = repository.join("helm/ai-chatbot");
+    if !chart.is_dir() {
+        bail!("the mission's repository is not here");
+    }
+    let subject = Subject {
+        what: "chatbot".to_owned(),
+        budget: "cold <= 3 ms, warm <= 1 ms, process <= 15 ms",
+        values: Some(repository.join("gitops/dev/values.yaml")),
+        chart,
+    };
+    Ok((subject, None))
+}
+
+/// kube-prometheus-stack, with an empty chart in place of its definitions, which the corpus leaves
+/// out.
+fn large() -> Result<(Subject, Option<Scratch>)> {
+    let source = corpora().join("charts/charts/prometheus-community/kube-prometheus-stack");
+    if !source.is_dir() {
+        bail!("the corpus of charts is not here");
+    }
+    let folder = Scratch::new("large")?;
+    copy(&source, &folder.0)?;
+    write(
+        &folder.0.join("charts/crds/Chart.yaml"),
+        "apiVersion: v2\nname: crds\nversion: 0.0.0\n",
+    )?;
+    let subject = Subject {
+        what: "kube-prometheus-stack".to_owned(),
+        budget: "process 20 times faster than helm's",
+        chart: folder.0.clone(),
+        values: None,
+    };
+    Ok((subject, Some(folder)))
+}
+
+fn copy(from: &Path, to: &Path) -> Result<()> {
+    fs::create_dir_all(to)?;
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        let target = to.join(entry.file_name());
+        if entry.file_type()?.is_dir() {
+            copy(&entry.path(), &target)?;
+        } else {
+            fs::copy(entry.path(), target)?;
+        }
+    }
+    Ok(())
+}
+
+fn write(path: &Path, text: &str) -> Result<()> {
+    fs::create_dir_all(path.parent().context("a file in a folder")?)?;
+    Ok(fs::write(path, text)?)
+}
+
+/// Values are as unlike as those of real services: each subchart has texts of its own for `tpl`.
+fn umbrella(n_subcharts: usize) -> Result<Scratch> {
+    let folder = Scratch::new("umbrella")?;
+    let mut chart = "apiVersion: v2\nname: umbrella\nversion: 1.0.0\ndependencies:\n".to_owned();
+    for number in 0..n_subcharts {
+        let name = format!("service-{number}");
+        chart.push_str(&format!("- {{name: {name}, version: 1.0.0}}\n"));
+        let within = folder.0.join("charts").join(&name);
+        let files = [
+            (
+                "Chart.yaml",
+                format!("apiVersion: v2\nname: {name}\nversion: 1.0.0\n"),
+            ),
+            ("values.yaml", VALUES.replace("NUMBER", &number.to_string())),
+            ("templates/_helpers.tpl", HELPERS.replace("NAME", &name)),
+            ("templates/all.yaml", TEMPLATE.replace("NAME", &name)),
+        ];
+        for (name, text) in files {
+            write(&within.join(name), &text)?;
+        }
+    }
+    write(&folder.0.join("Chart.yaml"), &chart)?;
+    write(
+        &folder.0.join("values.yaml"),
+        "global: {domain: example.org}\n",
+    )?;
+    Ok(folder)
+}
+
+const VALUES: &str = r#"replicas: 2
+host: "service-NUMBER.{{ .Values.global.domain }}"
+annotations:
+  url: "https://{{ tpl .Values.host . }}/NUMBER"
+  release: "{{ .Release.Name }}-NUMBER"
+env:
+  NAME: "{{ .Chart.Name }}"
+  HOST: "{{ .Values.host }}"
+  LEVEL: info
+"#;
+
+const HELPERS: &str = r#"{{- define "NAME.labels" -}}
+app: {{ .Chart.Name }}
+release: {{ .Release.Name | quote }}
+{{- end }}
+"#;
+
+const TEMPLATE: &str = r#"apiVersion: apps/v1
+kind: Deployment
+metadata:
+  name: {{ .Release.Name }}-NAME
+  labels: {{- include "NAME.labels" . | nindent 4 }}
+  annotations: {{- tpl (toYaml .Values.annotations) $ | nindent 4 }}
+spec:
+  replicas: {{ .Values.replicas }}
+  selector:
+    matchLabels: {{- include "NAME.labels" . | nindent 6 }}
+  template:
+    metadata:
+      labels: {{- include "NAME.labels" . | nindent 8 }}
+    spec:
+      containers:
+      - name: main
+        image: "example/{{ .Chart.Name }}:{{ .Chart.Version }}"
+        env:
+        {{- range $name, $value := .Values.env }}
+        - name: {{ $name }}
+          value: {{ tpl $value $ | quote }}
+        {{- end }}
+---
+apiVersion: v1
+kind: ConfigMap
+metadata:
+  name: {{ .Release.Name }}-NAME
+data:
+  host: {{ tpl .Values.host . }}
+"#;
+
+/// Measures a chart and prints its line.
+fn measured(binary: &Path, subject: &Subject) -> Result<Times> {
+    let (cold, warm) = in_process(subject)?;
+    let (ours, helm) = processes(binary, subject)?;
+    let times = Times {
+        cold,
+        warm,
+        ours,
+        helm,
+    };
+    let beside = match helm {
+        Some(helm) => {
+            let ratio = helm.as_secs_f64() / ours.as_secs_f64();
+            format!("{} | {ratio:.1}", shown(helm))
+        }
+        None => "not installed | -".to_owned(),
+    };
+    let Subject { what, budget, .. } = subject;
+    let [cold, warm, ours] = [cold, warm, ours].map(shown);
+    println!("| {what} | {budget} | {cold} | {warm} | {ours} | {beside} |");
+    Ok(times)
+}
+
+fn shown(time: Duration) -> String {
+    format!("{:.1} ms", time.as_secs_f64() * 1e3)
+}
+
+fn in_process(subject: &Subject) -> Result<(Duration, Duration)> {
+    let files = files_of_folder(&subject.chart);
+    let values = match &subject.values {
+        Some(path) => Values::parse(&fs::read_to_string(path)?)?,
+        None => Values::new(),
+    };
+    let release = Release {
+        name: "release-name".to_owned(),
+        namespace: "default".to_owned(),
+        is_upgrade: false,
+        revision: 1,
+    };
+    on_deep_stack(move || {
+        let world = world();
+        let (mut cold, mut warm) = (Vec::new(), Vec::new());
+        for _ in 0..N_RENDERS {
+            let began = Instant::now();
+            let chart = Chart::load(&files, &TreePath::root())?;
+            render(&chart, &values, &release, &world)?;
+            cold.push(began.elapsed());
+            let began = Instant::now();
+            render(&chart, &values, &release, &world)?;
+            warm.push(began.elapsed());
+        }
+        Ok((median(cold), median(warm)))
+    })
+}
+
+/// Our process and helm's, in turns: what slows one slows the other.
+fn processes(binary: &Path, subject: &Subject) -> Result<(Duration, Option<Duration>)> {
+    let state = Scratch::new("charts")?;
+    let helm = install::oracle_folder()?.join("helm");
+    let (mut ours, mut theirs) = (Vec::new(), Vec::new());
+    for _ in 0..N_PROCESSES {
+        let before = [OsStr::new("render")];
+        ours.push(process(binary, &before, (subject, &state.0))?);
+        if helm.is_file() {
+            let before = ["template", "release-name"].map(OsStr::new);
+            theirs.push(process(&helm, &before, (subject, &state.0))?);
+        }
+    }
+    let theirs = (!theirs.is_empty()).then(|| median(theirs));
+    Ok((median(ours), theirs))
+}
+
+fn process(
+    program: &Path,
+    before: &[&OsStr],
+    (subject, state): (&Subject, &Path),
+) -> Result<Duration> {
+    let mut command = Command::new(program);
+    command.args(before).arg(&subject.chart);
+    if let Some(values) = &subject.values {
+        command.arg("-f").arg(values);
+    }
+    command
+        .env("XDG_STATE_HOME", state)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
+    let began = Instant::now();
+    let status = command.status()?;
+    let elapsed = began.elapsed();
+    if !status.success() {
+        bail!("{} failed on {}", program.display(), subject.what);
+    }
+    Ok(elapsed)
+}
+
+/// How times grow with the number of subcharts: the exponent, which is 1 where they grow as it does,
+/// and the time of one more.
+fn slopes(points: &[(usize, Times)]) -> String {
+    let of = |name: &str, time: &dyn Fn(&Times) -> Option<Duration>| {
+        let points: Vec<(f64, f64)> = points
+            .iter()
+            .filter_map(|(n, times)| Some((*n as f64, time(times)?.as_secs_f64() * 1e3)))
+            .collect();
+        let logarithms: Vec<_> = points.iter().map(|(n, it)| (n.ln(), it.ln())).collect();
+        let (exponent, more) = (slope(&logarithms)?, slope(&points)?);
+        Some(format!(
+            "{name} grows as n^{exponent:.2}, {more:.2} ms each"
+        ))
+    };
+    let all = [
+        of("cold", &|times| Some(times.cold)),
+        of("warm", &|times| Some(times.warm)),
+        of("the process", &|times| Some(times.ours)),
+        of("helm's", &|times| times.helm),
+    ];
+    all.into_iter().flatten().collect::<Vec<_>>().join("; ")
+}
+
+/// The slope of the line through points, by least squares.
+fn slope(points: &[(f64, f64)]) -> Option<f64> {
+    let n = points.len() as f64;
+    let middle = |part: fn(&(f64, f64)) -> f64| points.iter().map(part).sum::<f64>() / n;
+    let (x, y) = (middle(|it| it.0), middle(|it| it.1));
+    let products = points.iter().map(|it| (it.0 - x) * (it.1 - y));
+    let squares = points.iter().map(|it| (it.0 - x).powi(2));
+    let (products, squares): (f64, f64) = (products.sum(), squares.sum());
+    (squares > 0.0).then(|| products / squares)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_grows_linearly_has_the_exponent_1() {
+        let check = |time: fn(f64) -> f64, want: f64| {
+            let points = SIZES.map(|n| ((n as f64).ln(), time(n as f64).ln()));
+            let found = slope(&points).unwrap();
+            assert!((found - want).abs() < 1e-9, "{found}");
+        };
+        check(|n| 3.0 * n, 1.0);
+        check(|n| 0.1 * n * n, 2.0);
+    }
+}
