@@ -90,13 +90,32 @@ pub(crate) struct UpArguments {
 /// What `render` prints.
 #[derive(Args)]
 pub(crate) struct RenderArguments {
-    /// A file with an Application, a folder of manifests, or a chart (a folder or a .tgz)
+    /// A file with an Application, a folder of manifests or with a kustomization, or a chart (a
+    /// folder or a .tgz)
     pub(crate) path: PathBuf,
     /// The name of the Application, when the file holds several; of a chart, the release
     #[arg(long, value_name = "NAME")]
     pub(crate) name: Option<String>,
     #[command(flatten)]
     pub(crate) chart: ChartArguments,
+    #[command(flatten)]
+    pub(crate) overlay: OverlayArguments,
+}
+
+/// How a kustomization is built: flags of `kubectl kustomize`.
+#[derive(Args)]
+#[command(next_help_heading = "Kustomizations, as kubectl kustomize")]
+pub(crate) struct OverlayArguments {
+    /// Inflate charts
+    #[arg(long)]
+    pub(crate) enable_helm: bool,
+    /// LoadRestrictionsNone lets a kustomization read files outside of its folder
+    #[arg(
+        long,
+        value_name = "RESTRICTOR",
+        default_value = "LoadRestrictionsRootOnly"
+    )]
+    pub(crate) load_restrictor: String,
 }
 
 /// What a chart is rendered with: the flags of `helm template`.

@@ -2,6 +2,7 @@
 
 mod chart;
 mod disk;
+mod overlay;
 
 use std::path::Path;
 
@@ -19,6 +20,15 @@ use crate::{data_dir, home, terminal};
 
 /// Prints the objects as one YAML stream; warnings go to standard error.
 pub(super) async fn run(arguments: &RenderArguments) -> Result<u8> {
+    if arguments.name.is_none() && overlay::is_kustomization(&arguments.path) {
+        return Ok(match overlay::run(arguments).await? {
+            None => 0,
+            Some(problem) => {
+                terminal::complain(&format!("error: {}", problem.trim_end()));
+                DOES_NOT_WORK
+            }
+        });
+    }
     if chart::is_chart(&arguments.path) {
         return Ok(match chart::run(arguments).await? {
             None => 0,

@@ -80,10 +80,7 @@ fn load(path: &Path) -> Result<Chart, helm::Error> {
 
 /// The chart with what it needs, from neighbours on disk and from repositories.
 async fn complete(chart: &Chart, path: &Path) -> Result<Chart> {
-    let data = data_dir::default_path(&path.canonicalize()?)?;
-    let mut options = source::Options::new(FileUrls::Allowed);
-    options.charts.docker_config = docker_config();
-    let store = Store::open(&data.join("git"), options)?;
+    let store = store(path)?;
     let credentials = CredentialStore::default();
     let fetcher = Fetcher {
         store: &store,
@@ -114,6 +111,14 @@ async fn complete(chart: &Chart, path: &Path) -> Result<Chart> {
         }
     }
     Ok(chart.with_dependencies(&found)?)
+}
+
+/// Where what is fetched for a folder is kept.
+pub(super) fn store(path: &Path) -> Result<Store> {
+    let data = data_dir::default_path(&path.canonicalize()?)?;
+    let mut options = source::Options::new(FileUrls::Allowed);
+    options.charts.docker_config = docker_config();
+    Ok(Store::open(&data.join("git"), options)?)
 }
 
 /// Where `docker login` leaves what registries are logged in to.
