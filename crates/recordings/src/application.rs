@@ -156,6 +156,12 @@ pub(crate) fn plain(message: &str) -> String {
             text = format!("{before}{start}");
         }
     }
+    // What kustomize says of an error and of its usage is another version's.
+    if text.contains("`kustomize ")
+        && let Some((before, _)) = text.split_once(" failed exit status 1: ")
+    {
+        text = before.to_owned();
+    }
     // kubectl names the file that it was given.
     let patching = "error when patching \"";
     if let Some((before, after)) = text.split_once(patching)

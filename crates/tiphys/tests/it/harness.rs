@@ -27,9 +27,15 @@ pub(crate) struct Repository {
 impl Repository {
     /// The example, committed, in a clone whose only remote has a name and address of its own.
     pub(crate) fn with_example() -> Self {
+        Repository::of_example("guestbook")
+    }
+
+    /// As [`Repository::with_example`], of another one.
+    pub(crate) fn of_example(name: &str) -> Self {
         let repository = Repository::empty();
-        let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/guestbook");
-        copy(&example, &repository.path("examples/guestbook"));
+        let place = format!("examples/{name}");
+        let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+        copy(&example.join(&place), &repository.path(&place));
         repository.git(&["init", "--quiet", "--initial-branch", "trunk"]);
         repository.git(&[
             "remote",

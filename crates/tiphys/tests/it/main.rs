@@ -12,6 +12,7 @@ mod chatbot;
 mod cli;
 mod harness;
 mod mission;
+mod overlays;
 mod real_cluster;
 mod sandbox;
 mod up;
