@@ -9,7 +9,7 @@ use manifest::quantity::Quantity;
 use manifest::schema::{MapType, Presence, Scalar, Schema, Type, TypeRef};
 use yaml::{Map, Str, Value};
 
-use crate::field_error::quoted;
+use crate::quoted;
 use crate::{Kind, defaults, go_types};
 
 /// Trees deeper than this are refused while they are walked.

@@ -2,6 +2,8 @@
 
 use yaml::Value;
 
+use crate::quoted;
+
 /// What is wrong with one field, as `k8s.io/apimachinery`'s `field.Error` says it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct FieldError {
@@ -197,27 +199,4 @@ pub(crate) fn go_json(value: &Value) -> String {
         ),
         _ => text(value),
     }
-}
-
-/// A text as Go's `%q` prints it.
-#[must_use]
-pub fn quoted(text: &str) -> String {
-    use std::fmt::Write;
-    let mut out = String::with_capacity(text.len() + 2);
-    out.push('"');
-    for letter in text.chars() {
-        match letter {
-            '"' => out.push_str("\\\""),
-            '\\' => out.push_str("\\\\"),
-            '\n' => out.push_str("\\n"),
-            '\r' => out.push_str("\\r"),
-            '\t' => out.push_str("\\t"),
-            letter if u32::from(letter) < 0x20 || u32::from(letter) == 0x7f => {
-                let _infallible = write!(out, "\\x{:02x}", u32::from(letter));
-            }
-            letter => out.push(letter),
-        }
-    }
-    out.push('"');
-    out
 }

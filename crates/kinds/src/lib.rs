@@ -24,8 +24,10 @@ mod validate;
 use manifest::{ip, lines};
 
 pub use decode::{decode, settle, take_vanishing};
-pub use field_error::{FieldError, quoted};
+pub use field_error::FieldError;
 pub use kind::{Kind, Part};
+/// A text as Go's `%q` prints it.
+pub use manifest::go::quote as quoted;
 pub use manifest::names;
 pub use quality::{begin_pod, quality_of_service};
 pub use selector::selector_text;

@@ -8,8 +8,9 @@ use std::cell::RefCell;
 
 use yaml::{Map, Value};
 
-use crate::field_error::{go_json, quoted};
+use crate::field_error::go_json;
 use crate::internal::Internal;
+use crate::quoted;
 use crate::{FieldError, names};
 
 /// Errors in the order in which they are found.

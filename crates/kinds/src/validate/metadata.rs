@@ -3,7 +3,7 @@
 use yaml::{Map, Value};
 
 use super::field::Field;
-use crate::field_error::quoted;
+use crate::quoted;
 use crate::{FieldError, Kind, Part, ip, names};
 
 /// All annotations together may have this many bytes.

@@ -5,8 +5,8 @@ use yaml::{Map, Value};
 use super::field::Field;
 use super::selector;
 use crate::FieldError;
-use crate::field_error::quoted;
 use crate::names;
+use crate::quoted;
 
 /// Parameters of a class: how many, and how many bytes.
 const MAX_PARAMETERS: usize = 512;
