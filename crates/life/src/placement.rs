@@ -58,11 +58,14 @@ impl Refusal {
     }
 }
 
+/// Labels that every node has and whose values say which machine it is, or of what make.
+const MACHINE_LABELS: [&str; 2] = ["kubernetes.io/hostname", "kubernetes.io/arch"];
+
 /// The nodes of a cluster, as those who place pods see them.
 ///
 /// Simulated nodes of an equipped cluster stand for those that a workload was written for, which we do
-/// not know: what is asked of a label or a resource that no node has is no reason to refuse. As soon
-/// as one node has it, it counts for all.
+/// not know: what is asked of a label or a resource that no node has, or of a machine that is not
+/// among them ([`MACHINE_LABELS`]), is no reason to refuse. As soon as one node has it, it counts for all.
 pub(crate) struct Nodes<'a> {
     all: Vec<&'a Object>,
     equipment: Switch,
@@ -124,9 +127,22 @@ impl<'a> Nodes<'a> {
         }
     }
 
-    /// Whether it matters what is asked of a label.
+    /// Whether it matters that pods ask for a label, or that they stay together or apart by it.
     pub(crate) fn heed_label(&self, key: &str) -> bool {
         self.equipment == Switch::Off || self.iter().any(|node| node.label(key).is_some())
+    }
+
+    /// Whether it matters that one of these values of a label is asked for.
+    fn heed_values(&self, key: &str, values: &[Value]) -> bool {
+        let is_asked = |node: &Object| {
+            let has = node.label(key);
+            values.iter().any(|value| value.as_str() == has)
+        };
+        self.heed_label(key)
+            && (self.equipment == Switch::Off
+                || values.is_empty()
+                || !MACHINE_LABELS.contains(&key)
+                || self.iter().any(is_asked))
     }
 
     fn heed_resource(&self, name: &str) -> bool {
@@ -138,7 +154,7 @@ impl<'a> Nodes<'a> {
         wanted.into_iter().flat_map(Map::iter).all(|(key, value)| {
             node.label(key)
                 .is_some_and(|has| value.as_str() == Some(has))
-                || !self.heed_label(key)
+                || !self.heed_values(key, std::slice::from_ref(value))
         })
     }
 
@@ -157,7 +173,8 @@ impl<'a> Nodes<'a> {
             let fields = items(term, &["matchFields"]);
             let is_met = |wanted: &Value| {
                 let key = text(wanted, &["key"]);
-                meets(wanted, node.label(key)) || !self.heed_label(key)
+                let values = items(wanted, &["values"]);
+                meets(wanted, node.label(key)) || !self.heed_values(key, values)
             };
             !(expressions.is_empty() && fields.is_empty())
                 && expressions.iter().all(is_met)
@@ -243,9 +260,10 @@ mod tests {
 
     /// Whether the nodes of an equipped cluster take a pod: one without labels, and one with some.
     fn check_equipped(spec: &str, want: [bool; 2]) {
-        let plain = node(r#"{"metadata": {"name": "a"}}"#);
+        let plain =
+            node(r#"{"metadata": {"name": "a", "labels": {"kubernetes.io/hostname": "one"}}}"#);
         let rich = node(
-            r#"{"metadata": {"name": "b", "labels": {"disk": "ssd"}},
+            r#"{"metadata": {"name": "b", "labels": {"disk": "ssd", "kubernetes.io/hostname": "two"}},
             "status": {"allocatable": {"x.y/disk": "1"}}}"#,
         );
         let nodes = Nodes {
@@ -261,6 +279,10 @@ mod tests {
         check_equipped(r#"{"nodeSelector": {"workload": "ml"}}"#, [true, true]);
         check_equipped(r#"{"nodeSelector": {"disk": "ssd"}}"#, [false, true]);
         check_equipped(r#"{"nodeSelector": {"disk": "hdd"}}"#, [false, false]);
+        for (name, want) in [("two", [false, true]), ("pi4", [true, true])] {
+            let selects = format!(r#"{{"nodeSelector": {{"kubernetes.io/hostname": "{name}"}}}}"#);
+            check_equipped(&selects, want);
+        }
         let affine = |key: &str, operator: &str| {
             format!(
                 r#"{{"affinity": {{"nodeAffinity": {{"requiredDuringSchedulingIgnoredDuringExecution":
@@ -272,6 +294,8 @@ mod tests {
         check_equipped(&affine("zone", "Exists"), [true, true]);
         check_equipped(&affine("disk", "Exists"), [false, true]);
         check_equipped(&affine("disk", "In"), [false, false]);
+        check_equipped(&affine("kubernetes.io/hostname", "In"), [true, true]);
+        check_equipped(&affine("kubernetes.io/hostname", "NotIn"), [true, true]);
         let asks = |name: &str| {
             format!(r#"{{"containers": [{{"resources": {{"requests": {{"{name}": "1"}}}}}}]}}"#)
         };
