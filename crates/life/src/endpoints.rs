@@ -1,6 +1,6 @@
 //! Endpoints: the addresses behind a Service, in the old form.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use manifest::Object;
@@ -39,15 +39,24 @@ pub(crate) fn service_keys(world: &World, change: &Change, keys: &mut Vec<Ref>) 
     match change.target.kind {
         Kind::SERVICE => keys.push(change.target.clone()),
         Kind::POD if shows(change) => {
-            let services = world.list(Kind::SERVICE, &change.target.namespace);
-            keys.extend(
-                services
-                    .filter(|service| change.states().any(|pod| selects(service, pod)))
-                    .map(|service| Ref::of(Kind::SERVICE, service)),
-            );
+            let services: BTreeSet<Ref> = change
+                .states()
+                .flat_map(|pod| services_of(world, pod))
+                .map(|service| Ref::of(Kind::SERVICE, service))
+                .collect();
+            keys.extend(services);
         }
         _ => {}
     }
+}
+
+/// The Services that select a pod.
+fn services_of<'a>(world: &'a World, pod: &'a Object) -> impl Iterator<Item = &'a Object> {
+    let pairs = labels(pod).into_iter().flat_map(Map::iter);
+    pairs
+        .filter_map(|(key, value)| Some((key.as_str(), value.as_str()?)))
+        .flat_map(|pair| world.under(Kind::SERVICE, pod.namespace(), pair))
+        .filter(|service| selects(service, pod))
 }
 
 /// Whether a change of a pod is one that Kubernetes looks at: it came or went, got ready or unready,
@@ -86,8 +95,9 @@ fn selects(service: &Object, pod: &Object) -> bool {
 /// The pods behind a Service that have an address and have not ended; `None` for a Service that
 /// selects nothing.
 pub(crate) fn backends<'a>(context: &Context<'a>, service: &Object) -> Option<Vec<&'a Object>> {
-    selector(service)?;
-    let pods = context.world.list(Kind::POD, service.namespace());
+    let (key, value) = selector(service)?.iter().next()?;
+    let pair = (key.as_str(), value.as_str().unwrap_or_default());
+    let pods = context.world.under(Kind::POD, service.namespace(), pair);
     Some(
         pods.filter(|pod| selects(service, pod))
             .filter(|pod| !pod::is_finished(pod))

@@ -41,6 +41,7 @@ mod namespace;
 mod neighbours;
 mod node;
 mod notes;
+mod pairs;
 mod placement;
 mod pod;
 mod pod_garbage;

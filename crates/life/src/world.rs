@@ -14,6 +14,7 @@ use super::fields::{controller, controller_uid, items, owners, shared, text};
 use super::job_backoff::Backoffs;
 use super::kind::{Detail, Kind, Registry};
 use super::namespace::ROOT_CA;
+use super::pairs::Pairs;
 use super::pod;
 
 /// How many uids of deleted objects are remembered. It must outlast the events in flight; 65,536
@@ -87,6 +88,7 @@ pub(crate) struct World {
     owned: HashMap<Str, BTreeSet<Ref>>,
     uids: HashMap<Str, Ref>,
     free: HashMap<(Kind, Str), BTreeSet<Str>>,
+    pairs: Pairs,
     gone: HashSet<Str>,
     gone_order: VecDeque<Str>,
     addresses: HashMap<Str, u32>,
@@ -105,6 +107,7 @@ impl World {
             owned: HashMap::new(),
             uids: HashMap::new(),
             free: HashMap::new(),
+            pairs: Pairs::default(),
             gone: HashSet::new(),
             gone_order: VecDeque::new(),
             addresses: HashMap::new(),
@@ -200,6 +203,19 @@ impl World {
     /// Since when a node that pods name is not there.
     pub(crate) fn missing_since(&self, node: &str) -> Option<Timestamp> {
         self.missing.get(node).copied()
+    }
+
+    /// The pods of a namespace that have a label, or the Services whose selector begins with it, in the
+    /// order of their names.
+    pub(crate) fn under(
+        &self,
+        kind: Kind,
+        namespace: &str,
+        pair: (&str, &str),
+    ) -> impl Iterator<Item = &Object> {
+        let names = self.pairs.names(kind, namespace, pair);
+        let namespace = namespace.to_owned();
+        names.filter_map(move |name| self.find(kind, &namespace, name))
     }
 
     /// The parts of a namespace that still hold objects.
@@ -334,6 +350,8 @@ impl World {
                 .or_default()
                 .insert(target.name.clone());
         }
+        self.pairs
+            .insert(target.kind, &target.namespace, &target.name, object);
         if target.kind == Kind::NODE {
             self.missing.remove(&target.name);
         }
@@ -365,6 +383,8 @@ impl World {
             store.remove(&target.namespace);
         }
         self.uids.remove(object.uid());
+        self.pairs
+            .remove(target.kind, &target.namespace, &target.name, &object);
         let key = (target.kind, target.namespace.clone());
         if let Some(free) = self.free.get_mut(&key) {
             free.remove(&target.name);
