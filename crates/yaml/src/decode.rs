@@ -119,7 +119,7 @@ impl Decoder {
             return Ok(self.root.take().zip(self.start));
         }
         self.warnings.truncate(n_warnings);
-        let mut events = Events::of(source);
+        let mut events = Events::of(source, self.mode);
         let found = self.document(&mut events)?;
         if found.is_some() {
             let position = match events.next_event() {
@@ -184,8 +184,8 @@ impl Decoder {
                 self.open(Kind::Map { start, slot }, anchor, span.position)
             }
             Event::SequenceEnd | Event::MappingEnd => self.close(),
-            Event::Alias(id) => {
-                let node = self.alias(id, span.position)?;
+            Event::Alias(id, name) => {
+                let node = self.alias(id, name, span.position)?;
                 self.finish(node, None)
             }
             Event::DocumentStart | Event::DocumentEnd => Ok(()),
@@ -330,11 +330,11 @@ impl Decoder {
         Ok(())
     }
 
-    fn alias(&mut self, id: usize, position: Position) -> Result<Node, Error> {
+    fn alias(&mut self, id: usize, name: &str, position: Position) -> Result<Node, Error> {
         let Some(anchored) = self.anchors.get(&id) else {
             // The parser knows the name, so the anchored node is still open.
-            let text = "anchor value contains itself".to_owned();
-            return Err(Error::new(position, Cause::Syntax(text)));
+            let cause = Cause::EndlessAnchor(name.to_owned());
+            return Err(Error::new(position, cause));
         };
         let (size, height) = (anchored.size, anchored.height);
         self.check_depth(height, position)?;
@@ -383,6 +383,9 @@ impl Decoder {
         let scalar = match tag {
             None if style != Style::Plain => Scalar::Text,
             None => resolve(&text, self.mode, Times::Seen),
+            Some(Tag::NonSpecific) if style == Style::Plain && self.mode == Mode::GoYaml3 => {
+                resolve(&text, self.mode, Times::Seen)
+            }
             Some(Tag::Binary) => return binary(&text, position),
             Some(Tag::Merge) if text == "<<" => Scalar::Merge,
             Some(Tag::Str | Tag::NonSpecific | Tag::Other | Tag::Merge) => Scalar::Text,

@@ -39,19 +39,28 @@ impl Error {
 /// What is wrong with a text.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Cause {
-    /// The text breaks the grammar of YAML or JSON.
+    /// The text breaks the grammar of YAML.
+    #[error("{problem}")]
+    Grammar {
+        /// What is wrong, in the words of libyaml.
+        problem: &'static str,
+        /// The line that go-yaml v2 names; 0 where it names none.
+        line: u32,
+        /// The line that go-yaml v3 names: where the part begins that it could not read.
+        begun: u32,
+    },
+    /// An alias has a name that no node before it has.
+    #[error("unknown anchor '{0}' referenced")]
+    UnknownAnchor(String),
+    /// An alias stands in the node that it stands for.
+    #[error("anchor '{0}' value contains itself")]
+    EndlessAnchor(String),
+    /// A character that no text may have.
+    #[error("control characters are not allowed")]
+    ControlCharacter,
+    /// The text breaks the grammar of JSON, or names maps to merge twice.
     #[error("{0}")]
     Syntax(String),
-    /// The text ends inside brackets.
-    #[error("unclosed bracket '{open}'")]
-    Unclosed {
-        /// The innermost bracket that was opened.
-        open: char,
-        /// The last line of the text.
-        last_line: u32,
-        /// Whether a node would have to come next, rather than a comma or the other bracket.
-        awaits_node: bool,
-    },
     /// One of this crate's limits is exceeded.
     #[error("{what} exceeds the limit of {limit}")]
     Limit {

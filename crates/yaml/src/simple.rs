@@ -16,6 +16,9 @@ const MAX_KEY: usize = 500;
 /// Open collections; deeper texts are left to the full parser, which limits the depth.
 const MAX_OPEN: usize = 100;
 
+/// The byte order mark, and what is a line break beside the usual one.
+const ODD: [char; 4] = ['\u{feff}', '\u{85}', '\u{2028}', '\u{2029}'];
+
 /// The text is not simple, or the receiver of the events refused one; what was given so far must be
 /// thrown away.
 pub(crate) struct NotSimple;
@@ -85,7 +88,8 @@ pub(crate) struct Scan<'a, 's, S> {
 /// Gives the events of the one document that `source` holds to `sink`, without those of the
 /// document itself. Comments and empty lines alone give none.
 pub(crate) fn scan<S: Sink>(source: Source<'_>, sink: &mut S) -> Step {
-    if source.text.contains(['\r', '\u{feff}']) {
+    let is_ascii = source.text.is_ascii();
+    if source.text.contains('\r') || !is_ascii && source.text.contains(ODD) {
         return Err(NotSimple);
     }
     let mut scan = Scan {
@@ -95,7 +99,7 @@ pub(crate) fn scan<S: Sink>(source: Source<'_>, sink: &mut S) -> Step {
         line_start: 0,
         line: source.lines_before,
         next: 0,
-        is_ascii: source.text.is_ascii(),
+        is_ascii,
         seen_content: false,
         has_root: false,
     };

@@ -121,7 +121,7 @@ impl<'a> Documents<'a> {
                 Source::Json(Box::new(json::Stream::new(text)), 0)
             }
             Mode::GoYaml2 | Mode::GoYaml2Strict => Source::Pieces(Pieces::new(text, 0)),
-            Mode::GoYaml3 => Source::Parser(Box::new(Events::new(text, 0))),
+            Mode::GoYaml3 => Source::Parser(Box::new(Events::new(text, mode))),
         };
         Documents {
             decoder: Decoder::new(mode),
@@ -283,8 +283,8 @@ pub(crate) fn check_text(text: &str) -> Result<(), Error> {
     match found {
         None => Ok(()),
         Some(at) => {
-            let text = "control characters are not allowed".to_owned();
-            Err(Error::new(json::position(bytes, at), Cause::Syntax(text)))
+            let position = json::position(bytes, at);
+            Err(Error::new(position, Cause::ControlCharacter))
         }
     }
 }

@@ -56,11 +56,8 @@ pub fn first_document(text: &str) -> Result<Option<Node>, Error> {
         return Ok(builder.root.take());
     }
     let mut builder = Builder::new(text);
-    let mut events = Events::new(text, 0);
-    while let Some((event, span)) = events
-        .next_event()
-        .map_err(|error| builder.in_context(error))?
-    {
+    let mut events = Events::new(text, Mode::GoYaml3);
+    while let Some((event, span)) = events.next_event().map_err(in_words_of_go_yaml_3)? {
         if event == Event::DocumentEnd {
             // An empty document is one, and is null.
             return Ok(Some(builder.root.take().unwrap_or_else(Node::null)));
@@ -68,6 +65,14 @@ pub fn first_document(text: &str) -> Result<Option<Node>, Error> {
         builder.take(event, &span)?;
     }
     Ok(None)
+}
+
+/// go-yaml v3 names another line than v2, which [`Error::go_text`] speaks for.
+fn in_words_of_go_yaml_3(mut error: Error) -> Error {
+    if let Cause::Grammar { line, begun, .. } = &mut error.cause {
+        *line = *begun;
+    }
+    error
 }
 
 /// What an open collection holds.
@@ -127,10 +132,10 @@ impl Sink for Builder<'_> {
                 };
                 self.finish(node, frame.anchor, frame.position)
             }
-            Event::Alias(id) => {
+            Event::Alias(id, name) => {
                 let Some(node) = self.anchors.get(&id) else {
-                    let text = "anchor value contains itself".to_owned();
-                    return Err(Error::new(position, Cause::Syntax(text)));
+                    let cause = Cause::EndlessAnchor(name.to_owned());
+                    return Err(Error::new(position, cause));
                 };
                 let node = node.clone();
                 self.count(n_nodes(&node), position)?;
@@ -167,21 +172,6 @@ impl<'a> Builder<'a> {
             is_flow,
         });
         Ok(())
-    }
-
-    /// go-yaml v3 names the line where the collection begins that it cannot read on, unless that is the
-    /// first line.
-    fn in_context(&self, mut error: Error) -> Error {
-        let line = self.frames.last().map_or(0, |frame| frame.position.line);
-        match &mut error.cause {
-            _ if line <= 1 => {}
-            Cause::Unclosed { last_line, .. } => *last_line = line - 1,
-            Cause::Syntax(text) if text.starts_with("while parsing a block ") => {
-                error.position.line = line;
-            }
-            _ => {}
-        }
-        error
     }
 
     fn is_flow(&self) -> bool {

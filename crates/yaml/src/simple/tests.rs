@@ -27,7 +27,7 @@ fn simple(text: &str) -> Option<Outcome> {
 
 fn full(text: &str) -> Outcome {
     let mut decoder = Decoder::new(Mode::GoYaml2);
-    let result = decoder.document(&mut Events::of(source(text)));
+    let result = decoder.document(&mut Events::of(source(text), Mode::GoYaml2));
     (result, decoder.take_warnings())
 }
 

@@ -63,6 +63,9 @@ proptest! {
         // Not the dialect of go-yaml v3 itself: with 4 spaces its block scalars that begin with a
         // space or a line break cannot be read back, by Go neither.
         let text = yaml::emit_in(&value, Dialect::Kustomize);
+        // Nor a block scalar that begins with a tab, which Go writes all the same.
+        let begins_with_tab = |line: &str| line.trim_start_matches(' ').starts_with('\t');
+        prop_assume!(!text.lines().any(begins_with_tab));
         prop_assert_eq!(yaml::parse_str_in(&text, Mode::GoYaml3), Ok(value), "{}", text);
     }
 
