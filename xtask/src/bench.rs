@@ -5,6 +5,8 @@
 //! at `/proc`. Nothing here fails a build; a figure over its budget is marked.
 
 mod charts;
+mod overlays;
+mod pace;
 pub(crate) mod subject;
 mod throughput;
 pub(crate) mod wire;
@@ -48,6 +50,8 @@ pub(crate) enum Part {
     Api,
     /// Charts beside helm.
     Charts,
+    /// Kustomizations beside kubectl.
+    Overlays,
 }
 
 /// One line of the table.
@@ -117,6 +121,9 @@ pub(crate) fn run(part: Option<Part>) -> Result<()> {
     if wants(Part::Charts) {
         charts::table(&binary)?;
     }
+    if wants(Part::Overlays) {
+        overlays::table(&binary)?;
+    }
     if wants(Part::Api) {
         throughput::table(&binary)?;
     }
@@ -136,7 +143,7 @@ fn budgets(binary: &Path) {
             (row.beside)()
         );
     }
-    println!("overlays, previews and clusters come with the issues that build them");
+    println!("previews and clusters come with the issues that build them");
 }
 
 /// Builds the release binary; gives its path.

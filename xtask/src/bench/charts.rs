@@ -4,24 +4,21 @@
 //! Read [`table`]. In process is measured by this program itself, which therefore builds itself
 //! again, optimised; the whole process is `tiphys render`.
 
-use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use helm::{Chart, Release, Values, render};
 use manifest::TreePath;
 
+use super::pace::{corpora, growth, in_turns, optimised, shown, write};
 use super::{Scratch, median};
 use crate::replay::charts::command::{files_of_folder, on_deep_stack, world};
-use crate::{install, workspace};
 
 /// Renders in one process; the median counts.
 const N_RENDERS: usize = 15;
-/// Processes, ours and helm's in turns.
-const N_PROCESSES: usize = 7;
 /// Subcharts of the umbrellas.
 const SIZES: [usize; 4] = [15, 30, 60, 120];
 
@@ -50,7 +47,7 @@ struct Times {
 /// When the optimised build of this program fails, or a chart cannot be rendered.
 pub(super) fn table(binary: &Path) -> Result<()> {
     if cfg!(debug_assertions) {
-        return optimised();
+        return optimised("charts");
     }
     rows(binary)
 }
@@ -75,27 +72,16 @@ fn rows(binary: &Path) -> Result<()> {
         };
         points.push((n_subcharts, measured(binary, &subject)?));
     }
-    println!("umbrellas: {}", slopes(&points));
+    let of = |time: &dyn Fn(&Times) -> Option<Duration>| -> Vec<(usize, Duration)> {
+        let points = points.iter();
+        points.filter_map(|(n, it)| Some((*n, time(it)?))).collect()
+    };
+    println!("umbrellas, by subcharts:");
+    println!("- cold {}", growth(&of(&|times| Some(times.cold))));
+    println!("- warm {}", growth(&of(&|times| Some(times.warm))));
+    println!("- the process {}", growth(&of(&|times| Some(times.ours))));
+    println!("- helm's {}", growth(&of(&|times| times.helm)));
     Ok(())
-}
-
-/// Runs this part of this program in an optimised build.
-fn optimised() -> Result<()> {
-    let status = Command::new(workspace::cargo())
-        .args(["run", "--release", "--package", "xtask", "--"])
-        .args(["bench", "charts"])
-        .current_dir(workspace::root())
-        .status()?;
-    if !status.success() {
-        bail!("the optimised build of this program failed");
-    }
-    Ok(())
-}
-
-fn corpora() -> PathBuf {
-    std::env::var_os("TIPHYS_SHARED")
-        .map_or_else(|| workspace::root().join("../shared"), PathBuf::from)
-        .join("corpora")
 }
 
 /// The chart of the first mission with the values of its `dev` environment, its database included.
@@ -148,11 +134,6 @@ fn copy(from: &Path, to: &Path) -> Result<()> {
         }
     }
     Ok(())
-}
-
-fn write(path: &Path, text: &str) -> Result<()> {
-    fs::create_dir_all(path.parent().context("a file in a folder")?)?;
-    Ok(fs::write(path, text)?)
 }
 
 /// Values are as unlike as those of real services: each subchart has texts of its own for `tpl`.
@@ -255,10 +236,6 @@ fn measured(binary: &Path, subject: &Subject) -> Result<Times> {
     Ok(times)
 }
 
-fn shown(time: Duration) -> String {
-    format!("{:.1} ms", time.as_secs_f64() * 1e3)
-}
-
 fn in_process(subject: &Subject) -> Result<(Duration, Duration)> {
     let files = files_of_folder(&subject.chart);
     let values = match &subject.values {
@@ -287,92 +264,19 @@ fn in_process(subject: &Subject) -> Result<(Duration, Duration)> {
     })
 }
 
-/// Our process and helm's, in turns: what slows one slows the other.
+/// Our process and helm's.
 fn processes(binary: &Path, subject: &Subject) -> Result<(Duration, Option<Duration>)> {
     let state = Scratch::new("charts")?;
-    let helm = install::oracle_folder()?.join("helm");
-    let (mut ours, mut theirs) = (Vec::new(), Vec::new());
-    for _ in 0..N_PROCESSES {
-        let before = [OsStr::new("render")];
-        ours.push(process(binary, &before, (subject, &state.0))?);
-        if helm.is_file() {
-            let before = ["template", "release-name"].map(OsStr::new);
-            theirs.push(process(&helm, &before, (subject, &state.0))?);
+    let command = |program: &Path, before: &[&str]| {
+        let mut command = Command::new(program);
+        command.args(before).arg(&subject.chart);
+        if let Some(values) = &subject.values {
+            command.arg("-f").arg(values);
         }
-    }
-    let theirs = (!theirs.is_empty()).then(|| median(theirs));
-    Ok((median(ours), theirs))
-}
-
-fn process(
-    program: &Path,
-    before: &[&OsStr],
-    (subject, state): (&Subject, &Path),
-) -> Result<Duration> {
-    let mut command = Command::new(program);
-    command.args(before).arg(&subject.chart);
-    if let Some(values) = &subject.values {
-        command.arg("-f").arg(values);
-    }
-    command
-        .env("XDG_STATE_HOME", state)
-        .stdout(Stdio::null())
-        .stderr(Stdio::null());
-    let began = Instant::now();
-    let status = command.status()?;
-    let elapsed = began.elapsed();
-    if !status.success() {
-        bail!("{} failed on {}", program.display(), subject.what);
-    }
-    Ok(elapsed)
-}
-
-/// How times grow with the number of subcharts: the exponent, which is 1 where they grow as it does,
-/// and the time of one more.
-fn slopes(points: &[(usize, Times)]) -> String {
-    let of = |name: &str, time: &dyn Fn(&Times) -> Option<Duration>| {
-        let points: Vec<(f64, f64)> = points
-            .iter()
-            .filter_map(|(n, times)| Some((*n as f64, time(times)?.as_secs_f64() * 1e3)))
-            .collect();
-        let logarithms: Vec<_> = points.iter().map(|(n, it)| (n.ln(), it.ln())).collect();
-        let (exponent, more) = (slope(&logarithms)?, slope(&points)?);
-        Some(format!(
-            "{name} grows as n^{exponent:.2}, {more:.2} ms each"
-        ))
+        command.env("XDG_STATE_HOME", &state.0);
+        command
     };
-    let all = [
-        of("cold", &|times| Some(times.cold)),
-        of("warm", &|times| Some(times.warm)),
-        of("the process", &|times| Some(times.ours)),
-        of("helm's", &|times| times.helm),
-    ];
-    all.into_iter().flatten().collect::<Vec<_>>().join("; ")
-}
-
-/// The slope of the line through points, by least squares.
-fn slope(points: &[(f64, f64)]) -> Option<f64> {
-    let n = points.len() as f64;
-    let middle = |part: fn(&(f64, f64)) -> f64| points.iter().map(part).sum::<f64>() / n;
-    let (x, y) = (middle(|it| it.0), middle(|it| it.1));
-    let products = points.iter().map(|it| (it.0 - x) * (it.1 - y));
-    let squares = points.iter().map(|it| (it.0 - x).powi(2));
-    let (products, squares): (f64, f64) = (products.sum(), squares.sum());
-    (squares > 0.0).then(|| products / squares)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_grows_linearly_has_the_exponent_1() {
-        let check = |time: fn(f64) -> f64, want: f64| {
-            let points = SIZES.map(|n| ((n as f64).ln(), time(n as f64).ln()));
-            let found = slope(&points).unwrap();
-            assert!((found - want).abs() < 1e-9, "{found}");
-        };
-        check(|n| 3.0 * n, 1.0);
-        check(|n| 0.1 * n * n, 2.0);
-    }
+    let ours = || command(binary, &["render"]);
+    let theirs = |helm: &Path| command(helm, &["template", "release-name"]);
+    in_turns(&ours, "helm", &theirs)
 }
