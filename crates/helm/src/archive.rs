@@ -3,9 +3,9 @@
 //! Read [`files_of`]. Nothing in an archive is trusted: its size, number of entries and depth of
 //! archives within archives are bounded, and every name stays inside the chart's folder.
 
-use std::io::{self, Read};
+use std::io::{self, Cursor, Read, Seek, SeekFrom};
 
-use flate2::read::GzDecoder;
+use flate2::bufread::GzDecoder;
 use tar::{Archive, EntryType};
 
 use crate::{Error, File};
@@ -23,6 +23,8 @@ const MAX_BYTES: u64 = 100 << 20;
 pub(crate) const MAX_FILE_BYTES: u64 = 5 << 20;
 /// The largest public charts have some 3,000 files.
 const MAX_FILES: usize = 50_000;
+/// A header and what fills the last block of a file, of 512 bytes each.
+const MAX_AROUND_FILE: u64 = 2 * 512;
 /// Archives within archives; three are rare.
 const MAX_DEPTH: usize = 16;
 
@@ -39,10 +41,7 @@ impl Default for Budget {
 impl Budget {
     /// Takes one file of this size.
     pub(crate) fn take(&mut self, n_bytes: u64) -> Result<(), Error> {
-        let left = self.n_bytes.checked_sub(n_bytes).ok_or_else(|| {
-            let problem = "decompressed chart is larger than the maximum size";
-            Error::text(format!("{problem} {MAX_BYTES}"))
-        })?;
+        let left = self.n_bytes.checked_sub(n_bytes).ok_or_else(too_large)?;
         self.n_bytes = left;
         self.n_files = self.n_files.checked_sub(1).ok_or_else(|| {
             Error::text(format!(
@@ -50,6 +49,13 @@ impl Budget {
             ))
         })?;
         Ok(())
+    }
+
+    /// What an archive of files within it may hold, with all that tar puts around them.
+    fn unpacked_bytes(&self) -> u64 {
+        let around =
+            MAX_AROUND_FILE.saturating_mul(u64::try_from(self.n_files).unwrap_or(u64::MAX));
+        self.n_bytes.saturating_add(around)
     }
 
     /// Goes into a folder or archive inside of another chart.
@@ -68,6 +74,53 @@ impl Budget {
     }
 }
 
+fn too_large() -> Error {
+    let problem = "decompressed chart is larger than the maximum size";
+    Error::text(format!("{problem} {MAX_BYTES}"))
+}
+
+/// The bytes of an archive as far as they can be unpacked; who reads on learns what is wrong there.
+struct Unpacked {
+    bytes: Cursor<Vec<u8>>,
+    problem: Option<io::Error>,
+}
+
+impl Unpacked {
+    fn new(packed: &[u8], budget: &Budget) -> Result<Self, Error> {
+        let mut bytes = Vec::new();
+        let room = budget.unpacked_bytes();
+        let mut limited = GzDecoder::new(packed).take(room);
+        let problem = limited.read_to_end(&mut bytes).err();
+        if limited.limit() == 0 {
+            return Err(too_large());
+        }
+        let bytes = Cursor::new(bytes);
+        Ok(Unpacked { bytes, problem })
+    }
+}
+
+impl Read for Unpacked {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self.bytes.read(buffer)? {
+            0 if !buffer.is_empty() => self.problem.take().map_or(Ok(0), Err),
+            n_bytes => Ok(n_bytes),
+        }
+    }
+}
+
+impl Seek for Unpacked {
+    /// As it is for [`Cursor`], but not beyond the end.
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        let at = self.bytes.seek(to)?;
+        let is_there = usize::try_from(at).is_ok_and(|at| at <= self.bytes.get_ref().len());
+        if is_there {
+            return Ok(at);
+        }
+        let cut_off = || io::Error::from(io::ErrorKind::UnexpectedEof);
+        Err(self.problem.take().unwrap_or_else(cut_off))
+    }
+}
+
 /// The files of an archive, names without the folder that all of them are in.
 ///
 /// # Errors
@@ -75,9 +128,13 @@ impl Budget {
 /// over a limit.
 pub(crate) fn files_of(bytes: &[u8], budget: &mut Budget) -> Result<Vec<File>, Error> {
     check_header(bytes)?;
-    let mut archive = Archive::new(GzDecoder::new(bytes));
+    let mut archive = Archive::new(Unpacked::new(bytes, budget)?);
     let mut files = Vec::new();
-    for entry in archive.entries().map_err(|error| broken(&error))? {
+    let mut buffer = Vec::new();
+    for entry in archive
+        .entries_with_seek()
+        .map_err(|error| broken(&error))?
+    {
         let mut entry = entry.map_err(|error| broken(&error))?;
         let path = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
         match entry.header().entry_type() {
@@ -98,17 +155,23 @@ pub(crate) fn files_of(bytes: &[u8], budget: &mut Budget) -> Result<Vec<File>, E
             )));
         }
         budget.take(size)?;
-        let mut data = Vec::new();
-        let mut limited = (&mut entry).take(MAX_FILE_BYTES);
-        limited
-            .read_to_end(&mut data)
-            .map_err(|error| broken(&error))?;
-        files.push(File::new(&name, &data));
+        let data = room_in(&mut buffer, size);
+        entry.read_exact(data).map_err(|error| broken(&error))?;
+        files.push(File::new(&name, data));
     }
     if files.is_empty() {
         return Err(Error::text("no files in chart archive"));
     }
     Ok(files)
+}
+
+/// The first bytes of a buffer, which grows when it is too small.
+fn room_in(buffer: &mut Vec<u8>, size: u64) -> &mut [u8] {
+    let size = usize::try_from(size).expect("no file is larger than its limit");
+    if buffer.len() < size {
+        buffer.resize(size, 0);
+    }
+    &mut buffer[..size]
 }
 
 /// What Go's gzip reader says of the first bytes.
@@ -197,5 +260,60 @@ mod tests {
             "Chart.yaml",
             Err("chart illegally contains content outside the base directory: \"Chart.yaml\""),
         );
+    }
+
+    /// A chart of one file, of 1,000 bytes that cannot be packed any smaller.
+    fn archive() -> Vec<u8> {
+        let mut tar = tar::Builder::new(Vec::new());
+        let mut header = tar::Header::new_gnu();
+        let data: Vec<u8> = (0..1_000_u32)
+            .map(|n| u8::try_from(n * n % 251).expect("below 251"))
+            .collect();
+        header.set_size(1_000);
+        header.set_cksum();
+        let added = tar.append_data(&mut header, "web/Chart.yaml", &data[..]);
+        added.expect("room");
+        tar.into_inner().expect("room")
+    }
+
+    fn packed(bytes: &[u8]) -> Vec<u8> {
+        let mut packed = flate2::read::GzEncoder::new(bytes, flate2::Compression::none());
+        let mut all = Vec::new();
+        packed.read_to_end(&mut all).expect("room");
+        all
+    }
+
+    #[test]
+    fn what_is_cut_off_is_said_where_it_is_read() {
+        let check = |bytes: &[u8], want: Result<usize, &str>| {
+            let got = files_of(bytes, &mut Budget::default());
+            let got = got.map(|files| files[0].data.len());
+            let got = got.map_err(|error| error.to_string());
+            assert_eq!(
+                got.as_ref().map_err(String::as_str),
+                want.as_ref().map_err(|it| *it)
+            );
+        };
+        let whole = archive();
+        check(&packed(&whole), Ok(1_000));
+        check(&packed(&whole)[..800], Err("unexpected EOF"));
+        check(&packed(&whole[..800]), Err("unexpected EOF"));
+        check(&packed(&whole[..512 + 1_000]), Err("unexpected EOF"));
+        // Nobody reads behind the two empty blocks.
+        let n_packed = packed(&whole).len();
+        check(&packed(&whole)[..n_packed - 8], Ok(1_000));
+    }
+
+    #[test]
+    fn an_archive_unpacks_to_no_more_than_a_chart_may_hold() {
+        let mut budget = Budget {
+            n_bytes: 100,
+            n_files: 1,
+            depth: 1,
+        };
+        let zeros = packed(&[0; 4_096]);
+        let got = files_of(&zeros, &mut budget).map_err(|error| error.to_string());
+        let want = "decompressed chart is larger than the maximum size 104857600";
+        assert_eq!(got.map(|files| files.len()), Err(want.to_owned()));
     }
 }
