@@ -8,7 +8,6 @@ const LEFT_COMMENT: &str = "/*";
 const RIGHT_COMMENT: &str = "*/";
 /// `- ` behind the left delimiter, ` -` before the right one.
 const TRIM_MARKER_LEN: usize = 2;
-const SPACES: [char; 4] = [' ', '\t', '\r', '\n'];
 /// Go shows no more characters of a token.
 const MAX_SHOWN: usize = 10;
 
@@ -190,8 +189,15 @@ impl<'a> Lexer<'a> {
         &self.input[self.at..]
     }
 
+    fn rest_bytes(&self) -> &'a [u8] {
+        &self.input.as_bytes()[self.at..]
+    }
+
     fn peek(&self) -> Option<char> {
-        self.rest().chars().next()
+        match self.rest_bytes().first()? {
+            byte if byte.is_ascii() => Some((*byte).into()),
+            _ => self.rest().chars().next(),
+        }
     }
 
     fn advance(&mut self) -> Option<char> {
@@ -217,9 +223,15 @@ impl<'a> Lexer<'a> {
 
     /// Passes over bytes without looking at them one by one.
     fn skip(&mut self, n_bytes: usize) {
-        let skipped = &self.rest().as_bytes()[..n_bytes];
+        let skipped = &self.rest_bytes()[..n_bytes];
         self.line += skipped.iter().filter(|byte| **byte == b'\n').count();
         self.at += n_bytes;
+    }
+
+    fn skip_spaces(&mut self) -> usize {
+        let skipped = n_spaces(self.rest().bytes());
+        self.skip(skipped);
+        skipped
     }
 
     fn ignore(&mut self) {
@@ -267,7 +279,7 @@ impl<'a> Lexer<'a> {
             let text = &self.rest()[..found];
             let behind = &self.rest()[found + self.delimiters.left.len()..];
             let kept = if has_left_trim_marker(behind) {
-                text.trim_end_matches(SPACES).len()
+                text.len() - n_spaces(text.bytes().rev())
             } else {
                 found
             };
@@ -319,17 +331,13 @@ impl<'a> Lexer<'a> {
 
     /// Whether a right delimiter is here, and whether it trims the text behind it.
     fn right_delimiter_here(&self) -> Option<bool> {
-        let rest = self.rest();
-        let right = self.delimiters.right.as_str();
-        // Most of what is looked at is neither.
-        let first = rest.as_bytes().first();
-        if first != right.as_bytes().first() && !rest.starts_with(SPACES) {
-            return None;
-        }
+        let rest = self.rest_bytes();
+        let right = self.delimiters.right.as_bytes();
         if has_right_trim_marker(rest) && rest[TRIM_MARKER_LEN..].starts_with(right) {
             return Some(true);
         }
-        rest.starts_with(right).then_some(false)
+        // Most of what is looked at differs in its first byte.
+        (rest.first() == right.first() && rest.starts_with(right)).then_some(false)
     }
 
     fn skip_right_delimiter(&mut self, trims: bool) {
@@ -338,8 +346,7 @@ impl<'a> Lexer<'a> {
         }
         self.skip(self.delimiters.right.len());
         if trims {
-            let rest = self.rest();
-            self.skip(rest.len() - rest.trim_start_matches(SPACES).len());
+            self.skip_spaces();
         }
     }
 
@@ -351,8 +358,7 @@ impl<'a> Lexer<'a> {
         self.skip(self.delimiters.right.len());
         let token = self.emit(Kind::RightDelimiter);
         if trims {
-            let rest = self.rest();
-            self.skip(rest.len() - rest.trim_start_matches(SPACES).len());
+            self.skip_spaces();
             self.ignore();
         }
         self.state = State::Text;
@@ -369,7 +375,7 @@ impl<'a> Lexer<'a> {
         let Some(first) = self.peek() else {
             return self.fail("unclosed action");
         };
-        if SPACES.contains(&first) {
+        if matches!(first, ' ' | '\t' | '\r' | '\n') {
             return self.space();
         }
         self.advance();
@@ -408,21 +414,17 @@ impl<'a> Lexer<'a> {
     }
 
     fn space(&mut self) -> Token<'a> {
-        let mut n_spaces = 0;
-        while self.peek().is_some_and(|next| SPACES.contains(&next)) {
-            self.advance();
-            n_spaces += 1;
-        }
+        let skipped = self.skip_spaces();
         // The last one may belong to a delimiter that trims.
-        let last = &self.input[self.at - 1..];
+        let last = &self.input.as_bytes()[self.at - 1..];
         let is_marker = has_right_trim_marker(last)
-            && last[TRIM_MARKER_LEN..].starts_with(&self.delimiters.right);
+            && last[TRIM_MARKER_LEN..].starts_with(self.delimiters.right.as_bytes());
         if is_marker {
             self.at -= 1;
-            if last.starts_with('\n') {
+            if last.starts_with(b"\n") {
                 self.line -= 1;
             }
-            if n_spaces == 1 {
+            if skipped == 1 {
                 return self.right_delimiter(true);
             }
         }
@@ -459,8 +461,11 @@ impl<'a> Lexer<'a> {
     /// Passes over letters and digits.
     fn word(&mut self) {
         let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'_';
-        let bytes = self.rest().as_bytes();
-        self.at += bytes.iter().take_while(|byte| is_plain(byte)).count();
+        self.at += self
+            .rest_bytes()
+            .iter()
+            .take_while(|byte| is_plain(byte))
+            .count();
         while self.peek().is_some_and(is_alphanumeric) {
             self.advance();
         }
@@ -475,9 +480,12 @@ impl<'a> Lexer<'a> {
 
     /// Whether a word may end here.
     fn is_at_terminator(&self) -> bool {
-        match self.peek() {
-            None | Some(' ' | '\t' | '\r' | '\n' | '.' | ',' | '|' | ':' | ')' | '(') => true,
-            Some(_) => self.rest().starts_with(&self.delimiters.right),
+        let rest = self.rest_bytes();
+        match rest.first() {
+            None | Some(b' ' | b'\t' | b'\r' | b'\n' | b'.' | b',' | b'|' | b':' | b')' | b'(') => {
+                true
+            }
+            Some(_) => rest.starts_with(self.delimiters.right.as_bytes()),
         }
     }
 
@@ -576,14 +584,21 @@ fn find(text: &str, wanted: &str) -> Option<usize> {
     }
 }
 
-fn has_left_trim_marker(text: &str) -> bool {
-    let mut chars = text.chars();
-    chars.next() == Some('-') && chars.next().is_some_and(|next| SPACES.contains(&next))
+fn is_space(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t' | b'\r' | b'\n')
 }
 
-fn has_right_trim_marker(text: &str) -> bool {
-    let mut chars = text.chars();
-    chars.next().is_some_and(|next| SPACES.contains(&next)) && chars.next() == Some('-')
+/// How many spaces come first.
+fn n_spaces(bytes: impl Iterator<Item = u8>) -> usize {
+    bytes.take_while(|byte| is_space(*byte)).count()
+}
+
+fn has_left_trim_marker(text: &str) -> bool {
+    matches!(text.as_bytes(), [b'-', next, ..] if is_space(*next))
+}
+
+fn has_right_trim_marker(text: &[u8]) -> bool {
+    matches!(text, [first, b'-', ..] if is_space(*first))
 }
 
 /// Letters, digits and the underscore, of any script.
