@@ -3,6 +3,7 @@
 //! Every node knows the offset of its token, and can be written as Go writes it: errors quote it.
 
 use std::fmt;
+use std::ops::Range;
 use std::sync::Arc;
 
 use crate::number::Number;
@@ -15,7 +16,7 @@ pub(crate) type Nodes = Vec<Node>;
 pub(crate) struct Tree {
     /// The name of the text that it was written in; a definition keeps that of its file.
     pub(crate) parse_name: Arc<str>,
-    /// The whole text, for lines and columns.
+    /// The whole text, which its texts are parts of; also for lines and columns.
     pub(crate) text: Arc<str>,
     pub(crate) root: Nodes,
 }
@@ -23,9 +24,10 @@ pub(crate) struct Tree {
 impl Tree {
     /// Whether nothing but space and definitions is in it.
     pub(crate) fn is_empty(&self) -> bool {
+        let is_blank = |text: &str| text.chars().all(crate::print::is_go_space);
         self.root
             .iter()
-            .all(|node| matches!(node, Node::Text(text) if text.trim_matches(crate::print::is_go_space).is_empty()))
+            .all(|node| matches!(node, Node::Text(part) if is_blank(&self.text[part.clone()])))
     }
 
     /// `NAME:LINE:COLUMN` of an offset.
@@ -43,7 +45,8 @@ impl Tree {
 /// What a template does.
 #[derive(Debug)]
 pub(crate) enum Node {
-    Text(Arc<str>),
+    /// A part of the tree's text.
+    Text(Range<usize>),
     Action(Pipe),
     If(Branch),
     With(Branch),
@@ -166,8 +169,8 @@ impl fmt::Display for Operand {
 }
 
 impl Node {
-    /// As Go writes it; parts that no error quotes are left out.
-    pub(crate) fn shown(&self) -> String {
+    /// As Go writes it, of this text; parts that no error quotes are left out.
+    pub(crate) fn shown(&self, text: &str) -> String {
         match self {
             Node::Action(pipe) => format!("{{{{{pipe}}}}}"),
             Node::If(branch) => format!("{{{{if {}}}}}", branch.pipe),
@@ -177,7 +180,7 @@ impl Node {
                 Some(pipe) => format!("{{{{template {} {pipe}}}}}", crate::quote(name)),
                 None => format!("{{{{template {}}}}}", crate::quote(name)),
             },
-            Node::Text(text) => text.to_string(),
+            Node::Text(part) => text[part.clone()].to_owned(),
             Node::Break(_) => "{{break}}".to_owned(),
             Node::Continue(_) => "{{continue}}".to_owned(),
         }

@@ -254,7 +254,10 @@ impl<'a> Parser<'a> {
     fn text_or_action(&mut self) -> Result<Item> {
         let token = self.next_word();
         match token.kind {
-            Kind::Text => Ok(Item::Node(Node::Text(token.text.into()))),
+            Kind::Text => {
+                let end = token.at + token.text.len();
+                Ok(Item::Node(Node::Text(token.at..end)))
+            }
             Kind::LeftDelimiter => {
                 self.action_line = token.line;
                 let item = self.action()?;
@@ -420,7 +423,8 @@ impl<'a> Parser<'a> {
             at,
             variables: Vec::new(),
             is_assignment: false,
-            commands: Vec::new(),
+            // Most pipes have no more.
+            commands: Vec::with_capacity(1),
         };
         while self.declaration(&mut pipe, context)? {}
         loop {
@@ -502,7 +506,8 @@ impl<'a> Parser<'a> {
     }
 
     fn command(&mut self) -> Result<Command> {
-        let mut arguments = Vec::new();
+        // Most commands have no more.
+        let mut arguments = Vec::with_capacity(2);
         loop {
             self.peek_word();
             if let Some(operand) = self.operand()? {

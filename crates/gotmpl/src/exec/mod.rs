@@ -127,7 +127,7 @@ impl<'t> State<'t> {
         let text = text.as_ref();
         let (at, shown) = match self.place {
             Place::Start => return Err(format!("template: {}: {text}", self.name)),
-            Place::Node(node) => (start_of(node), node.shown()),
+            Place::Node(node) => (start_of(node), node.shown(&self.tree.text)),
             Place::Pipe(pipe) => (pipe.at, pipe.to_string()),
             Place::Command(command) => (command.arguments[0].at, command.to_string()),
             Place::Operand(operand) => (operand.at, operand.to_string()),
@@ -169,7 +169,7 @@ impl<'t> State<'t> {
         self.place = Place::Node(node);
         self.step()?;
         match node {
-            Node::Text(text) => self.write(text)?,
+            Node::Text(part) => self.write(&self.tree.text[part.clone()])?,
             Node::Action(pipe) => {
                 let value = self.pipe(dot, pipe)?;
                 if pipe.variables.is_empty() {
@@ -192,7 +192,7 @@ impl<'t> State<'t> {
             Slot::Absent => self.write("<no value>"),
             Slot::Plain(Value::Text(text)) => self.write(&text),
             Slot::Plain(Value::Function(function)) => {
-                let shown = node.shown();
+                let shown = node.shown(&self.tree.text);
                 self.fail(format!(
                     "can't print {shown} of type {}",
                     function.type_name()
