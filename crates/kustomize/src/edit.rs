@@ -304,7 +304,7 @@ mod tests {
     }
 
     /// What a kustomization says after an edit, or the error.
-    fn check(text: &str, edit: Edit, show: impl Fn(&Kustomization) -> String, want: &str) {
+    fn check(text: &str, edit: &Edit, show: impl Fn(&Kustomization) -> String, want: &str) {
         let mut kustomization = Kustomization::parse(text, "/").unwrap();
         let got = match edit.apply(&mut kustomization) {
             Ok(()) => show(&kustomization),
@@ -324,7 +324,7 @@ mod tests {
             parts.collect::<Vec<_>>().join(" ")
         };
         let check = |argument: &str, want: &str| {
-            check(text, Edit::Images(vec![argument.to_owned()]), shown, want);
+            check(text, &Edit::Images(vec![argument.to_owned()]), shown, want);
         };
         check("a:2", "a=:2@ b=own:1@ c=:3@");
         check("b:2", "b=:2@ c=:3@");
@@ -348,19 +348,19 @@ mod tests {
         let shown = |it: &Kustomization| format!("{:?}", it.common_labels);
         check(
             text,
-            labels(Existing::Refused),
+            &labels(Existing::Refused),
             shown,
             "label a already in kustomization file. Use --force to override.",
         );
         let want = r#"Some({"a": "2", "b": "3"})"#;
-        check(text, labels(Existing::Replaced), shown, want);
+        check(text, &labels(Existing::Replaced), shown, want);
         let annotations = Edit::Annotations {
             annotations: texts(&[("a", "2")]),
             existing: Existing::Refused,
         };
         check(
             text,
-            annotations,
+            &annotations,
             |_| String::new(),
             "annotation a already in kustomization file. Use --force to override.",
         );
@@ -379,18 +379,18 @@ mod tests {
             pairs.collect::<Vec<_>>().join(" ")
         };
         let both = r#"{"a": "1"} {"a": "2", "b": "1"}"#;
-        check(text, add("a", LabelReach::Metadata), shown, both);
+        check(text, &add("a", LabelReach::Metadata), shown, both);
         let three = r#"{"a": "1"} {"b": "1"} {"b": "2"}"#;
-        check(text, add("b", LabelReach::Templates), shown, three);
+        check(text, &add("b", LabelReach::Templates), shown, three);
         check(
             text,
-            add("b", LabelReach::Metadata),
+            &add("b", LabelReach::Metadata),
             shown,
             "label b already in kustomization file. Use --force to override.",
         );
         check(
             text,
-            add("b", LabelReach::TemplatesAlone),
+            &add("b", LabelReach::TemplatesAlone),
             shown,
             "--without-selector flag must be specified for --include-templates to work",
         );
