@@ -4,13 +4,14 @@
 //! Owns the reading of their files; their READMEs are the specification. It must never know how a
 //! kustomization is built.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use kustomize::{LoadRestriction, Options, build};
+use manifest::trees::Files;
 use manifest::{ContentId, Entry, EntryKind, Recorder, Tree, TreeError, TreePath};
 use serde::Deserialize;
 
@@ -96,10 +97,7 @@ fn lines<T: for<'de> Deserialize<'de>>(path: &Path) -> Result<Vec<T>> {
 }
 
 fn small(case: Small) -> Result<Case> {
-    let mut tree = Files::default();
-    for (path, text) in &case.files {
-        tree.add(path, text)?;
-    }
+    let tree = Files::new(&case.files)?;
     let mut options = Options::default();
     if case.options.contains_key("load_restrictor") {
         options.load_restriction = LoadRestriction::None;
@@ -142,56 +140,6 @@ fn differences(got: Result<String, String>, want: Option<&str>) -> Vec<String> {
         (Err(error), Some(_)) => vec![error],
         (Ok(_), None) => vec!["built, but kubectl refuses it".to_owned()],
         (Err(_), None) => Vec::new(),
-    }
-}
-
-/// Files in memory.
-#[derive(Default)]
-struct Files {
-    files: BTreeMap<TreePath, Arc<[u8]>>,
-    folders: BTreeSet<TreePath>,
-}
-
-impl Files {
-    fn add(&mut self, path: &str, text: &str) -> Result<()> {
-        let path = TreePath::parse(path)?;
-        if path.is_root() {
-            bail!("a file has no name");
-        }
-        let mut above = path.parent();
-        while let Some(folder) = above {
-            above = folder.parent();
-            self.folders.insert(folder);
-        }
-        self.files.insert(path, text.as_bytes().into());
-        Ok(())
-    }
-}
-
-impl Tree for Files {
-    fn read(&self, path: &TreePath) -> Result<Arc<[u8]>, TreeError> {
-        let file = self.files.get(path);
-        file.cloned().ok_or_else(|| missing(path))
-    }
-
-    fn list(&self, path: &TreePath) -> Result<Vec<Entry>, TreeError> {
-        Err(missing(path))
-    }
-
-    fn kind(&self, path: &TreePath) -> Result<EntryKind, TreeError> {
-        match self.files.contains_key(path) {
-            true => Ok(EntryKind::File),
-            false if path.is_root() || self.folders.contains(path) => Ok(EntryKind::Directory),
-            false => Err(missing(path)),
-        }
-    }
-
-    fn size(&self, path: &TreePath) -> Result<u64, TreeError> {
-        Ok(self.read(path)?.len() as u64)
-    }
-
-    fn content_id(&self, path: &TreePath) -> Result<ContentId, TreeError> {
-        Ok(ContentId::of(&self.read(path)?))
     }
 }
 
