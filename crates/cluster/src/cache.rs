@@ -11,6 +11,9 @@ use engine::tracking::TRACKING_ID;
 use manifest::{Gvk, Object, ObjectKey};
 use yaml::Str;
 
+use crate::Listing;
+use crate::horizon::{Horizon, version};
+
 #[derive(Debug)]
 enum Entry {
     Held(Object),
@@ -31,12 +34,19 @@ impl Entry {
     }
 }
 
+/// The objects of one group and kind, by namespace and name.
+#[derive(Debug, Default)]
+struct Kind {
+    entries: HashMap<(Str, Str), Entry>,
+    horizon: Horizon,
+}
+
 /// The state; every method that changes it gives the instances (applications) that it touches.
 #[derive(Debug)]
 pub(crate) struct Cache {
     /// The label that marks an object's instance.
     label: Str,
-    kinds: HashMap<(Str, Str), HashMap<(Str, Str), Entry>>,
+    kinds: HashMap<(Str, Str), Kind>,
     tracked: HashMap<Str, BTreeSet<ObjectKey>>,
     wanted: HashMap<ObjectKey, BTreeSet<Str>>,
     wants: HashMap<Str, BTreeSet<ObjectKey>>,
@@ -57,14 +67,12 @@ impl Cache {
     }
 
     /// All objects of one group and kind as of now.
-    pub(crate) fn listed(&mut self, kind: &(Str, Str), objects: Vec<Object>) -> BTreeSet<Str> {
+    pub(crate) fn listed(&mut self, kind: &(Str, Str), listing: Listing) -> BTreeSet<Str> {
         let mut touched = BTreeSet::new();
-        let mut gone: BTreeSet<(Str, Str)> = self
-            .kinds
-            .get(kind)
-            .map(|entries| entries.keys().cloned().collect())
-            .unwrap_or_default();
-        for object in objects {
+        let known = self.kinds.entry(kind.clone()).or_default();
+        known.horizon.listed(&listing.resource_version);
+        let mut gone: BTreeSet<(Str, Str)> = known.entries.keys().cloned().collect();
+        for object in listing.objects {
             gone.remove(&(object.namespace().into(), object.name().into()));
             touched.append(&mut self.applied(object));
         }
@@ -80,15 +88,42 @@ impl Cache {
         touched
     }
 
-    /// An object as it is now. An older state than the known one changes nothing. An object that
-    /// is tracked touches those that track it and nobody else, as in Argo CD: who only declares
-    /// what another application owns sees its changes at the next refresh.
+    /// An object in the answer to a request; unlike what the watch tells, it may be overtaken.
+    pub(crate) fn answered(&mut self, object: Object) -> BTreeSet<Str> {
+        let key = object.key();
+        let kind = self.kinds.get(&(key.group.clone(), key.kind.clone()));
+        let is_gone = !self.knows(&key) && kind.is_some_and(|it| it.horizon.is_past(&object));
+        if is_gone {
+            return BTreeSet::new();
+        }
+        self.put(&key, object)
+    }
+
+    /// An object as the watch tells that it is now.
     pub(crate) fn applied(&mut self, object: Object) -> BTreeSet<Str> {
         let key = object.key();
-        let entries = self
-            .kinds
-            .entry((key.group.clone(), key.kind.clone()))
-            .or_default();
+        self.horizon(&key).reached(&object);
+        self.put(&key, object)
+    }
+
+    /// An object that the watch tells to be gone.
+    pub(crate) fn deleted(&mut self, object: &Object) -> BTreeSet<Str> {
+        let key = object.key();
+        self.horizon(&key).reached(object);
+        self.removed(&key)
+    }
+
+    fn horizon(&mut self, key: &ObjectKey) -> &mut Horizon {
+        let kind = (key.group.clone(), key.kind.clone());
+        &mut self.kinds.entry(kind).or_default().horizon
+    }
+
+    /// Takes an object's state. An older state than the known one changes nothing. An object that
+    /// is tracked touches those that track it and nobody else, as in Argo CD: who only declares
+    /// what another application owns sees its changes at the next refresh.
+    fn put(&mut self, key: &ObjectKey, object: Object) -> BTreeSet<Str> {
+        let kind = (key.group.clone(), key.kind.clone());
+        let entries = &mut self.kinds.entry(kind).or_default().entries;
         let place = (key.namespace.clone(), key.name.clone());
         let known = entries.get(&place);
         if known.is_some_and(|entry| entry.covers(&object)) {
@@ -99,7 +134,7 @@ impl Cache {
             _ => BTreeSet::new(),
         };
         let after = instances(&object, &self.label);
-        let wanted_by = self.wanted.get(&key);
+        let wanted_by = self.wanted.get(key);
         let entry = if after.is_empty() && wanted_by.is_none() {
             Entry::Known {
                 version: version(&object),
@@ -112,17 +147,20 @@ impl Cache {
         if touched.is_empty() {
             touched.extend(wanted_by.into_iter().flatten().cloned());
         }
-        self.retrack(&key, &before, &after);
+        self.retrack(key, &before, &after);
         touched
     }
 
-    /// An object that is gone.
+    /// An object that is not there any more.
     pub(crate) fn removed(&mut self, key: &ObjectKey) -> BTreeSet<Str> {
         self.converted.remove(key);
         let entry = self
             .kinds
             .get_mut(&(key.group.clone(), key.kind.clone()))
-            .and_then(|entries| entries.remove(&(key.namespace.clone(), key.name.clone())));
+            .and_then(|kind| {
+                let place = (key.namespace.clone(), key.name.clone());
+                kind.entries.remove(&place)
+            });
         let before = match &entry {
             Some(Entry::Held(old)) => instances(old, &self.label),
             Some(Entry::Known { .. }) | None => BTreeSet::new(),
@@ -137,7 +175,7 @@ impl Cache {
 
     /// A kind that the cluster no longer serves.
     pub(crate) fn dropped(&mut self, kind: &(Str, Str)) -> BTreeSet<Str> {
-        let touched = self.listed(kind, Vec::new());
+        let touched = self.listed(kind, Listing::default());
         self.kinds.remove(kind);
         touched
     }
@@ -216,6 +254,7 @@ impl Cache {
     fn entry(&self, key: &ObjectKey) -> Option<&Entry> {
         self.kinds
             .get(&(key.group.clone(), key.kind.clone()))?
+            .entries
             .get(&(key.namespace.clone(), key.name.clone()))
     }
 
@@ -225,7 +264,10 @@ impl Cache {
         let entry = self
             .kinds
             .get_mut(&(key.group.clone(), key.kind.clone()))
-            .and_then(|entries| entries.get_mut(&(key.namespace.clone(), key.name.clone())));
+            .and_then(|kind| {
+                let place = (key.namespace.clone(), key.name.clone());
+                kind.entries.get_mut(&place)
+            });
         if let Some(entry) = entry
             && let Entry::Held(object) = entry
             && instances(object, &label).is_empty()
@@ -267,11 +309,6 @@ fn instances(object: &Object, label: &str) -> BTreeSet<Str> {
         .chain(object.label(label))
         .map(Str::from)
         .collect()
-}
-
-/// Resource versions are decimal numbers that grow (KEP-5504).
-fn version(object: &Object) -> Option<u64> {
-    object.resource_version().parse().ok()
 }
 
 #[cfg(test)]

@@ -94,7 +94,7 @@ fn add_query(query: &mut String, key: &str, value: &str) {
 }
 
 /// What a list gave.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Listing {
     /// The objects, with `apiVersion` and `kind` put in where the server leaves them out.
     pub objects: Vec<Object>,

@@ -39,7 +39,7 @@ impl Cluster {
                 .run()
                 .await?;
                 if apply.run == engine::action::Run::Wet {
-                    shared.object_applied(applied.object.clone());
+                    shared.object_answered(applied.object.clone());
                 }
                 Ok(ActionResult {
                     reconciled: applied.reconciled,
@@ -56,7 +56,7 @@ impl Cluster {
                     other => other?,
                 };
                 match &left {
-                    Some(object) => shared.object_applied(object.clone()),
+                    Some(object) => shared.object_answered(object.clone()),
                     None => {
                         self.fetch(&action.key).await?;
                     }

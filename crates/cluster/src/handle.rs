@@ -13,7 +13,7 @@ use tokio::task::JoinHandle;
 use yaml::Str;
 
 use crate::cache::Cache;
-use crate::{Changes, Class, Client, Discovery, Error, Resource, observe};
+use crate::{Changes, Class, Client, Discovery, Error, Listing, Resource, observe};
 
 /// How long a burst of new definitions is gathered before discovery is read again.
 const REDISCOVERY_PAUSE: Duration = Duration::from_millis(50);
@@ -266,8 +266,8 @@ impl Cluster {
             .get(&resource, &key.namespace, &key.name)
             .await?;
         match &found {
-            Some(object) => self.shared.object_applied(object.clone()),
-            None => self.shared.object_removed(key),
+            Some(object) => self.shared.object_answered(object.clone()),
+            None => self.shared.object_missing(key),
         }
         Ok(found)
     }
@@ -330,8 +330,8 @@ impl Shared {
         self.cache().knows(key)
     }
 
-    pub(crate) fn kind_listed(&self, kind: &(Str, Str), objects: Vec<Object>) {
-        let touched = self.cache().listed(kind, objects);
+    pub(crate) fn kind_listed(&self, kind: &(Str, Str), listing: Listing) {
+        let touched = self.cache().listed(kind, listing);
         self.changes.add(touched);
         self.unlisted
             .send_if_modified(|unlisted| unlisted.as_mut().is_some_and(|kinds| kinds.remove(kind)));
@@ -355,15 +355,29 @@ impl Shared {
         });
     }
 
+    /// The watch tells how an object is now.
     pub(crate) fn object_applied(&self, object: Object) {
-        if self.options.is_excluded(object.group(), object.kind()) {
-            return;
-        }
         let touched = self.cache().applied(object);
         self.changes.add(touched);
     }
 
-    pub(crate) fn object_removed(&self, key: &ObjectKey) {
+    /// The watch tells that an object is gone.
+    pub(crate) fn object_deleted(&self, object: &Object) {
+        let touched = self.cache().deleted(object);
+        self.changes.add(touched);
+    }
+
+    /// The server answers a request with an object.
+    pub(crate) fn object_answered(&self, object: Object) {
+        if self.options.is_excluded(object.group(), object.kind()) {
+            return;
+        }
+        let touched = self.cache().answered(object);
+        self.changes.add(touched);
+    }
+
+    /// The server answers that there is no such object.
+    pub(crate) fn object_missing(&self, key: &ObjectKey) {
         let touched = self.cache().removed(key);
         self.changes.add(touched);
     }

@@ -8,7 +8,7 @@ use tokio::task::{AbortHandle, JoinSet};
 use yaml::Str;
 
 use crate::handle::Shared;
-use crate::{Class, Discovery, Resource, WatchEvent, Watcher};
+use crate::{Class, Discovery, Listing, Resource, WatchEvent, Watcher};
 
 type Kind = (Str, Str);
 
@@ -60,13 +60,13 @@ async fn observe_kind(shared: Arc<Shared>, kind: Kind, resource: Arc<Resource>) 
     let is_crd = &*kind.1 == "CustomResourceDefinition";
     loop {
         match watcher.next().await {
-            WatchEvent::Listed(objects) => shared.kind_listed(&kind, objects),
+            WatchEvent::Listed(listing) => shared.kind_listed(&kind, listing),
             WatchEvent::Applied(object) => shared.object_applied(object),
-            WatchEvent::Deleted(object) => shared.object_removed(&object.key()),
+            WatchEvent::Deleted(object) => shared.object_deleted(&object),
             WatchEvent::Failed(error) => {
                 // A kind that we may not list, or that has just gone, is one without objects.
                 if matches!(error.class(), Class::Final | Class::NotFound) {
-                    shared.kind_listed(&kind, Vec::new());
+                    shared.kind_listed(&kind, Listing::default());
                 }
                 tracing::debug!(kind = %kind.1, group = %kind.0, %error, "watch interrupted");
                 continue;

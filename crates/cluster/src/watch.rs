@@ -10,7 +10,7 @@ use manifest::Object;
 use yaml::Value;
 
 use crate::client::Reader;
-use crate::{Class, Client, Error, Resource};
+use crate::{Class, Client, Error, Listing, Resource};
 
 /// How long the server keeps a watch open, in seconds. client-go asks for 5 to 10 minutes; the
 /// spread is taken from the resource's name, so that a hundred watches do not end together.
@@ -29,7 +29,7 @@ const EVENT_LIMIT: usize = 16 * 1024 * 1024;
 #[derive(Debug)]
 pub enum WatchEvent {
     /// All objects as of now; what is not among them is gone.
-    Listed(Vec<Object>),
+    Listed(Listing),
     /// An object was made or changed.
     Applied(Object),
     /// An object is gone; this is its last state.
@@ -110,9 +110,9 @@ impl Watcher {
             Ok(listing) => {
                 self.backoff = BACKOFF.0;
                 self.state = State::Known {
-                    resource_version: listing.resource_version,
+                    resource_version: listing.resource_version.clone(),
                 };
-                WatchEvent::Listed(listing.objects)
+                WatchEvent::Listed(listing)
             }
             Err(error) => self.fail(error),
         }

@@ -182,8 +182,8 @@ impl Controller {
         let mut watcher = Watcher::new(client, resource, &self.options.control_namespace);
         loop {
             let touched = match watcher.next().await {
-                WatchEvent::Listed(objects) => {
-                    let touched = self.inputs.listed(kind, &objects);
+                WatchEvent::Listed(listing) => {
+                    let touched = self.inputs.listed(kind, &listing);
                     self.listed.send_modify(|kinds| {
                         kinds.insert(name);
                     });
@@ -346,7 +346,7 @@ impl Controller {
             .get(&resource, &key.namespace, &key.name)
             .await;
         if let Ok(Some(object)) = found {
-            self.inputs.applied(InputKind::Application, &object);
+            self.inputs.answered(&object);
         }
     }
 

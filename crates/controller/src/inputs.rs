@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use api::{AppProject, Application, names};
+use cluster::{Horizon, Listing};
 use manifest::Object;
 use source::{CredentialStore, RepositorySecret, SecretKind, Trust};
 use yaml::Value;
@@ -75,6 +76,8 @@ pub(crate) struct Inputs {
 
 struct State {
     apps: BTreeMap<AppKey, Stored>,
+    /// How far the watch of Applications has come.
+    horizon: Horizon,
     projects: HashMap<String, Arc<AppProject>>,
     config_maps: HashMap<String, BTreeMap<String, String>>,
     secrets: BTreeMap<String, RepositorySecret>,
@@ -89,6 +92,7 @@ impl Inputs {
             control_namespace: control_namespace.to_owned(),
             state: Mutex::new(State {
                 apps: BTreeMap::new(),
+                horizon: Horizon::default(),
                 projects: HashMap::new(),
                 config_maps: HashMap::new(),
                 secrets: BTreeMap::new(),
@@ -172,7 +176,11 @@ impl Inputs {
     }
 
     /// Everything of one kind as of now; what is not among it is gone.
-    pub(crate) fn listed(&self, kind: InputKind, objects: &[Object]) -> Vec<Touched> {
+    pub(crate) fn listed(&self, kind: InputKind, listing: &Listing) -> Vec<Touched> {
+        let objects = &listing.objects;
+        if kind == InputKind::Application {
+            self.lock().horizon.listed(&listing.resource_version);
+        }
         let mut touched = Vec::new();
         for gone in self.names(kind) {
             let is_there = |object: &Object| key_of(object) == gone;
@@ -201,18 +209,33 @@ impl Inputs {
         }
     }
 
-    /// An object as it is now.
+    /// An Application in the answer to a request; unlike what the watch tells, it may be gone.
+    pub(crate) fn answered(&self, object: &Object) {
+        let mut state = self.lock();
+        if state.apps.contains_key(&key_of(object)) || !state.horizon.is_past(object) {
+            app_applied(&mut state, object);
+        }
+    }
+
+    /// An object as the watch tells that it is now.
     pub(crate) fn applied(&self, kind: InputKind, object: &Object) -> Touched {
         match kind {
-            InputKind::Application => self.app_applied(object),
+            InputKind::Application => {
+                let mut state = self.lock();
+                state.horizon.reached(object);
+                app_applied(&mut state, object)
+            }
             InputKind::Project => self.project_applied(object),
             InputKind::ConfigMap => self.config_map_applied(object),
             InputKind::Secret => self.secret_applied(object),
         }
     }
 
-    /// An object that is gone.
+    /// An object that the watch tells to be gone.
     pub(crate) fn removed(&self, kind: InputKind, object: &Object) -> Touched {
+        if kind == InputKind::Application {
+            self.lock().horizon.reached(object);
+        }
         self.removed_key(kind, &key_of(object))
     }
 
@@ -233,22 +256,6 @@ impl Inputs {
             }
             InputKind::Secret => secret_removed(&mut state, &key.name),
         }
-    }
-
-    fn app_applied(&self, object: &Object) -> Touched {
-        let key = key_of(object);
-        let version = object.resource_version().parse().ok();
-        let mut state = self.lock();
-        let known = state.apps.get(&key);
-        if known.is_some_and(|known| known.version >= version && version.is_some()) {
-            return Touched::Nothing;
-        }
-        let app = Application::from_value(object.value().clone()).map(Arc::new);
-        if let Err(error) = &app {
-            tracing::warn!(application = %key, %error, "the Application cannot be read");
-        }
-        state.apps.insert(key.clone(), Stored { app, version });
-        Touched::Application(key)
     }
 
     fn project_applied(&self, object: &Object) -> Touched {
@@ -330,6 +337,21 @@ impl Inputs {
         }
         credentials_changed(&mut state)
     }
+}
+
+fn app_applied(state: &mut State, object: &Object) -> Touched {
+    let key = key_of(object);
+    let version = object.resource_version().parse().ok();
+    let known = state.apps.get(&key);
+    if known.is_some_and(|known| known.version >= version && version.is_some()) {
+        return Touched::Nothing;
+    }
+    let app = Application::from_value(object.value().clone()).map(Arc::new);
+    if let Err(error) = &app {
+        tracing::warn!(application = %key, %error, "the Application cannot be read");
+    }
+    state.apps.insert(key.clone(), Stored { app, version });
+    Touched::Application(key)
 }
 
 fn cluster_applied(state: &mut State, name: &str, data: &BTreeMap<String, Vec<u8>>) -> Touched {
@@ -421,10 +443,22 @@ mod tests {
         inputs.applied(InputKind::Application, &application(1, "x"));
         let key = inputs.key_of_instance("a");
         assert_eq!(
-            inputs.listed(InputKind::Application, &[]),
+            inputs.listed(InputKind::Application, &Listing::default()),
             [Touched::Application(key.clone())]
         );
         assert!(inputs.app(&key).is_none());
+    }
+
+    #[test]
+    fn an_answer_about_an_application_that_is_gone_does_not_bring_it_back() {
+        let inputs = Inputs::new("argocd");
+        let key = inputs.key_of_instance("a");
+        inputs.applied(InputKind::Application, &application(1, "x"));
+        inputs.removed(InputKind::Application, &application(3, "x"));
+        inputs.answered(&application(2, "x"));
+        assert!(inputs.app(&key).is_none());
+        inputs.answered(&application(4, "x"));
+        assert!(inputs.app(&key).is_some(), "made anew after that");
     }
 
     #[test]

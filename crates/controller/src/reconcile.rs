@@ -22,7 +22,6 @@ use crate::clusters::Link;
 use crate::controller::Controller;
 use crate::counters::Count;
 use crate::deletion::Deletion;
-use crate::inputs::InputKind;
 use crate::observe::{Context, Observed, Wanted};
 use crate::queue::Urgency;
 use crate::sync::{Operated, Standing, ended, standing};
@@ -264,7 +263,7 @@ impl Controller {
                 .await?;
             self.counters.add(Count::StatusWrite);
             if let Some(object) = answer {
-                self.inputs.applied(InputKind::Application, &object);
+                self.inputs.answered(&object);
             }
             let events = events::of_change(stored, app);
             self.events.tell(stored, events, self.now());
@@ -292,7 +291,7 @@ impl Controller {
         let key = AppKey::of(stored);
         match self.patch_application(&key, PatchKind::Json, &patch).await {
             Ok(Some(object)) => {
-                self.inputs.applied(InputKind::Application, &object);
+                self.inputs.answered(&object);
             }
             Ok(None) => {}
             Err(Error::Cluster { source, .. }) if is_refused(&source) => {

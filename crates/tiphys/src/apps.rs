@@ -231,8 +231,9 @@ impl Apps {
         );
         loop {
             let name = match watcher.next().await {
-                WatchEvent::Listed(objects) => {
-                    let read = objects
+                WatchEvent::Listed(listing) => {
+                    let read = listing
+                        .objects
                         .into_iter()
                         .filter_map(|it| read(it.into_value()).ok());
                     states.replace(

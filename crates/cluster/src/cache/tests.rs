@@ -22,6 +22,13 @@ fn kind() -> (Str, Str) {
     ("".into(), "ConfigMap".into())
 }
 
+fn listing(objects: Vec<Object>, version: u64) -> Listing {
+    Listing {
+        objects,
+        resource_version: version.to_string(),
+    }
+}
+
 fn names(set: &BTreeSet<Str>) -> Vec<&str> {
     set.iter().map(Str::as_str).collect()
 }
@@ -59,10 +66,28 @@ fn what_a_new_list_lacks_is_gone() {
     let mut cache = Cache::new("app".into());
     cache.applied(object("a", Some("one"), 1));
     cache.applied(object("b", Some("two"), 2));
-    let touched = cache.listed(&kind(), vec![object("b", Some("two"), 2)]);
+    let touched = cache.listed(&kind(), listing(vec![object("b", Some("two"), 2)], 3));
     assert_eq!(names(&touched), ["one"]);
     assert_eq!(live(&cache, "one"), [""; 0]);
     assert_eq!(live(&cache, "two"), ["b"]);
+}
+
+#[test]
+fn an_answer_that_the_watch_has_overtaken_brings_nothing_back() {
+    let mut cache = Cache::new("app".into());
+    cache.listed(&kind(), listing(vec![object("a", Some("one"), 1)], 2));
+    // The answer to the deletion is on its way while the watch tells how it went on.
+    let answer = object("a", Some("one"), 3);
+    cache.applied(object("a", Some("one"), 3));
+    assert_eq!(names(&cache.deleted(&object("a", Some("one"), 4))), ["one"]);
+    assert!(cache.answered(answer.clone()).is_empty());
+    assert_eq!(live(&cache, "one"), [""; 0]);
+
+    cache.answered(object("a", Some("one"), 5));
+    assert_eq!(live(&cache, "one"), ["a"], "made anew after that");
+    cache.listed(&kind(), listing(vec![], 6));
+    assert!(cache.answered(object("a", Some("one"), 5)).is_empty());
+    assert_eq!(live(&cache, "one"), [""; 0], "the list knew better");
 }
 
 #[test]

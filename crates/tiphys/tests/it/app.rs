@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::Output;
 
-use crate::harness::{Repository, Up, tiphys};
+use crate::harness::{Repository, Up, output, tiphys};
 
 /// Runs a verb against a running `up`; gives its exit code and what it printed.
 fn app(repository: &Repository, arguments: &[&str]) -> (i32, String) {
@@ -18,7 +18,7 @@ fn run(kubeconfig: &Path, arguments: &[&str]) -> Output {
     let mut command = tiphys();
     command.arg("app").args(arguments);
     command.arg("--kubeconfig").arg(kubeconfig);
-    command.output().expect("the binary")
+    output(&mut command)
 }
 
 fn check(repository: &Repository, arguments: &[&str], code: i32, parts: &[&str]) {

@@ -10,7 +10,7 @@ use std::process::{Child, Command, Stdio};
 
 use tempfile::TempDir;
 
-use crate::harness::{Kubectl, Repository, Up, oracle};
+use crate::harness::{Kubectl, Repository, Up, oracle, output};
 
 /// A folder served over HTTP, as any web server does for a Helm repository.
 struct FileServer {
@@ -102,12 +102,11 @@ struct Publisher {
 
 impl Publisher {
     fn helm(&self, arguments: &[&str]) {
-        let output = Command::new(&self.helm)
-            .args(arguments)
+        let mut helm = Command::new(&self.helm);
+        helm.args(arguments)
             .current_dir(self.folder.path())
-            .env("HELM_CACHE_HOME", self.folder.path().join("cache"))
-            .output()
-            .expect("helm starts");
+            .env("HELM_CACHE_HOME", self.folder.path().join("cache"));
+        let output = output(&mut helm);
         let text = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "helm {arguments:?}: {text}");
     }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::harness::{Repository, Up, oracle, tiphys};
+use crate::harness::{Repository, Up, oracle, output, tiphys};
 
 #[test]
 fn a_chart_is_printed_as_helm_prints_it() {
@@ -14,7 +14,7 @@ fn a_chart_is_printed_as_helm_prints_it() {
     let prod = example.join("values/prod.yaml").display().to_string();
     let check = |flags: &[&str], name: &str| {
         let run = |command: &mut std::process::Command| {
-            let output = command.arg(&chart).args(flags).output().expect("it runs");
+            let output = output(command.arg(&chart).args(flags));
             let text = String::from_utf8_lossy(&output.stdout).into_owned();
             (output.status.success(), text)
         };

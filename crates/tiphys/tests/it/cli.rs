@@ -2,14 +2,10 @@
 
 use std::process::Output;
 
-use crate::harness::{Repository, tiphys};
+use crate::harness::{Repository, output, tiphys};
 
 fn run(arguments: &[&str]) -> Output {
-    tiphys()
-        .args(arguments)
-        .env_remove("KUBECONFIG")
-        .output()
-        .expect("the binary")
+    output(tiphys().args(arguments).env_remove("KUBECONFIG"))
 }
 
 fn check(arguments: &[&str], code: i32, part: &str) {
@@ -69,7 +65,7 @@ fn render_prints_what_an_application_stands_for() {
             .arg(repository.path(path))
             .args(more)
             .env("XDG_STATE_HOME", &state);
-        command.output().expect("the binary")
+        output(&mut command)
     };
     let output = render("examples/guestbook/apps/dev.yaml", &[]);
     let text = String::from_utf8(output.stdout).expect("UTF-8");

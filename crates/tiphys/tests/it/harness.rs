@@ -3,7 +3,7 @@
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
@@ -17,6 +17,30 @@ const PAUSE: Duration = Duration::from_millis(20);
 /// The program under test.
 pub(crate) fn tiphys() -> Command {
     Command::new(env!("CARGO_BIN_EXE_tiphys"))
+}
+
+/// Runs a command to its end. One that does not come to it is killed, and the test fails: a gate
+/// that waits for ever tells nobody why.
+pub(crate) fn output(command: &mut Command) -> Output {
+    let child = command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the program");
+    let id = child.id();
+    let (sender, ended) = channel();
+    std::thread::spawn(move || sender.send(child.wait_with_output()));
+    let Ok(output) = ended.recv_timeout(PATIENCE) else {
+        signal("-KILL", id);
+        panic!("{command:?} does not end");
+    };
+    output.expect("its output")
+}
+
+fn signal(name: &str, id: u32) {
+    let status = Command::new("kill").args([name, &id.to_string()]).status();
+    assert!(status.expect("kill is there").success());
 }
 
 /// A Git repository with a copy of the example, and a data directory beside it.
@@ -210,19 +234,24 @@ impl Up {
 
     /// Waits for its end; gives how it ended and all that it printed.
     pub(crate) fn end(mut self) -> (ExitStatus, String) {
-        let deadline = Instant::now() + PATIENCE;
-        let status = loop {
-            if let Some(status) = self.child.try_wait().expect("a child of ours") {
-                break status;
-            }
-            assert!(
-                Instant::now() < deadline,
-                "it does not end:\n{}",
-                self.rest()
-            );
-            std::thread::sleep(PAUSE);
+        let Some(status) = self.ended() else {
+            self.child.kill().expect("it runs");
+            panic!("it does not end:\n{}", self.rest());
         };
         (status, self.rest())
+    }
+
+    /// How it ended; `None` when it does not in time.
+    pub(crate) fn ended(&mut self) -> Option<ExitStatus> {
+        let deadline = Instant::now() + PATIENCE;
+        while Instant::now() < deadline {
+            let status = self.child.try_wait().expect("a child of ours");
+            if status.is_some() {
+                return status;
+            }
+            std::thread::sleep(PAUSE);
+        }
+        None
     }
 
     fn rest(&mut self) -> String {
@@ -239,17 +268,9 @@ impl Up {
         self.child.wait().expect("it has ended");
     }
 
-    /// Waits for its end.
-    pub(crate) fn wait(&mut self) {
-        self.child.wait().expect("a child of ours");
-    }
-
     /// Asks it to stop, as Ctrl-C does.
     pub(crate) fn interrupt(&self) {
-        let status = Command::new("kill")
-            .args(["-INT", &self.child.id().to_string()])
-            .status();
-        assert!(status.expect("kill is there").success());
+        signal("-INT", self.child.id());
     }
 }
 
@@ -295,12 +316,9 @@ impl Kubectl {
 
     /// Runs it; gives what it printed when it succeeded.
     pub(crate) fn run(&self, arguments: &[&str]) -> Result<String, String> {
-        let output = Command::new(&self.program)
-            .arg("--kubeconfig")
-            .arg(&self.kubeconfig)
-            .args(arguments)
-            .output()
-            .expect("kubectl starts");
+        let mut command = Command::new(&self.program);
+        command.arg("--kubeconfig").arg(&self.kubeconfig);
+        let output = output(command.args(arguments));
         if output.status.success() {
             return Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned());
         }

@@ -1,7 +1,7 @@
 //! The first repository of the mission, unchanged: an app-of-apps over an umbrella chart with four
 //! subcharts and a vendored database.
 
-use crate::harness::{Kubectl, Repository, Up, tiphys};
+use crate::harness::{Kubectl, Repository, Up, output, tiphys};
 
 const URL: &str = "https://github.com/giridharan-official/ai-chatbot-infra.git";
 const ROOT: &str = "gitops/app-of-apps/argocd-root-app.yaml";
@@ -63,11 +63,10 @@ fn an_edit_of_the_values_of_dev_changes_dev_only_and_prod_is_synced_by_hand() {
     assert_eq!(generations("staging"), staging);
 
     assert_eq!(generations("prod"), "");
-    let sync = tiphys()
-        .args(["app", "sync", "ai-chatbot-prod", "--kubeconfig"])
-        .arg(repository.data().join("kubeconfig"))
-        .output();
-    let sync = sync.expect("the binary");
+    let mut sync = tiphys();
+    sync.args(["app", "sync", "ai-chatbot-prod", "--kubeconfig"])
+        .arg(repository.data().join("kubeconfig"));
+    let sync = output(&mut sync);
     assert!(sync.status.success(), "{sync:?}");
     up.wait_line(|line| line == "ai-chatbot-prod: Synced, Healthy");
 }

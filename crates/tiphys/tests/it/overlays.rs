@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use crate::harness::{Kubectl, Repository, Up, oracle, tiphys};
+use crate::harness::{Kubectl, Repository, Up, oracle, output, tiphys};
 
 /// What the repository's Application names.
 const HARVIS: &str = "https://github.com/brandoz2255/aidev.git";
@@ -19,7 +19,7 @@ const PATIENCE: Duration = Duration::from_secs(100);
 
 /// Standard output, the last line of the error, and whether it worked.
 fn outcome(command: &mut Command) -> (String, String, bool) {
-    let output = command.output().expect("it runs");
+    let output = output(command);
     let errors = String::from_utf8_lossy(&output.stderr).into_owned();
     let last = errors.lines().last().unwrap_or_default().to_owned();
     let text = String::from_utf8_lossy(&output.stdout).into_owned();

@@ -58,7 +58,7 @@ impl RealCluster {
 impl Drop for RealCluster {
     fn drop(&mut self) {
         self.process.interrupt(); // its trap ends what it has started
-        self.process.wait();
+        self.process.ended();
     }
 }
 

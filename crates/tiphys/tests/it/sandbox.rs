@@ -6,7 +6,7 @@ use std::path::Path;
 
 use tempfile::TempDir;
 
-use crate::harness::{Kubectl, Up, tiphys};
+use crate::harness::{Kubectl, Up, output, tiphys};
 
 /// A sandbox with a kubeconfig in `dir`, when it is ready; and the address that it printed.
 fn start(dir: &Path, arguments: &[&str]) -> (Up, String) {
@@ -115,11 +115,7 @@ fn what_keeps_it_from_starting_is_told() {
     let taken = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = taken.local_addr().expect("an address").to_string();
     let check = |arguments: &[&str], part: &str| {
-        let output = tiphys()
-            .arg("sandbox")
-            .args(arguments)
-            .output()
-            .expect("the binary");
+        let output = output(tiphys().arg("sandbox").args(arguments));
         let text = String::from_utf8_lossy(&output.stderr).into_owned();
         assert_eq!(output.status.code(), Some(2), "{arguments:?}: {text}");
         assert!(text.contains(part), "{arguments:?}: {text}");
