@@ -151,7 +151,7 @@ fn budgets(binary: &Path) {
 /// # Errors
 /// When the build fails.
 pub(crate) fn build() -> Result<PathBuf> {
-    let output = Command::new(workspace::cargo())
+    let output = workspace::cargo()
         .args([
             "build",
             "--release",
@@ -160,7 +160,6 @@ pub(crate) fn build() -> Result<PathBuf> {
             "--message-format",
             "json",
         ])
-        .current_dir(workspace::root())
         .stderr(Stdio::inherit())
         .output()?;
     if !output.status.success() {

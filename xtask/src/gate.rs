@@ -3,7 +3,6 @@
 //! Owns the list of steps ([`STEPS`]) and how each is run and timed. It must never know what a
 //! single step checks.
 
-use std::process::Command;
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
@@ -134,10 +133,9 @@ fn documentation() -> Result<()> {
 
 /// Runs cargo in the workspace; its output goes to the terminal as it comes.
 fn cargo(arguments: &[&str], environment: &[(&str, &str)]) -> Result<()> {
-    let status = Command::new(workspace::cargo())
+    let status = workspace::cargo()
         .args(arguments)
         .envs(environment.iter().copied())
-        .current_dir(workspace::root())
         .status()
         .context("cannot start cargo")?;
     if !status.success() {

@@ -3,7 +3,6 @@
 //! Owns the reading; judging is `tidy`'s. Read [`Workspace`] first.
 
 use std::collections::BTreeMap;
-use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -125,15 +124,34 @@ pub(crate) fn root() -> PathBuf {
         .to_owned()
 }
 
-/// The cargo that runs us, so that a pinned toolchain stays the same.
-pub(crate) fn cargo() -> OsString {
-    std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into())
+/// What `cargo run` tells this program about itself.
+const OF_THIS_PROGRAM: [&str; 5] = [
+    "CARGO_PKG_",
+    "CARGO_MANIFEST_",
+    "CARGO_BIN_NAME",
+    "CARGO_CRATE_NAME",
+    "CARGO_PRIMARY_PACKAGE",
+];
+
+/// The cargo that runs us, so that a pinned toolchain stays the same, in the workspace. It sees the
+/// environment of a terminal: the build script of `ring` runs again, and half of the workspace with
+/// it, wherever one of these variables is another than in the last build.
+pub(crate) fn cargo() -> Command {
+    let program = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut command = Command::new(program);
+    command.current_dir(root());
+    for (name, _) in std::env::vars_os() {
+        let text = name.to_string_lossy();
+        if OF_THIS_PROGRAM.iter().any(|start| text.starts_with(start)) {
+            command.env_remove(name);
+        }
+    }
+    command
 }
 
 fn metadata() -> Result<Metadata> {
-    let output = Command::new(cargo())
+    let output = cargo()
         .args(["metadata", "--format-version", "1", "--locked", "--quiet"])
-        .current_dir(root())
         .output()
         .context("cannot start cargo metadata")?;
     if !output.status.success() {
@@ -146,12 +164,11 @@ fn metadata() -> Result<Metadata> {
 }
 
 fn needs_alone(owner: &str, package: &str) -> bool {
-    let output = Command::new(cargo())
+    let output = cargo()
         .args([
             "tree", "--locked", "--quiet", "--edges", "normal", "--prefix", "none",
         ])
         .args(["--package", owner])
-        .current_dir(root())
         .output();
     let is_it = |line: &str| line.split(' ').next() == Some(package);
     // What cannot be asked is taken for needed.

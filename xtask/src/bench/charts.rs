@@ -1,8 +1,7 @@
 //! Charts beside real helm, in the same run: the mission's chart, one of the size of the largest
 //! public ones, and umbrellas of more and more subcharts that use `tpl`.
 //!
-//! Read [`table`]. In process is measured by this program itself, which therefore builds itself
-//! again, optimised; the whole process is `tiphys render`.
+//! Read [`table`]. In process is measured by this program itself, which is optimised; the whole process is `tiphys render`.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -13,7 +12,7 @@ use anyhow::{Result, bail};
 use helm::{Chart, Release, Values, render};
 use manifest::TreePath;
 
-use super::pace::{corpora, growth, in_turns, optimised, shown, write};
+use super::pace::{corpora, growth, in_turns, shown, write};
 use super::{Scratch, median};
 use crate::replay::charts::command::{files_of_folder, on_deep_stack, world};
 
@@ -44,15 +43,8 @@ struct Times {
 /// Measures and prints the tables.
 ///
 /// # Errors
-/// When the optimised build of this program fails, or a chart cannot be rendered.
+/// When a chart cannot be rendered.
 pub(super) fn table(binary: &Path) -> Result<()> {
-    if cfg!(debug_assertions) {
-        return optimised("charts");
-    }
-    rows(binary)
-}
-
-fn rows(binary: &Path) -> Result<()> {
     println!("| chart | budget | cold | warm | whole process | helm's | ratio |");
     println!("|---|---|---|---|---|---|---|");
     for subject in [mission(), large()] {

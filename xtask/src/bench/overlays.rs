@@ -1,8 +1,7 @@
 //! Kustomizations beside real kubectl, in the same run: the mission's overlay, and trees of overlays
 //! with more and more resources.
 //!
-//! Read [`table`]. In process is measured by this program itself, which therefore builds itself
-//! again, optimised; the whole process is `tiphys render`.
+//! Read [`table`]. In process is measured by this program itself, which is optimised; the whole process is `tiphys render`.
 
 use std::path::Path;
 use std::process::Command;
@@ -12,7 +11,7 @@ use anyhow::{Result, bail};
 use kustomize::{Options, build};
 use manifest::{Recorder, TreePath};
 
-use super::pace::{corpora, growth, in_turns, optimised, shown, write};
+use super::pace::{corpora, growth, in_turns, shown, write};
 use super::{Scratch, median};
 use crate::replay::charts::command::files_of_folder;
 
@@ -27,11 +26,8 @@ const LEAVES: usize = 10;
 /// Measures and prints the table.
 ///
 /// # Errors
-/// When the optimised build of this program fails, or a kustomization cannot be built.
+/// When a kustomization cannot be built.
 pub(super) fn table(binary: &Path) -> Result<()> {
-    if cfg!(debug_assertions) {
-        return optimised("overlays");
-    }
     println!("| kustomization | budget | in process | whole process | kubectl's | ratio |");
     println!("|---|---|---|---|---|---|");
     let harvis = corpora().join("seed-repos/harvis");

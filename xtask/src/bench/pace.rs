@@ -13,19 +13,6 @@ use crate::{install, workspace};
 /// Processes of each program.
 const N_PROCESSES: usize = 7;
 
-/// Runs a part of this program in an optimised build: what it measures, it measures in itself.
-pub(super) fn optimised(part: &str) -> Result<()> {
-    let status = Command::new(workspace::cargo())
-        .args(["run", "--release", "--package", "xtask", "--"])
-        .args(["bench", part])
-        .current_dir(workspace::root())
-        .status()?;
-    if !status.success() {
-        bail!("the optimised build of this program failed");
-    }
-    Ok(())
-}
-
 /// The recordings of the shared folder.
 pub(super) fn corpora() -> PathBuf {
     std::env::var_os("TIPHYS_SHARED")

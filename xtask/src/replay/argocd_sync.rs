@@ -5,7 +5,6 @@
 //! house. This module starts it on a folder and reads what it prints.
 
 use std::path::Path;
-use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
@@ -37,12 +36,11 @@ pub(super) fn replay(folder: &Path, arguments: &Arguments) -> Result<Vec<Case>> 
         .with_context(|| format!("cannot read {}", folder.display()))?;
     // The longest plain part of the pattern spares the scenarios that cannot fit.
     let part = arguments.name.split('*').max_by_key(|part| part.len());
-    let output = Command::new(workspace::cargo())
+    let output = workspace::cargo()
         .args(TEST)
         .args(["--", "--nocapture"])
         .env("TIPHYS_REPLAY_DIR", folder)
         .env("TIPHYS_REPLAY", part.unwrap_or_default())
-        .current_dir(workspace::root())
         .output()
         .context("cannot start cargo")?;
     let text = String::from_utf8_lossy(&output.stdout);

@@ -6,6 +6,7 @@
     reason = "tests fail by panics and print their rates"
 )]
 
+mod bases;
 mod clusters;
 mod deletion;
 mod mistakes;
