@@ -279,6 +279,11 @@ pub(crate) fn is_partial(name: &str) -> bool {
 }
 
 impl Template {
+    /// How much text it is.
+    pub(crate) fn n_bytes(&self) -> usize {
+        self.file.data.len()
+    }
+
     /// What its text means; parsed once.
     pub(crate) fn parsed(&self, templates: &Templates) -> Result<&Parsed, gotmpl::Error> {
         let parse = || templates.parse_apart(&self.name, &self.file.text());

@@ -86,7 +86,19 @@ impl Rule {
             Scope::Path => path,
             Scope::Name => path.rsplit_once('/').map_or(path, |(_, name)| name),
         };
-        path_match(&self.pattern, name).unwrap_or(false)
+        self.may_fit(name) && path_match(&self.pattern, name).unwrap_or(false)
+    }
+
+    /// Most names begin or end otherwise than a pattern does; that is seen without going through it.
+    fn may_fit(&self, name: &str) -> bool {
+        let is_plain = |byte: &&u8| !matches!(byte, b'*' | b'?' | b'[' | b']' | b'\\');
+        let differ = |wanted: Option<&u8>, found: Option<&u8>| {
+            wanted
+                .filter(is_plain)
+                .is_some_and(|wanted| found != Some(wanted))
+        };
+        let (pattern, name) = (self.pattern.as_bytes(), name.as_bytes());
+        !differ(pattern.first(), name.first()) && !differ(pattern.last(), name.last())
     }
 }
 

@@ -22,6 +22,7 @@ mod load;
 mod log;
 mod manifests;
 mod metadata;
+mod parallel;
 mod path_match;
 mod render;
 mod schema;

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use yaml::Value as Yaml;
 
 use crate::log::Warning;
+use crate::parallel;
 
 /// One object as a template wrote it.
 #[derive(Clone, Debug, PartialEq)]
@@ -111,33 +112,31 @@ const EVENTS: [(&str, &str); 10] = [
 /// Helm's words for the first piece that is no manifest.
 pub(crate) fn sort(files: &[(Arc<str>, String)], log: &mut Vec<Warning>) -> Result<Sorted, String> {
     let mut sorted = Sorted::default();
-    for (path, text) in files {
-        if text.trim().is_empty() {
+    let pieces = files
+        .iter()
+        .flat_map(|(path, text)| split(text).map(move |piece| (path, piece)));
+    let pieces: Vec<(&Arc<str>, &str)> = pieces.collect();
+    let n_bytes = pieces.iter().map(|(_, text)| text.len()).sum();
+    let heads = parallel::map(&pieces, n_bytes, |(_, text)| Head::read(text));
+    for ((path, text), head) in pieces.into_iter().zip(heads) {
+        let Head { value, hook } =
+            head.map_err(|problem| format!("YAML parse error on {path}: {problem}"))?;
+        let manifest = Manifest {
+            path: path.clone(),
+            text: text.to_owned(),
+            value,
+        };
+        let Some((types, weight)) = hook else {
+            sorted.manifests.push(manifest);
             continue;
-        }
-        for text in split(text) {
-            let head = Head::read(text)
-                .map_err(|problem| format!("YAML parse error on {path}: {problem}"))?;
-            let hook = head.hook;
-            let manifest = Manifest {
-                path: path.clone(),
-                text: text.to_owned(),
-                value: head.value,
-            };
-            let Some((types, weight)) = hook else {
-                sorted.manifests.push(manifest);
-                continue;
-            };
-            match events(&types) {
-                Some(events) => sorted.hooks.push(Hook {
-                    manifest,
-                    events,
-                    weight,
-                }),
-                None => {
-                    log.push(Warning::info("skipping unknown hooks").with("hookTypes", types));
-                }
-            }
+        };
+        match events(&types) {
+            Some(events) => sorted.hooks.push(Hook {
+                manifest,
+                events,
+                weight,
+            }),
+            None => log.push(Warning::info("skipping unknown hooks").with("hookTypes", types)),
         }
     }
     sorted

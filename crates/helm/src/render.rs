@@ -15,7 +15,7 @@ use crate::log::{Level, Warning};
 use crate::manifests::{self, Hook, Manifest, Sorted};
 use crate::metadata::Metadata;
 use crate::scope::Scopes;
-use crate::{Capabilities, Chart, Error, Values, functions, schema, trace, versions};
+use crate::{Capabilities, Chart, Error, Values, functions, parallel, schema, trace, versions};
 
 /// What a render is of: `.Release`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -293,14 +293,16 @@ pub(crate) fn engine() -> Templates {
         .with_limits(LIMITS)
 }
 
-fn templates(mut templates: Templates, places: &[Place<'_>]) -> Result<Templates, Error> {
-    for place in places {
-        let parsed = place.template.parsed(&templates).map_err(|error| {
-            Error::render(trace::parse_error(&place.template.name, &error.text))
-        })?;
-        templates.add(parsed);
+fn templates(mut engine: Templates, places: &[Place<'_>]) -> Result<Templates, Error> {
+    let all: Vec<&Template> = places.iter().map(|place| place.template).collect();
+    let n_bytes = all.iter().map(|template| template.n_bytes()).sum();
+    let parsed = parallel::map(&all, n_bytes, |template| template.parsed(&engine));
+    for (template, parsed) in all.iter().zip(parsed) {
+        let parsed = parsed
+            .map_err(|error| Error::render(trace::parse_error(&template.name, &error.text)))?;
+        engine.add(parsed);
     }
-    Ok(templates)
+    Ok(engine)
 }
 
 const NOTES: &str = "NOTES.txt";

@@ -54,6 +54,8 @@ pub(super) async fn run(arguments: &RenderArguments) -> Result<Option<String>> {
     };
     let read =
         |path: &str| std::fs::read_to_string(path).map_err(|it| format!("open {path}: {it}"));
+    // The process ends soon: taking a large chart apart would only delay that.
+    std::mem::forget(chart.as_ref().ok().cloned());
     let output = helm::template(&options, &world, || chart, &read);
     terminal::print(&output.stdout);
     if output.is_ok {
