@@ -384,9 +384,9 @@ impl<'a> Lexer<'a> {
             ':' if self.advance() == Some('=') => self.emit(Kind::Declare),
             ':' => self.fail("expected :="),
             '|' => self.emit(Kind::Pipe),
-            '"' => self.quoted('"', Kind::String, "unterminated quoted string"),
+            '"' => self.quoted(b'"', Kind::String, "unterminated quoted string"),
             '`' => self.raw_quoted(),
-            '\'' => self.quoted('\'', Kind::CharConstant, "unterminated character constant"),
+            '\'' => self.quoted(b'\'', Kind::CharConstant, "unterminated character constant"),
             '$' => self.field_or_variable(Kind::Variable),
             '.' if !self.peek().is_some_and(|next| next.is_ascii_digit()) => {
                 self.field_or_variable(Kind::Field)
@@ -460,14 +460,14 @@ impl<'a> Lexer<'a> {
 
     /// Passes over letters and digits.
     fn word(&mut self) {
-        let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'_';
-        self.at += self
-            .rest_bytes()
-            .iter()
-            .take_while(|byte| is_plain(byte))
-            .count();
-        while self.peek().is_some_and(is_alphanumeric) {
-            self.advance();
+        let rest = self.rest_bytes();
+        let end = rest.iter().position(|byte| !IS_WORD[usize::from(*byte)]);
+        let length = end.unwrap_or(rest.len());
+        self.at += length;
+        if rest.get(length).is_some_and(|byte| !byte.is_ascii()) {
+            while self.peek().is_some_and(is_alphanumeric) {
+                self.advance();
+            }
         }
     }
 
@@ -485,13 +485,20 @@ impl<'a> Lexer<'a> {
             None | Some(b' ' | b'\t' | b'\r' | b'\n' | b'.' | b',' | b'|' | b':' | b')' | b'(') => {
                 true
             }
-            Some(_) => rest.starts_with(self.delimiters.right.as_bytes()),
+            first => {
+                let right = self.delimiters.right.as_bytes();
+                first == right.first() && rest.starts_with(right)
+            }
         }
     }
 
     /// Up to the closing quote, which a backslash can hide.
-    fn quoted(&mut self, end: char, kind: Kind, problem: &str) -> Token<'a> {
+    fn quoted(&mut self, end: u8, kind: Kind, problem: &str) -> Token<'a> {
         loop {
+            let rest = self.rest_bytes();
+            let counts = |byte: &u8| *byte == end || matches!(byte, b'\\' | b'\n');
+            let found = rest.iter().position(counts);
+            self.skip(found.unwrap_or(rest.len()));
             match self.advance() {
                 Some('\\') => {
                     if matches!(self.advance(), None | Some('\n')) {
@@ -499,20 +506,18 @@ impl<'a> Lexer<'a> {
                     }
                 }
                 None | Some('\n') => return self.fail(problem),
-                Some(next) if next == end => return self.emit(kind),
-                Some(_) => {}
+                Some(_) => return self.emit(kind),
             }
         }
     }
 
     fn raw_quoted(&mut self) -> Token<'a> {
-        loop {
-            match self.advance() {
-                None => return self.fail("unterminated raw quoted string"),
-                Some('`') => return self.emit(Kind::RawString),
-                Some(_) => {}
-            }
-        }
+        let Some(found) = self.rest().find('`') else {
+            self.skip(self.rest().len());
+            return self.fail("unterminated raw quoted string");
+        };
+        self.skip(found + 1);
+        self.emit(Kind::RawString)
     }
 
     fn number(&mut self) -> Token<'a> {
@@ -583,6 +588,17 @@ fn find(text: &str, wanted: &str) -> Option<usize> {
         at += first.len_utf8();
     }
 }
+
+/// ASCII letters, digits and the underscore.
+static IS_WORD: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0;
+    while byte < table.len() {
+        table[byte] = (byte as u8).is_ascii_alphanumeric() || byte as u8 == b'_';
+        byte += 1;
+    }
+    table
+};
 
 fn is_space(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t' | b'\r' | b'\n')

@@ -48,9 +48,10 @@ pub(crate) enum Node {
     /// A part of the tree's text.
     Text(Range<usize>),
     Action(Pipe),
-    If(Branch),
-    With(Branch),
-    Range(Branch),
+    // Most nodes are texts and actions; the large ones stand elsewhere.
+    If(Box<Branch>),
+    With(Box<Branch>),
+    Range(Box<Branch>),
     Template {
         at: usize,
         name: Arc<str>,

@@ -135,7 +135,15 @@ impl<'a> Parser<'a> {
     }
 
     fn name(&mut self, text: &str) -> Arc<str> {
-        self.names.get(text)
+        self.names.get(text).text.clone()
+    }
+
+    /// The name of a function that may be called.
+    fn function(&mut self, text: &str) -> Option<Arc<str>> {
+        let is_function = self.is_function;
+        let name = self.names.get(text);
+        let is_known = *name.is_function.get_or_insert_with(|| is_function(text));
+        is_known.then(|| name.text.clone())
     }
 
     fn fail<T>(&self, text: impl AsRef<str>) -> Result<T> {
@@ -330,8 +338,8 @@ impl<'a> Parser<'a> {
         self.control("with").map(Node::With)
     }
 
-    fn control(&mut self, context: &str) -> Result<Branch> {
-        self.deeper(|parser| parser.branch(context))
+    fn control(&mut self, context: &str) -> Result<Box<Branch>> {
+        self.deeper(|parser| parser.branch(context).map(Box::new))
     }
 
     fn branch(&mut self, context: &str) -> Result<Branch> {
@@ -565,13 +573,13 @@ impl<'a> Parser<'a> {
     fn term(&mut self) -> Result<Option<Operand>> {
         let token = self.next_word();
         let term = match token.kind {
-            Kind::Identifier => {
-                if !(self.is_function)(token.text) {
+            Kind::Identifier => match self.function(token.text) {
+                Some(name) => Term::Identifier(name),
+                None => {
                     let name = crate::quote(token.text);
                     return self.fail(format!("function {name} not defined"));
                 }
-                Term::Identifier(self.name(token.text))
-            }
+            },
             Kind::Keyword(Keyword::Dot) => Term::Dot,
             Kind::Keyword(Keyword::Nil) => Term::Nil,
             Kind::Variable => self.variable(token)?,
@@ -621,7 +629,14 @@ impl<'a> Parser<'a> {
 
 /// Texts that were met lately: a template has few names, and each of them often. One that another
 /// has taken the place of is made anew.
-struct Names(Vec<Option<Arc<str>>>);
+struct Names(Vec<Option<Name>>);
+
+/// A text, and whether it is the name of a function, once that was asked.
+#[derive(Clone)]
+struct Name {
+    text: Arc<str>,
+    is_function: Option<bool>,
+}
 
 /// More than the names of most files.
 const N_NAMES: usize = 256;
@@ -633,14 +648,17 @@ impl Default for Names {
 }
 
 impl Names {
-    fn get(&mut self, text: &str) -> Arc<str> {
+    fn get(&mut self, text: &str) -> &mut Name {
         let mix = |mixed: usize, byte: &u8| mixed.wrapping_mul(31).wrapping_add((*byte).into());
         let place = text.as_bytes().iter().fold(0, mix) % N_NAMES;
         let known = &mut self.0[place];
-        match known {
-            Some(known) if **known == *text => known.clone(),
-            _ => known.insert(text.into()).clone(),
+        if known.as_ref().is_none_or(|known| *known.text != *text) {
+            *known = None;
         }
+        known.get_or_insert_with(|| Name {
+            text: text.into(),
+            is_function: None,
+        })
     }
 }
 
