@@ -351,6 +351,7 @@ impl Controller {
             references: references.filter(|it| !it.is_empty()).collect(),
             value_file_schemes: context.settings.value_file_schemes.clone(),
             kustomize: context.settings.kustomize.clone(),
+            tools: context.settings.tools,
         }
     }
 

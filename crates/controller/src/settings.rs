@@ -9,7 +9,7 @@ use std::time::Duration;
 use api::application::IgnoreDifferences;
 use api::duration::GoDuration;
 use api::{Condition, names, reason};
-use engine::render::KustomizeSettings;
+use engine::render::{KustomizeSettings, Tools};
 use engine::subject::ChildHealth;
 use engine::tracking::{Tracking, TrackingMethod};
 use yaml::Value;
@@ -26,6 +26,8 @@ pub(crate) struct Settings {
     pub(crate) value_file_schemes: Vec<String>,
     /// How kustomizations are built (`kustomize.buildOptions`).
     pub(crate) kustomize: Arc<KustomizeSettings>,
+    /// Which tools render (`helm.enable`, `kustomize.enable`).
+    pub(crate) tools: Tools,
     /// What in the ConfigMap cannot be read.
     pub(crate) warnings: Vec<Condition>,
 }
@@ -38,6 +40,7 @@ impl Settings {
     /// Of the data of `argocd-cm`; empty when there is none.
     pub(crate) fn read(control_namespace: &str, data: &BTreeMap<String, String>) -> Self {
         let text = |key: &str| data.get(key).map(String::as_str).unwrap_or_default();
+        let is_enabled = |key: &str| !text(key).eq_ignore_ascii_case("false");
         let label_key = match text("application.instanceLabelKey") {
             "" => names::INSTANCE_LABEL,
             key => key,
@@ -72,6 +75,7 @@ impl Settings {
             poll_interval,
             value_file_schemes: value_file_schemes(data.get("helm.valuesFileSchemes")),
             kustomize: Arc::new(kustomize(data)),
+            tools: Tools::new(is_enabled("helm.enable"), is_enabled("kustomize.enable")),
             warnings,
         }
     }
@@ -216,6 +220,12 @@ mod tests {
         let versions = versions.map(|(version, text)| (version.to_owned(), text.to_owned()));
         let want = KustomizeSettings::new("--enable-helm", BTreeMap::from(versions));
         assert_eq!(*settings.kustomize, want);
+    }
+
+    #[test]
+    fn a_tool_renders_unless_it_is_turned_off() {
+        let data = BTreeMap::from([("helm.enable".to_owned(), "false".to_owned())]);
+        assert_eq!(Settings::read("argocd", &data).tools, Tools::Kustomize);
     }
 
     #[test]

@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use api::Source;
+use api::status::SourceType;
 use sha2::{Digest, Sha256};
 
 use super::KustomizeSettings;
@@ -37,6 +38,54 @@ pub struct Environment {
     pub value_file_schemes: Vec<String>,
     /// How kustomizations are built (`kustomize.buildOptions`).
     pub kustomize: Arc<KustomizeSettings>,
+    /// Which tools may render (`helm.enable`, `kustomize.enable`).
+    pub tools: Tools,
+}
+
+/// The tools that may render; a source of another one is a plain folder (sources.md, R2 and R3).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Tools {
+    /// Helm and Kustomize.
+    #[default]
+    All,
+    /// Helm.
+    Helm,
+    /// Kustomize.
+    Kustomize,
+    /// Neither.
+    None,
+}
+
+impl Tools {
+    /// Those that are enabled.
+    #[must_use]
+    pub fn new(helm: bool, kustomize: bool) -> Self {
+        match (helm, kustomize) {
+            (true, true) => Tools::All,
+            (true, false) => Tools::Helm,
+            (false, true) => Tools::Kustomize,
+            (false, false) => Tools::None,
+        }
+    }
+
+    /// Whether a tool is among them; a plain folder needs none.
+    #[must_use]
+    pub fn render(self, kind: &SourceType) -> bool {
+        match kind {
+            SourceType::Helm => matches!(self, Tools::All | Tools::Helm),
+            SourceType::Kustomize => matches!(self, Tools::All | Tools::Kustomize),
+            _ => true,
+        }
+    }
+
+    fn as_str(self) -> &'static str {
+        match self {
+            Tools::All => "helm,kustomize",
+            Tools::Helm => "helm",
+            Tools::Kustomize => "kustomize",
+            Tools::None => "",
+        }
+    }
 }
 
 /// A cluster's version and the APIs that it serves.
@@ -93,6 +142,7 @@ pub(super) enum Fact {
     ShortRevision8,
     Capabilities,
     Kustomize,
+    Tools,
 }
 
 /// The variables of a build (sources.md section 4) that are facts; the others are of the source.
@@ -117,6 +167,7 @@ impl Environment {
             Fact::ShortRevision8 => first(8),
             Fact::Capabilities => &self.capabilities.id,
             Fact::Kustomize => self.kustomize.id(),
+            Fact::Tools => self.tools.as_str(),
         }
     }
 }
@@ -164,6 +215,12 @@ impl<'a> Asked<'a> {
     pub(super) fn capabilities(&self) -> &'a Capabilities {
         self.fact(Fact::Capabilities);
         &self.environment.capabilities
+    }
+
+    /// Whether a tool may render.
+    pub(super) fn renders(&self, kind: &SourceType) -> bool {
+        self.fact(Fact::Tools);
+        self.environment.tools.render(kind)
     }
 
     pub(super) fn into_facts(self) -> Facts {

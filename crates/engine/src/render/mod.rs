@@ -15,7 +15,7 @@ use api::status::SourceType;
 use manifest::{EntryKind, Object, ReadSet, Recorder, Tree, TreeError, TreePath};
 use yaml::{Str, Value};
 
-pub use environment::{Capabilities, Environment, Facts};
+pub use environment::{Capabilities, Environment, Facts, Tools};
 pub use kustomize::{KustomizeSettings, kustomization};
 pub use lack::{ChartForm, Lack, Lacking};
 
@@ -236,9 +236,9 @@ pub fn render(
     }
     let path = source_path(&recorder, &source.path)?;
     let overridden = with_overrides(&recorder, source, &path, environment)?;
-    let source_type = detect(&recorder, &overridden, &path)?;
-    refuse_unsupported(&source_type, &overridden)?;
     let asked = Asked::new(environment, source);
+    let source_type = detect(&recorder, &overridden, &path, &asked)?;
+    refuse_unsupported(&source_type, &overridden)?;
     let (objects, warnings) = match source_type {
         SourceType::Helm => {
             let options = overridden.helm.unwrap_or_default();
@@ -337,8 +337,13 @@ fn apply_override(source: &Source, content: &[u8]) -> Result<Source, String> {
     Source::from_value(merged).map_err(|problem| problem.to_string())
 }
 
-/// R2 and R3: an explicit block decides, else the files.
-fn detect(tree: &dyn Tree, source: &Source, path: &TreePath) -> Result<SourceType, RenderError> {
+/// R2 and R3: an explicit block decides, else the files; what no enabled tool renders is a folder.
+fn detect(
+    tree: &dyn Tree,
+    source: &Source,
+    path: &TreePath,
+    asked: &Asked<'_>,
+) -> Result<SourceType, RenderError> {
     let set = |value: Option<Value>| value.is_some_and(|value| !is_empty(&value));
     let explicit = [
         (
@@ -365,7 +370,10 @@ fn detect(tree: &dyn Tree, source: &Source, path: &TreePath) -> Result<SourceTyp
         return Err(RenderError::SeveralTypes(names.join(",")));
     }
     if let Some(kind) = found.pop() {
-        return Ok(kind);
+        return Ok(match asked.renders(&kind) {
+            true => kind,
+            false => SourceType::Directory,
+        });
     }
     if tree.kind(path)? != EntryKind::Directory {
         return Ok(SourceType::Directory);
@@ -378,13 +386,15 @@ fn detect(tree: &dyn Tree, source: &Source, path: &TreePath) -> Result<SourceTyp
             "kustomization.yaml" | "kustomization.yml" | "Kustomization"
         )
     };
-    Ok(if has(&is_kustomization) {
-        SourceType::Kustomize
-    } else if has(&|name| name.ends_with("Chart.yaml")) {
-        SourceType::Helm
-    } else {
-        SourceType::Directory
-    })
+    Ok(
+        if has(&is_kustomization) && asked.renders(&SourceType::Kustomize) {
+            SourceType::Kustomize
+        } else if has(&|name| name.ends_with("Chart.yaml")) && asked.renders(&SourceType::Helm) {
+            SourceType::Helm
+        } else {
+            SourceType::Directory
+        },
+    )
 }
 
 fn is_empty(value: &Value) -> bool {
