@@ -79,6 +79,17 @@ fn too_large() -> Error {
     Error::text(format!("{problem} {MAX_BYTES}"))
 }
 
+/// As much room is made at once where an archive tells that it needs it.
+const MAX_ROOM: usize = 8 << 20;
+
+/// How much an archive says that it unpacks to: the last four bytes of gzip. It may say anything.
+fn told_size(packed: &[u8]) -> usize {
+    let told = packed
+        .last_chunk()
+        .map_or(0, |told| u32::from_le_bytes(*told));
+    usize::try_from(told).unwrap_or(usize::MAX)
+}
+
 /// The bytes of an archive as far as they can be unpacked; who reads on learns what is wrong there.
 struct Unpacked {
     bytes: Cursor<Vec<u8>>,
@@ -87,7 +98,7 @@ struct Unpacked {
 
 impl Unpacked {
     fn new(packed: &[u8], budget: &Budget) -> Result<Self, Error> {
-        let mut bytes = Vec::new();
+        let mut bytes = Vec::with_capacity(told_size(packed).min(MAX_ROOM));
         let room = budget.unpacked_bytes();
         let mut limited = GzDecoder::new(packed).take(room);
         let problem = limited.read_to_end(&mut bytes).err();

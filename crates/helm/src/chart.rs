@@ -168,6 +168,11 @@ impl Chart {
         Ok(templates)
     }
 
+    /// What its templates are parsed for.
+    pub(crate) fn engine(&self) -> &Templates {
+        &self.engine
+    }
+
     pub(crate) fn root(&self) -> &Node {
         &self.root
     }
@@ -282,6 +287,11 @@ impl Template {
     /// How much text it is.
     pub(crate) fn n_bytes(&self) -> usize {
         self.file.data.len()
+    }
+
+    /// Whether a render has parsed it.
+    pub(crate) fn is_parsed(&self) -> bool {
+        self.parsed.get().is_some()
     }
 
     /// What its text means; parsed once.

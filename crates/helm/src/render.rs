@@ -14,6 +14,7 @@ use crate::dependencies::{Active, activate};
 use crate::log::{Level, Warning};
 use crate::manifests::{self, Hook, Manifest, Sorted};
 use crate::metadata::Metadata;
+use crate::schema::Schema;
 use crate::scope::Scopes;
 use crate::{Capabilities, Chart, Error, Values, functions, parallel, schema, trace, versions};
 
@@ -157,6 +158,7 @@ fn written(
     (release, world): (&Release, &World),
     log: &mut Vec<Warning>,
 ) -> Result<BTreeMap<Arc<str>, String>, Error> {
+    parse_all(chart, root, world);
     let values = coalesce(root, given.clone(), Nulls::Remove, log)?;
     if world.schemas == SchemaCheck::Strict {
         schema::check(root, &values, log)?;
@@ -164,6 +166,47 @@ fn written(
     check_kube_version(&root.node.loaded.metadata, &world.capabilities)?;
     let scopes = Scopes::new(root, &values, release, &world.capabilities);
     execute_all(chart, &scopes, world)
+}
+
+/// What is parsed once, for all renders.
+enum Part<'a> {
+    Template(&'a Template),
+    Schema(&'a Schema),
+}
+
+impl Part<'_> {
+    fn n_bytes(&self) -> usize {
+        match self {
+            Part::Template(template) => template.n_bytes(),
+            Part::Schema(schema) => schema.n_bytes(),
+        }
+    }
+}
+
+/// Parses what no render has parsed yet, on all processors. Who needs it later finds it, or what is
+/// wrong with it.
+fn parse_all(chart: &Chart, root: &Active<'_>, world: &World) {
+    let mut parts = Vec::new();
+    unparsed(root, world.schemas, &mut parts);
+    // The longest first, so that none of them is left over at the end.
+    parts.sort_by_key(|part| Reverse(part.n_bytes()));
+    let n_bytes = parts.iter().map(Part::n_bytes).sum();
+    parallel::map(&parts, n_bytes, |part| match part {
+        Part::Template(template) => drop(template.parsed(chart.engine())),
+        Part::Schema(schema) => schema.compile(),
+    });
+}
+
+fn unparsed<'a>(chart: &Active<'a>, schemas: SchemaCheck, parts: &mut Vec<Part<'a>>) {
+    let templates = chart.node.templates.iter();
+    let new = templates.filter(|template| !template.is_parsed());
+    parts.extend(new.map(Part::Template));
+    let schema = chart.node.loaded.schema.as_ref();
+    let new = schema.filter(|schema| schemas == SchemaCheck::Strict && !schema.is_compiled());
+    parts.extend(new.map(Part::Schema));
+    for child in &chart.children {
+        unparsed(child, schemas, parts);
+    }
 }
 
 /// The render itself; warnings are kept when it fails too.
@@ -294,12 +337,10 @@ pub(crate) fn engine() -> Templates {
 }
 
 fn templates(mut engine: Templates, places: &[Place<'_>]) -> Result<Templates, Error> {
-    let all: Vec<&Template> = places.iter().map(|place| place.template).collect();
-    let n_bytes = all.iter().map(|template| template.n_bytes()).sum();
-    let parsed = parallel::map(&all, n_bytes, |template| template.parsed(&engine));
-    for (template, parsed) in all.iter().zip(parsed) {
-        let parsed = parsed
-            .map_err(|error| Error::render(trace::parse_error(&template.name, &error.text)))?;
+    for place in places {
+        let parsed = place.template.parsed(&engine).map_err(|error| {
+            Error::render(trace::parse_error(&place.template.name, &error.text))
+        })?;
         engine.add(parsed);
     }
     Ok(engine)

@@ -31,6 +31,11 @@ const SECOND: &[(&str, &str)] = &[
     ),
     (r"(?m)[ \t]+$", ""),
     (r"(?m)^[EIW]\d{4} \d\d:\d\d:\d\d\.\d+ +\d+ ", "<klog> "),
+    // kubectl's own deadline has cut a watch that it opened late: the machine was busy.
+    (
+        r#"(?m)^<klog> reflector\.go:\d+\] "Warning: watch ended with error".*very short watch.*\n"#,
+        "",
+    ),
 ];
 
 /// The rules, compiled once per session.
@@ -167,6 +172,14 @@ mod tests {
         check(
             "Resource Version:  71\nresourceVersion: \"71\"\n\"resourceVersion\":\"72\"",
             "Resource Version:  <rv:1>\nresourceVersion: \"<rv:1>\"\n\"resourceVersion\":\"<rv:2>\"",
+        );
+    }
+
+    #[test]
+    fn a_watch_that_its_own_deadline_cut_says_nothing() {
+        check(
+            "E0102 10:00:00.123456   42 reflector.go:578] \"Warning: watch ended with error\" err=\"very short watch: lasted less than a second\"\nerror: timed out\n",
+            "error: timed out\n",
         );
     }
 }

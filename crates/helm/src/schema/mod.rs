@@ -48,6 +48,21 @@ impl Schema {
         }
     }
 
+    /// How much text it is.
+    pub(crate) fn n_bytes(&self) -> usize {
+        self.text.len()
+    }
+
+    /// Whether a render has compiled it.
+    pub(crate) fn is_compiled(&self) -> bool {
+        self.compiled.get().is_some()
+    }
+
+    /// Compiles it, unless that has been done.
+    pub(crate) fn compile(&self) {
+        let _ = self.compiled();
+    }
+
     fn compiled(&self) -> &Result<Compiled, String> {
         self.compiled.get_or_init(|| {
             let text = String::from_utf8_lossy(&self.text);
