@@ -27,6 +27,7 @@ mod deletion;
 mod events;
 mod observe;
 mod reconcile;
+mod spread;
 mod status;
 mod sync;
 
@@ -37,3 +38,4 @@ pub use error::Error;
 pub use options::Options;
 pub use queue::AppKey;
 pub use repositories::{Place, Repositories, StandIn};
+pub use spread::on_all_processors;

@@ -15,7 +15,7 @@ use engine::compare::Comparison;
 use engine::gate::Gate;
 use engine::live::ClusterName;
 use engine::normalize::{Desired, DesiredObject};
-use engine::render::{Environment, Lack, Lacking, RenderError, Rendered, load_failure};
+use engine::render::{Environment, Lack, Lacking, RenderError, Rendered, Spread, load_failure};
 use engine::subject::Subject;
 use futures::StreamExt;
 use jiff::Timestamp;
@@ -31,6 +31,7 @@ use crate::controller::Controller;
 use crate::renders::{Ground, RenderKey};
 use crate::repositories::{Handle, RepositoryError};
 use crate::settings::Settings;
+use crate::spread::on_all_processors;
 use crate::{AppKey, Error};
 
 /// How old an answer about references may be when nobody asked for a new one and nothing polls.
@@ -352,6 +353,7 @@ impl Controller {
             value_file_schemes: context.settings.value_file_schemes.clone(),
             kustomize: context.settings.kustomize.clone(),
             tools: context.settings.tools,
+            spread: Spread::new(on_all_processors),
         }
     }
 

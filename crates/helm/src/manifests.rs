@@ -8,7 +8,7 @@ use std::sync::Arc;
 use yaml::Value as Yaml;
 
 use crate::log::Warning;
-use crate::parallel;
+use crate::spread::Spread;
 
 /// One object as a template wrote it.
 #[derive(Clone, Debug, PartialEq)]
@@ -110,14 +110,18 @@ const EVENTS: [(&str, &str); 10] = [
 ///
 /// # Errors
 /// Helm's words for the first piece that is no manifest.
-pub(crate) fn sort(files: &[(Arc<str>, String)], log: &mut Vec<Warning>) -> Result<Sorted, String> {
+pub(crate) fn sort(
+    files: &[(Arc<str>, String)],
+    spread: Spread,
+    log: &mut Vec<Warning>,
+) -> Result<Sorted, String> {
     let mut sorted = Sorted::default();
     let pieces = files
         .iter()
         .flat_map(|(path, text)| split(text).map(move |piece| (path, piece)));
     let pieces: Vec<(&Arc<str>, &str)> = pieces.collect();
     let n_bytes = pieces.iter().map(|(_, text)| text.len()).sum();
-    let heads = parallel::map(&pieces, n_bytes, |(_, text)| Head::read(text));
+    let heads = spread.map(&pieces, n_bytes, |(_, text)| Head::read(text));
     for ((path, text), head) in pieces.into_iter().zip(heads) {
         let Head { value, hook } =
             head.map_err(|problem| format!("YAML parse error on {path}: {problem}"))?;

@@ -16,7 +16,8 @@ use crate::manifests::{self, Hook, Manifest, Sorted};
 use crate::metadata::Metadata;
 use crate::schema::Schema;
 use crate::scope::Scopes;
-use crate::{Capabilities, Chart, Error, Values, functions, parallel, schema, trace, versions};
+use crate::spread::Spread;
+use crate::{Capabilities, Chart, Error, Values, functions, schema, trace, versions};
 
 /// What a render is of: `.Release`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,6 +45,8 @@ pub struct World {
     pub schemas: SchemaCheck,
     /// How `lookup` finds objects of the cluster; without it, it finds none.
     pub lookup: Option<functions::Lookup>,
+    /// Who parses what is long.
+    pub spread: Spread,
 }
 
 /// Whether schemas of values count.
@@ -183,7 +186,7 @@ impl Part<'_> {
     }
 }
 
-/// Parses what no render has parsed yet, on all processors. Who needs it later finds it, or what is
+/// Parses what no render has parsed yet, side by side. Who needs it later finds it, or what is
 /// wrong with it.
 fn parse_all(chart: &Chart, root: &Active<'_>, world: &World) {
     let mut parts = Vec::new();
@@ -191,7 +194,7 @@ fn parse_all(chart: &Chart, root: &Active<'_>, world: &World) {
     // The longest first, so that none of them is left over at the end.
     parts.sort_by_key(|part| Reverse(part.n_bytes()));
     let n_bytes = parts.iter().map(Part::n_bytes).sum();
-    parallel::map(&parts, n_bytes, |part| match part {
+    world.spread.map(&parts, n_bytes, |part| match part {
         Part::Template(template) => drop(template.parsed(chart.engine())),
         Part::Schema(schema) => schema.compile(),
     });
@@ -221,7 +224,7 @@ pub(crate) fn render_into(
     let notes = take_notes(&mut files, &root.name);
     let files: Vec<(Arc<str>, String)> = files.into_iter().collect();
     let Sorted { manifests, hooks } =
-        manifests::sort(&files, log).map_err(|text| Error::Render {
+        manifests::sort(&files, world.spread, log).map_err(|text| Error::Render {
             text,
             written: sources(&files),
         })?;

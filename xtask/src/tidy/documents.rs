@@ -230,7 +230,10 @@ pub(super) fn one_gate(workspace: &Workspace) -> Vec<Finding> {
         }
     }
     let ci = workspace.files.get(CI).map_or("", String::as_str);
-    let runs_it = |line: &str| line.trim().trim_start_matches("exec ") == TEST_COMMAND;
+    let runs_it = |line: &str| {
+        let before = line.trim().strip_suffix(TEST_COMMAND);
+        before.is_some_and(|it| matches!(it, "" | "exec ") || it.starts_with("timeout "))
+    };
     if !ci.lines().any(runs_it) {
         findings.push(Finding::new(
             CI,

@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use api::Source;
 use api::status::SourceType;
+use helm::Spread;
 use sha2::{Digest, Sha256};
 
 use super::KustomizeSettings;
@@ -40,6 +41,8 @@ pub struct Environment {
     pub kustomize: Arc<KustomizeSettings>,
     /// Which tools may render (`helm.enable`, `kustomize.enable`).
     pub tools: Tools,
+    /// Who parses what is long.
+    pub spread: Spread,
 }
 
 /// The tools that may render; a source of another one is a plain folder (sources.md, R2 and R3).

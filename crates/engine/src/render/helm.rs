@@ -337,6 +337,7 @@ impl HelmSource<'_> {
                 false => SchemaCheck::Strict,
             },
             lookup: None,
+            spread: environment.spread,
         })
     }
 

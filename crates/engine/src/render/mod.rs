@@ -15,6 +15,7 @@ use api::status::SourceType;
 use manifest::{EntryKind, Object, ReadSet, Recorder, Tree, TreeError, TreePath};
 use yaml::{Str, Value};
 
+pub use ::helm::Spread;
 pub use environment::{Capabilities, Environment, Facts, Tools};
 pub use kustomize::{KustomizeSettings, kustomization};
 pub use lack::{ChartForm, Lack, Lacking};

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use helm::{Capabilities, Chart, Output, SchemaCheck, TemplateOptions, World, template};
+use helm::{Capabilities, Chart, Output, SchemaCheck, Spread, TemplateOptions, World, template};
 use manifest::trees::Files;
 use manifest::{Tree, TreePath};
 
@@ -42,6 +42,7 @@ pub(crate) fn world() -> World {
         seed: [1; 32],
         schemas: SchemaCheck::Strict,
         lookup: None,
+        spread: Spread::default(),
     }
 }
 

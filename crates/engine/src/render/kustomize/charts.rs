@@ -107,5 +107,6 @@ fn world(asked: &Asked<'_>, release: &str) -> World {
         seed: seed.into(),
         schemas: SchemaCheck::Strict,
         lookup: None,
+        spread: environment.spread,
     }
 }

@@ -2,12 +2,13 @@
 //!
 //! Read [`run`]. The folder is read as it is on disk, files that Git ignores included, as Helm does.
 
+use std::mem::ManuallyDrop;
 use std::path::Path;
 
 use anyhow::{Context, Result};
 use controller::Fetcher;
 use engine::render::{ChartForm, Lack, Lacking};
-use helm::{Capabilities, Chart, Flags, SchemaCheck, TemplateOptions, ValueSources, World};
+use helm::{Capabilities, Chart, Flags, SchemaCheck, Spread, TemplateOptions, ValueSources, World};
 use jiff::Timestamp;
 use manifest::TreePath;
 use source::chart::PassCredentials;
@@ -51,11 +52,12 @@ pub(super) async fn run(arguments: &RenderArguments) -> Result<Option<String>> {
             false => SchemaCheck::Strict,
         },
         lookup: None,
+        spread: Spread::new(controller::on_all_processors),
     };
     let read =
         |path: &str| std::fs::read_to_string(path).map_err(|it| format!("open {path}: {it}"));
     // The process ends soon: taking a large chart apart would only delay that.
-    std::mem::forget(chart.as_ref().ok().cloned());
+    let _kept = ManuallyDrop::new(chart.as_ref().ok().cloned());
     let output = helm::template(&options, &world, || chart, &read);
     terminal::print(&output.stdout);
     if output.is_ok {
