@@ -3,6 +3,8 @@
 //! Read [`Config`] first. Merging keeps the fields that are there and refuses the same field with
 //! another `create`.
 
+use std::sync::{Arc, LazyLock};
+
 use yaml::{Map, Value};
 
 use crate::decode::Fields;
@@ -37,8 +39,14 @@ pub(crate) struct Config {
 }
 
 impl Config {
+    /// [`Config::defaults`], read once for all builds.
+    pub(crate) fn shared_defaults() -> Arc<Self> {
+        static DEFAULTS: LazyLock<Arc<Config>> = LazyLock::new(|| Arc::new(Config::defaults()));
+        Arc::clone(&DEFAULTS)
+    }
+
     /// kustomize's defaults.
-    pub(crate) fn defaults() -> Self {
+    fn defaults() -> Self {
         let mut config = Config::default();
         for line in DEFAULTS.lines().filter(|line| !line.starts_with('#')) {
             config.add_line(line);

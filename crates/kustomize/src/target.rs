@@ -3,8 +3,8 @@
 //! Read [`Builder::accumulate`] first; it is the order of things. A kustomization gives its resources
 //! to the one that names it, which changes them further.
 
-use std::cell::OnceCell;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use manifest::go::quote;
 use yaml::Value;
@@ -41,22 +41,22 @@ pub(crate) struct Target<'a> {
 #[derive(Default)]
 pub(crate) struct Accumulated {
     pub(crate) resources: Resources,
-    pub(crate) config: Option<Rc<Config>>,
+    pub(crate) config: Option<Arc<Config>>,
     pub(crate) vars: Vars,
 }
 
 impl Accumulated {
-    fn merge_config(&mut self, other: &Rc<Config>) -> Result<()> {
+    fn merge_config(&mut self, other: &Arc<Config>) -> Result<()> {
         if self
             .config
             .as_ref()
-            .is_some_and(|own| Rc::ptr_eq(own, other))
+            .is_some_and(|own| Arc::ptr_eq(own, other))
         {
             return Ok(());
         }
         // Merging into nothing is no copy: a field for all kinds may give way to one for some.
         let own = self.config.get_or_insert_default();
-        Rc::make_mut(own).merge(Config::clone(other))
+        Arc::make_mut(own).merge(Config::clone(other))
     }
 
     fn merge(&mut self, other: Accumulated) -> Result<()> {
@@ -73,9 +73,7 @@ impl Accumulated {
 /// The state of one build.
 pub(crate) struct Builder<'a, 'o> {
     options: &'o Options<'a>,
-    defaults: Rc<Config>,
-    /// Made when the first patch needs it.
-    builtin: OnceCell<Schemas>,
+    defaults: Arc<Config>,
     custom: Option<Schemas>,
     schema_is_set: bool,
     n_kustomizations: usize,
@@ -95,8 +93,7 @@ impl<'a, 'o> Builder<'a, 'o> {
     pub(crate) fn new(options: &'o Options<'a>) -> Self {
         Builder {
             options,
-            defaults: Rc::new(Config::defaults()),
-            builtin: OnceCell::new(),
+            defaults: Config::shared_defaults(),
             custom: None,
             schema_is_set: false,
             n_kustomizations: 0,
@@ -108,7 +105,7 @@ impl<'a, 'o> Builder<'a, 'o> {
     fn schemas(&self) -> &Schemas {
         match &self.custom {
             Some(custom) => custom,
-            None => self.builtin.get_or_init(Schemas::builtin),
+            None => Schemas::builtin(),
         }
     }
 
@@ -201,7 +198,7 @@ impl<'a, 'o> Builder<'a, 'o> {
         // What was read before is known by the built-in data, which then stays.
         let mut schemas = match self.n_kustomizations {
             1 => Schemas::empty(),
-            _ => Schemas::builtin(),
+            _ => Schemas::builtin().clone(),
         };
         schemas.add(document);
         self.custom = Some(schemas);
@@ -224,7 +221,7 @@ impl<'a, 'o> Builder<'a, 'o> {
         }
         let config = self.config(target)?;
         match &found.config {
-            None if Rc::ptr_eq(&config, &self.defaults) => found.config = Some(config),
+            None if Arc::ptr_eq(&config, &self.defaults) => found.config = Some(config),
             _ => found
                 .merge_config(&config)
                 .map_err(|error| error.within("merging config"))?,
@@ -248,9 +245,9 @@ impl<'a, 'o> Builder<'a, 'o> {
         Ok(found)
     }
 
-    fn config(&self, target: &Target<'_>) -> Result<Rc<Config>> {
+    fn config(&self, target: &Target<'_>) -> Result<Arc<Config>> {
         if target.kustomization.configurations.is_empty() {
-            return Ok(Rc::clone(&self.defaults));
+            return Ok(Arc::clone(&self.defaults));
         }
         let mut more = Config::default();
         for path in &target.kustomization.configurations {
@@ -259,7 +256,7 @@ impl<'a, 'o> Builder<'a, 'o> {
         }
         let mut config = Config::clone(&self.defaults);
         config.merge(more)?;
-        Ok(Rc::new(config))
+        Ok(Arc::new(config))
     }
 
     fn add_definitions(&self, target: &Target<'_>, found: &mut Accumulated) -> Result<()> {
@@ -268,7 +265,7 @@ impl<'a, 'o> Builder<'a, 'o> {
         for path in crds {
             let bytes = target.folder.read(path).map_err(within)?;
             let marked = of_definitions(&String::from_utf8_lossy(&bytes), path).map_err(within)?;
-            found.merge_config(&Rc::new(marked))?;
+            found.merge_config(&Arc::new(marked))?;
         }
         Ok(())
     }
@@ -478,7 +475,7 @@ impl<'a, 'o> Builder<'a, 'o> {
         let config = found
             .config
             .clone()
-            .unwrap_or_else(|| Rc::clone(&self.defaults));
+            .unwrap_or_else(|| Arc::clone(&self.defaults));
         let mut all = target.transformers(&config)?;
         for resource in self.configs(target, &target.kustomization.transformers)? {
             let transformer = plugin::transformer(&resource, &target.folder)?;

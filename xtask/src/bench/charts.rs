@@ -270,5 +270,5 @@ fn processes(binary: &Path, subject: &Subject) -> Result<(Duration, Option<Durat
     };
     let ours = || command(binary, &["render"]);
     let theirs = |helm: &Path| command(helm, &["template", "release-name"]);
-    in_turns(&ours, "helm", &theirs)
+    in_turns(&ours, Some("helm"), &theirs)
 }

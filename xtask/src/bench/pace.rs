@@ -33,13 +33,14 @@ pub(super) fn shown(time: Duration) -> String {
 }
 
 /// Our process and the one of a real tool, in turns: what slows one slows the other. The second time
-/// is `None` where that tool is not installed.
+/// is `None` where that tool is not installed, or not asked for.
 pub(super) fn in_turns(
     ours: &dyn Fn() -> Command,
-    tool: &str,
+    tool: Option<&str>,
     theirs: &dyn Fn(&Path) -> Command,
 ) -> Result<(Duration, Option<Duration>)> {
-    let tool = install::oracle_folder()?.join(tool);
+    let folder = install::oracle_folder()?;
+    let tool = tool.map(|tool| folder.join(tool)).filter(|it| it.is_file());
     let (mut our_times, mut their_times) = (Vec::new(), Vec::new());
     let began = Instant::now();
     for _ in 0..N_PROCESSES {
@@ -47,8 +48,8 @@ pub(super) fn in_turns(
             break;
         }
         our_times.push(timed(ours())?);
-        if tool.is_file() {
-            their_times.push(timed(theirs(&tool))?);
+        if let Some(tool) = &tool {
+            their_times.push(timed(theirs(tool))?);
         }
     }
     let theirs = (!their_times.is_empty()).then(|| median(their_times));

@@ -17,7 +17,8 @@ use inclusion::Rendering;
 
 /// How `lookup` finds objects of a cluster: API version, kind, namespace and name to an object, or a
 /// list for an empty name; empty maps where there is nothing.
-pub(crate) type Lookup = Arc<dyn Fn(&str, &str, &str, &str) -> Result<yaml::Value, String> + Send + Sync>;
+pub(crate) type Lookup =
+    Arc<dyn Fn(&str, &str, &str, &str) -> Result<yaml::Value, String> + Send + Sync>;
 
 /// What a function does.
 type Body = fn(&mut Scope<'_>, &[Value]) -> Result<Value, String>;

@@ -4,6 +4,7 @@
 //! kustomization can bring OpenAPI definitions of its own.
 
 use std::collections::HashMap;
+use std::sync::LazyLock;
 
 use yaml::Value;
 
@@ -14,7 +15,7 @@ const TABLE: &str = include_str!("../../data/merge.txt");
 const MAX_REFERENCES: usize = 64;
 
 /// The known kinds.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Schemas {
     types: HashMap<&'static str, HashMap<&'static str, &'static str>>,
     kinds: HashMap<(&'static str, &'static str), &'static str>,
@@ -36,8 +37,13 @@ pub(crate) enum Schema<'a> {
 }
 
 impl Schemas {
-    /// The built-in data.
-    pub(crate) fn builtin() -> Self {
+    /// The built-in data, read once for all builds.
+    pub(crate) fn builtin() -> &'static Self {
+        static BUILTIN: LazyLock<Schemas> = LazyLock::new(Schemas::read_builtin);
+        &BUILTIN
+    }
+
+    fn read_builtin() -> Self {
         let mut schemas = Schemas::default();
         for line in TABLE.lines().filter(|line| !line.starts_with('#')) {
             let mut words = line.split(' ');
