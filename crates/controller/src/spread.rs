@@ -9,7 +9,7 @@ const MAX_THREADS: usize = 4;
 /// Deeply nested templates and manifests are parsed by recursion; what is not used costs nothing.
 const STACK_BYTES: usize = 64 << 20;
 
-/// For [`helm::Spread`]: calls `work` with each number below `n`, on this thread and on others, which
+/// For [`engine::render::Spread`]: calls `work` with each number below `n`, on this thread and on others, which
 /// have ended when it returns.
 ///
 /// # Panics
