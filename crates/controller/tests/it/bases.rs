@@ -1,21 +1,13 @@
 //! Kustomizations whose bases are in other repositories: real Git serves them.
 
 use std::path::Path;
-use std::process::Command;
 
 use api::reason;
 
-use crate::world::config_map;
+use crate::world::{config_map, git};
 use crate::{World, application};
 
 const AUTOMATED: &str = "{automated: {prune: true, selfHeal: true}}";
-
-fn git(folder: &Path, arguments: &[&str]) {
-    let identity = ["-c", "user.name=t", "-c", "user.email=t@example.com"];
-    let mut git = Command::new("git");
-    git.current_dir(folder).args(identity).args(arguments);
-    assert!(git.status().expect("git").success(), "git {arguments:?}");
-}
 
 /// A repository whose folder `base` holds a ConfigMap, at the tag `v1` with the value 1 and on its
 /// branch with the value 2.

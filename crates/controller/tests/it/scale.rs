@@ -1,29 +1,11 @@
 //! Many Applications on one repository cost one question and only the renders that are needed.
 
-use std::path::Path;
-use std::process::Command;
 use std::time::{Duration, Instant};
 
-use crate::world::config_map;
+use crate::world::{config_map, git};
 use crate::{World, application};
 
 const N_APPLICATIONS: usize = 1_000;
-
-/// Runs git in a folder; the repository is a real one, written by the real program.
-fn git(folder: &Path, arguments: &[&str]) {
-    let output = Command::new("git")
-        .current_dir(folder)
-        .args(["-c", "user.name=t", "-c", "user.email=t@example.com"])
-        .args(arguments)
-        .env("GIT_CONFIG_NOSYSTEM", "1")
-        .output()
-        .expect("git");
-    assert!(
-        output.status.success(),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
-}
 
 async fn until(what: &str, test: impl Fn() -> bool) {
     let started = Instant::now();

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -349,6 +350,22 @@ pub(crate) fn is_synced(app: &Application) -> bool {
     app.status.sync.status == api::SyncCode::Synced
         && app.operation.is_none()
         && state.is_none_or(|state| state.phase.is_completed())
+}
+
+/// Runs git in a folder; the repository is a real one, written by the real program.
+pub(crate) fn git(folder: &Path, arguments: &[&str]) {
+    let output = Command::new("git")
+        .current_dir(folder)
+        .args(["-c", "user.name=t", "-c", "user.email=t@example.com"])
+        .args(arguments)
+        .env("GIT_CONFIG_NOSYSTEM", "1")
+        .output()
+        .expect("git");
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
 }
 
 /// An object from YAML.
