@@ -1,7 +1,8 @@
 //! Charts beside real helm, in the same run: the mission's chart, one of the size of the largest
 //! public ones, and umbrellas of more and more subcharts that use `tpl`.
 //!
-//! Read [`table`]. In process is measured by this program itself, which is optimised; the whole process is `tiphys render`.
+//! Read [`table`]. In process is measured by this program itself, which is optimised; the whole
+//! process is `tiphys render`.
 
 use std::fs;
 use std::path::{Path, PathBuf};

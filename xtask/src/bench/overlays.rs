@@ -1,7 +1,8 @@
 //! Kustomizations beside real kubectl, in the same run: the mission's overlay, and trees of overlays
 //! with more and more resources.
 //!
-//! Read [`table`]. In process is measured by this program itself, which is optimised; the whole process is `tiphys render`.
+//! Read [`table`]. In process is measured by this program itself, which is optimised; the whole
+//! process is `tiphys render`.
 
 use std::path::Path;
 use std::process::Command;

@@ -230,11 +230,7 @@ pub(super) fn one_gate(workspace: &Workspace) -> Vec<Finding> {
         }
     }
     let ci = workspace.files.get(CI).map_or("", String::as_str);
-    let runs_it = |line: &str| {
-        let before = line.trim().strip_suffix(TEST_COMMAND);
-        before.is_some_and(|it| matches!(it, "" | "exec ") || it.starts_with("timeout "))
-    };
-    if !ci.lines().any(runs_it) {
+    if !ci.lines().any(runs_tests) {
         findings.push(Finding::new(
             CI,
             0,
@@ -244,10 +240,46 @@ pub(super) fn one_gate(workspace: &Workspace) -> Vec<Finding> {
     findings
 }
 
+/// Whether a line of CI runs the tests, alone or under a time limit; nothing else may stand before
+/// the command.
+fn runs_tests(line: &str) -> bool {
+    let Some(before) = line.trim().strip_suffix(TEST_COMMAND) else {
+        return false;
+    };
+    let mut words = before.split_whitespace();
+    let is_limit =
+        |word: &str| word.starts_with("--") || word.starts_with(|it: char| it.is_ascii_digit());
+    match words.next() {
+        None => true,
+        Some("exec") => words.next().is_none(),
+        Some("timeout") => words.all(is_limit),
+        Some(_) => false,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::tests::{check, checkout, package};
     use super::*;
+
+    #[test]
+    fn ci_runs_the_tests_with_nothing_else_before_them() {
+        for (before, want) in [
+            ("", true),
+            ("exec ", true),
+            ("timeout --kill-after=10 80m ", true),
+            ("timeout 1 echo ", false),
+            ("# ", false),
+            ("true || ", false),
+        ] {
+            assert_eq!(
+                runs_tests(&format!("{before}{TEST_COMMAND}")),
+                want,
+                "{before}"
+            );
+        }
+        assert!(!runs_tests(&format!("{TEST_COMMAND} --help")));
+    }
 
     #[test]
     fn the_map_names_every_crate_and_no_other() {
