@@ -1,4 +1,4 @@
-//! One connection: everything that it carries runs in one task.
+//! One connection: everything that it carries runs in one task, and leaves in few writes.
 //!
 //! Owns the turns between a connection and its requests. Tasks of their own would each wake the
 //! connection for its answer, and it would write them one by one; so what is ready together (twenty
@@ -10,7 +10,13 @@ use std::task::{Context, Poll};
 
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
+
+mod gathered;
+
+pub(crate) use gathered::Gathered;
+use gathered::Sent;
 
 type Request = Pin<Box<dyn Future<Output = ()> + Send>>;
 
@@ -28,20 +34,30 @@ where
     }
 }
 
-/// The requests of one connection, which run whenever the connection does.
-pub(crate) struct Running {
+/// The requests of one connection over a stream `S`, which run whenever the connection does.
+pub(crate) struct Running<S> {
     incoming: UnboundedReceiver<Request>,
     running: FuturesUnordered<Request>,
+    stream: Gathered<S>,
 }
 
-/// A new place for requests, and who runs them.
-pub(crate) fn requests() -> (Requests, Running) {
+/// For a connection over `stream`: where its requests go, the stream that it writes to, and who
+/// runs them.
+pub(crate) fn over<S>(stream: S) -> (Requests, Gathered<S>, Running<S>)
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
     let (sender, incoming) = mpsc::unbounded_channel();
-    let running = FuturesUnordered::new();
-    (Requests(sender), Running { incoming, running })
+    let stream = Gathered::new(stream);
+    let running = Running {
+        incoming,
+        running: FuturesUnordered::new(),
+        stream: stream.clone(),
+    };
+    (Requests(sender), stream, running)
 }
 
-impl Running {
+impl<S: AsyncRead + AsyncWrite + Unpin> Running<S> {
     /// Runs `connection` and its requests until the connection ends; gives its outcome.
     pub(crate) async fn with<T>(&mut self, mut connection: Pin<&mut impl Future<Output = T>>) -> T {
         poll_fn(|context| {
@@ -49,9 +65,13 @@ impl Running {
                 self.poll(context);
                 let ended = connection.as_mut().poll(context);
                 // A request that has just come is answered before anybody waits.
-                if ended.is_ready() || self.incoming.is_empty() {
-                    return ended;
+                if ended.is_pending() && !self.incoming.is_empty() {
+                    continue;
                 }
+                if ended.is_pending() && self.stream.send(context) == Sent::Broken {
+                    continue;
+                }
+                return ended;
             }
         })
         .await

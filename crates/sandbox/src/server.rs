@@ -257,7 +257,7 @@ impl Port {
     }
 
     async fn talk(self, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) {
-        let (requests, mut running) = connection::requests();
+        let (requests, stream, mut running) = connection::over(stream);
         let mut builder = auto::Builder::new(requests);
         builder
             .http1()

@@ -68,7 +68,7 @@ const PLANS: &[Plan] = &[
         activity: Activity::FanOut,
         what: "update until the last of 20 watchers has it",
         n_rounds: 10,
-        n_each: 20,
+        n_each: 100,
     },
     Plan {
         activity: Activity::Fill,
@@ -194,7 +194,10 @@ pub(crate) fn table(binary: &Path) -> Result<()> {
     let names: Vec<&str> = sides.iter().map(|side| side.name).collect();
     println!("| what | {} | faster by |", names.join(" | "));
     println!("|---|{}---|", "---|".repeat(names.len()));
-    let runtime = tokio::runtime::Runtime::new()?;
+    // One thread: a client that wakes threads of its own takes the processors from the servers.
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
     runtime.block_on(run(&mut sides, &WARM_UP))?;
     for side in &mut sides {
         side.turns.clear();
