@@ -1,7 +1,10 @@
-//! A text as tokens, one at a time. Read [`Lexer`].
+//! A text as tokens. Read [`Lexer::read`]: it gives those up to the end of the next action.
 //!
-//! A token holds its byte offset and its line, which errors name.
+//! A token holds where it is; its line, which errors name, is counted when one does.
 
+use memchr::{memchr, memchr3, memmem};
+
+use crate::node::Span;
 use crate::print::unicode;
 
 const LEFT_COMMENT: &str = "/*";
@@ -74,48 +77,28 @@ fn keyword(word: &str) -> Option<Keyword> {
     })
 }
 
-/// A token. Its text is that of the template: most are looked at more than once.
+/// A token.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Token<'a> {
+pub(crate) struct Token {
     pub(crate) kind: Kind,
-    /// The offset of its first byte.
-    pub(crate) at: usize,
     /// Its text; nothing for an error, which is the lexer's [`Lexer::problem`].
-    pub(crate) text: &'a str,
-    /// The line of its first byte, from 1.
-    pub(crate) line: usize,
+    pub(crate) span: Span,
 }
 
-impl Token<'_> {
-    /// The end of a text.
-    pub(crate) fn end(line: usize) -> Self {
-        Token {
-            kind: Kind::End,
-            at: 0,
-            text: "EOF",
-            line,
-        }
-    }
-
-    /// As errors show it.
-    pub(crate) fn shown(&self) -> String {
+impl Token {
+    /// As errors show it, in the text that it is part of.
+    pub(crate) fn shown(self, input: &str) -> String {
+        let text = self.span.of(input);
         match self.kind {
             Kind::End => "EOF".to_owned(),
-            Kind::Keyword(_) => format!("<{}>", self.text),
-            _ if self.text.len() > MAX_SHOWN => {
-                let start: String = self.text.chars().take(MAX_SHOWN).collect();
+            Kind::Keyword(_) => format!("<{text}>"),
+            _ if text.len() > MAX_SHOWN => {
+                let start: String = text.chars().take(MAX_SHOWN).collect();
                 format!("{}...", crate::quote(&start))
             }
-            _ => crate::quote(self.text),
+            _ => crate::quote(text),
         }
     }
-}
-
-/// What comes next.
-#[derive(Clone, Copy)]
-enum State {
-    Text,
-    Action,
 }
 
 /// The delimiters of actions.
@@ -134,17 +117,15 @@ impl Default for Delimiters {
     }
 }
 
-/// Gives the tokens of a text; after an error only the end.
+/// Gives the tokens of a text of fewer than 2^32 bytes; after an error only the end.
 pub(crate) struct Lexer<'a> {
     input: &'a str,
-    delimiters: &'a Delimiters,
-    /// Where the token begins, and its line.
+    left: memmem::Finder<'a>,
+    right: &'a [u8],
+    /// Where the token begins.
     start: usize,
-    start_line: usize,
     at: usize,
-    line: usize,
     n_open: usize,
-    state: State,
     /// What is wrong, from then on.
     problem: Option<String>,
 }
@@ -153,31 +134,24 @@ impl<'a> Lexer<'a> {
     pub(crate) fn new(input: &'a str, delimiters: &'a Delimiters) -> Self {
         Lexer {
             input,
-            delimiters,
+            left: memmem::Finder::new(&delimiters.left),
+            right: delimiters.right.as_bytes(),
             start: 0,
-            start_line: 1,
             at: 0,
-            line: 1,
             n_open: 0,
-            state: State::Text,
             problem: None,
         }
     }
 
-    /// The next token; at the end, and after an error, [`Kind::End`] again and again.
-    pub(crate) fn next_token(&mut self) -> Token<'a> {
+    /// Puts the next tokens in place of those in `tokens`: text and the action behind it, or the
+    /// end; at the end, and after an error, [`Kind::End`] again and again.
+    pub(crate) fn read(&mut self, tokens: &mut Vec<Token>) {
+        tokens.clear();
         if self.problem.is_some() {
-            return Token::end(self.start_line);
+            tokens.push(self.token(Kind::End));
+            return;
         }
-        loop {
-            let token = match self.state {
-                State::Text => self.text(),
-                State::Action => Some(self.action()),
-            };
-            if let Some(token) = token {
-                return token;
-            }
-        }
+        while self.text(tokens) {}
     }
 
     /// What is wrong where it gave [`Kind::Error`].
@@ -185,35 +159,27 @@ impl<'a> Lexer<'a> {
         self.problem.as_deref().unwrap_or_default()
     }
 
-    fn rest(&self) -> &'a str {
-        &self.input[self.at..]
-    }
-
-    fn rest_bytes(&self) -> &'a [u8] {
+    fn rest(&self) -> &'a [u8] {
         &self.input.as_bytes()[self.at..]
     }
 
+    /// The next character; the lexer only stops where one begins.
     fn peek(&self) -> Option<char> {
-        match self.rest_bytes().first()? {
-            byte if byte.is_ascii() => Some((*byte).into()),
-            _ => self.rest().chars().next(),
+        match *self.rest().first()? {
+            byte if byte.is_ascii() => Some(byte.into()),
+            _ => self.input[self.at..].chars().next(),
         }
     }
 
     fn advance(&mut self) -> Option<char> {
         let next = self.peek()?;
         self.at += next.len_utf8();
-        if next == '\n' {
-            self.line += 1;
-        }
         Some(next)
     }
 
     fn accept(&mut self, allowed: &str) -> bool {
         let fits = self.peek().is_some_and(|next| allowed.contains(next));
-        if fits {
-            self.advance();
-        }
+        self.at += usize::from(fits);
         fits
     }
 
@@ -221,175 +187,157 @@ impl<'a> Lexer<'a> {
         while self.accept(allowed) {}
     }
 
-    /// Passes over bytes without looking at them one by one.
-    fn skip(&mut self, n_bytes: usize) {
-        let skipped = &self.rest_bytes()[..n_bytes];
-        self.line += skipped.iter().filter(|byte| **byte == b'\n').count();
-        self.at += n_bytes;
-    }
-
     fn skip_spaces(&mut self) -> usize {
-        let skipped = n_spaces(self.rest().bytes());
-        self.skip(skipped);
+        let skipped = n_spaces(self.rest().iter());
+        self.at += skipped;
         skipped
     }
 
     fn ignore(&mut self) {
         self.start = self.at;
-        self.start_line = self.line;
     }
 
-    fn emit(&mut self, kind: Kind) -> Token<'a> {
-        let token = Token {
-            kind,
-            at: self.start,
-            text: &self.input[self.start..self.at],
-            line: self.start_line,
+    /// What was passed over since the last token, as one.
+    fn token(&mut self, kind: Kind) -> Token {
+        let span = Span {
+            start: self.start as u32,
+            end: self.at as u32,
         };
         self.ignore();
-        token
+        Token { kind, span }
     }
 
-    fn fail(&mut self, problem: impl Into<String>) -> Token<'a> {
+    fn fail(&mut self, problem: impl Into<String>) -> Token {
         self.problem = Some(problem.into());
-        Token {
-            kind: Kind::Error,
-            at: self.start,
-            text: "",
-            line: self.start_line,
-        }
+        self.at = self.start;
+        self.token(Kind::Error)
     }
 
-    /// Text up to the next action; `None` when there is none before it.
-    fn text(&mut self) -> Option<Token<'a>> {
-        let Some(found) = find(self.rest(), &self.delimiters.left) else {
-            self.skip(self.rest().len());
-            let kind = if self.at > self.start {
-                Kind::Text
+    /// Reads text up to the next action, and that; gives whether there was a comment in its place,
+    /// so that there is more to read.
+    fn text(&mut self, tokens: &mut Vec<Token>) -> bool {
+        let Some(found) = self.left.find(self.rest()) else {
+            self.at = self.input.len();
+            if self.at > self.start {
+                tokens.push(self.token(Kind::Text));
             } else {
-                Kind::End
-            };
-            let mut token = self.emit(kind);
-            if kind == Kind::End {
-                token.text = "EOF";
+                tokens.push(self.token(Kind::End));
             }
-            return Some(token);
+            return false;
         };
-        if found > 0 {
-            let text = &self.rest()[..found];
-            let behind = &self.rest()[found + self.delimiters.left.len()..];
-            let kept = if has_left_trim_marker(behind) {
-                text.len() - n_spaces(text.bytes().rev())
-            } else {
-                found
-            };
-            self.skip(kept);
-            let token = self.emit(Kind::Text);
-            self.skip(found - kept);
-            self.ignore();
-            if !token.text.is_empty() {
-                return Some(token);
-            }
-        }
-        self.left_delimiter()
-    }
-
-    /// The left delimiter; `None` when a comment was passed over.
-    fn left_delimiter(&mut self) -> Option<Token<'a>> {
-        self.skip(self.delimiters.left.len());
-        let marker = if has_left_trim_marker(self.rest()) {
-            TRIM_MARKER_LEN
+        let (text, behind) = self.rest().split_at(found);
+        let behind = &behind[self.left.needle().len()..];
+        let is_trimmed = has_left_trim_marker(behind);
+        let kept = if is_trimmed {
+            found - n_spaces(text.iter().rev())
         } else {
-            0
+            found
         };
-        if self.rest()[marker..].starts_with(LEFT_COMMENT) {
-            self.skip(marker);
-            self.ignore();
-            return self.comment();
+        self.at += kept;
+        if kept > 0 {
+            tokens.push(self.token(Kind::Text));
         }
-        let token = self.emit(Kind::LeftDelimiter);
-        self.state = State::Action;
-        self.skip(marker);
+        self.at += found - kept;
         self.ignore();
-        self.n_open = 0;
-        Some(token)
+        self.at += self.left.needle().len();
+        let marker = if is_trimmed { TRIM_MARKER_LEN } else { 0 };
+        if behind[marker..].starts_with(LEFT_COMMENT.as_bytes()) {
+            self.at += marker;
+            self.ignore();
+            let failed = self.comment();
+            tokens.extend(failed);
+            return failed.is_none();
+        }
+        tokens.push(self.token(Kind::LeftDelimiter));
+        self.at += marker;
+        self.ignore();
+        self.action(tokens);
+        false
     }
 
-    fn comment(&mut self) -> Option<Token<'a>> {
-        self.skip(LEFT_COMMENT.len());
-        let Some(found) = self.rest().find(RIGHT_COMMENT) else {
+    /// Passes over a comment; gives the error when it is none.
+    fn comment(&mut self) -> Option<Token> {
+        self.at += LEFT_COMMENT.len();
+        let Some(found) = memmem::find(self.rest(), RIGHT_COMMENT.as_bytes()) else {
             return Some(self.fail("unclosed comment"));
         };
-        self.skip(found + RIGHT_COMMENT.len());
+        self.at += found + RIGHT_COMMENT.len();
         let Some(trims) = self.right_delimiter_here() else {
             return Some(self.fail("comment ends before closing delimiter"));
         };
-        self.skip_right_delimiter(trims);
+        self.at += self.right.len();
+        if trims {
+            self.at += TRIM_MARKER_LEN;
+            self.skip_spaces();
+        }
         self.ignore();
         None
     }
 
     /// Whether a right delimiter is here, and whether it trims the text behind it.
     fn right_delimiter_here(&self) -> Option<bool> {
-        let rest = self.rest_bytes();
-        let right = self.delimiters.right.as_bytes();
-        if has_right_trim_marker(rest) && rest[TRIM_MARKER_LEN..].starts_with(right) {
+        let rest = self.rest();
+        if has_right_trim_marker(rest) && rest[TRIM_MARKER_LEN..].starts_with(self.right) {
             return Some(true);
         }
-        // Most of what is looked at differs in its first byte.
-        (rest.first() == right.first() && rest.starts_with(right)).then_some(false)
+        rest.starts_with(self.right).then_some(false)
     }
 
-    fn skip_right_delimiter(&mut self, trims: bool) {
+    fn right_delimiter(&mut self, trims: bool) -> Token {
         if trims {
-            self.skip(TRIM_MARKER_LEN);
-        }
-        self.skip(self.delimiters.right.len());
-        if trims {
-            self.skip_spaces();
-        }
-    }
-
-    fn right_delimiter(&mut self, trims: bool) -> Token<'a> {
-        if trims {
-            self.skip(TRIM_MARKER_LEN);
+            self.at += TRIM_MARKER_LEN;
             self.ignore();
         }
-        self.skip(self.delimiters.right.len());
-        let token = self.emit(Kind::RightDelimiter);
+        self.at += self.right.len();
+        let token = self.token(Kind::RightDelimiter);
         if trims {
             self.skip_spaces();
             self.ignore();
         }
-        self.state = State::Text;
         token
     }
 
-    fn action(&mut self) -> Token<'a> {
-        if let Some(trims) = self.right_delimiter_here() {
+    /// Reads up to the right delimiter, or an error.
+    fn action(&mut self, tokens: &mut Vec<Token>) {
+        self.n_open = 0;
+        loop {
+            let token = self.word_or_sign();
+            tokens.push(token);
+            if matches!(token.kind, Kind::RightDelimiter | Kind::Error) {
+                return;
+            }
+        }
+    }
+
+    /// A token within an action.
+    fn word_or_sign(&mut self) -> Token {
+        let Some(first) = self.peek() else {
+            return self.fail("unclosed action");
+        };
+        // Most of what is looked at differs from a delimiter in its first byte.
+        if (self.right.first() == self.rest().first() || is_space_char(first))
+            && let Some(trims) = self.right_delimiter_here()
+        {
             if self.n_open > 0 {
                 return self.fail("unclosed left paren");
             }
             return self.right_delimiter(trims);
         }
-        let Some(first) = self.peek() else {
-            return self.fail("unclosed action");
-        };
-        if matches!(first, ' ' | '\t' | '\r' | '\n') {
+        if is_space_char(first) {
             return self.space();
         }
-        self.advance();
+        self.at += first.len_utf8();
         match first {
-            '=' => self.emit(Kind::Assign),
-            ':' if self.advance() == Some('=') => self.emit(Kind::Declare),
+            '=' => self.token(Kind::Assign),
+            ':' if self.advance() == Some('=') => self.token(Kind::Declare),
             ':' => self.fail("expected :="),
-            '|' => self.emit(Kind::Pipe),
+            '|' => self.token(Kind::Pipe),
             '"' => self.quoted(b'"', Kind::String, "unterminated quoted string"),
             '`' => self.raw_quoted(),
             '\'' => self.quoted(b'\'', Kind::CharConstant, "unterminated character constant"),
-            '$' => self.field_or_variable(Kind::Variable),
-            '.' if !self.peek().is_some_and(|next| next.is_ascii_digit()) => {
-                self.field_or_variable(Kind::Field)
+            '$' => self.field_or_variable(Kind::Variable, Kind::Variable),
+            '.' if !self.rest().first().is_some_and(u8::is_ascii_digit) => {
+                self.field_or_variable(Kind::Field, Kind::Keyword(Keyword::Dot))
             }
             '.' | '+' | '-' | '0'..='9' => {
                 self.at = self.start;
@@ -398,14 +346,14 @@ impl<'a> Lexer<'a> {
             _ if is_alphanumeric(first) => self.identifier(),
             '(' => {
                 self.n_open += 1;
-                self.emit(Kind::LeftParenthesis)
+                self.token(Kind::LeftParenthesis)
             }
             ')' if self.n_open == 0 => self.fail("unexpected right paren"),
             ')' => {
                 self.n_open -= 1;
-                self.emit(Kind::RightParenthesis)
+                self.token(Kind::RightParenthesis)
             }
-            ' '..='~' => self.emit(Kind::Char),
+            ' '..='~' => self.token(Kind::Char),
             other => self.fail(format!(
                 "unrecognized character in action: {}",
                 unicode(other)
@@ -413,54 +361,46 @@ impl<'a> Lexer<'a> {
         }
     }
 
-    fn space(&mut self) -> Token<'a> {
+    fn space(&mut self) -> Token {
         let skipped = self.skip_spaces();
         // The last one may belong to a delimiter that trims.
         let last = &self.input.as_bytes()[self.at - 1..];
-        let is_marker = has_right_trim_marker(last)
-            && last[TRIM_MARKER_LEN..].starts_with(self.delimiters.right.as_bytes());
-        if is_marker {
+        if has_right_trim_marker(last) && last[TRIM_MARKER_LEN..].starts_with(self.right) {
             self.at -= 1;
-            if last.starts_with(b"\n") {
-                self.line -= 1;
-            }
             if skipped == 1 {
                 return self.right_delimiter(true);
             }
         }
-        self.emit(Kind::Space)
+        self.token(Kind::Space)
     }
 
-    fn identifier(&mut self) -> Token<'a> {
+    fn identifier(&mut self) -> Token {
         self.word();
         if !self.is_at_terminator() {
             return self.bad_character();
         }
-        let word = &self.input[self.start..self.at];
-        match keyword(word) {
-            Some(keyword) => self.emit(Kind::Keyword(keyword)),
-            None if word == "true" || word == "false" => self.emit(Kind::Bool),
-            None => self.emit(Kind::Identifier),
-        }
+        let kind = match &self.input[self.start..self.at] {
+            "true" | "false" => Kind::Bool,
+            word => keyword(word).map_or(Kind::Identifier, Kind::Keyword),
+        };
+        self.token(kind)
     }
 
-    fn field_or_variable(&mut self, kind: Kind) -> Token<'a> {
+    /// A name behind its sign, or the sign alone.
+    fn field_or_variable(&mut self, kind: Kind, alone: Kind) -> Token {
         if self.is_at_terminator() {
-            return self.emit(match kind {
-                Kind::Variable => Kind::Variable,
-                _ => Kind::Keyword(Keyword::Dot),
-            });
+            return self.token(alone);
         }
         self.word();
         if !self.is_at_terminator() {
             return self.bad_character();
         }
-        self.emit(kind)
+        self.token(kind)
     }
 
     /// Passes over letters and digits.
     fn word(&mut self) {
-        let rest = self.rest_bytes();
+        let rest = self.rest();
         let end = rest.iter().position(|byte| !IS_WORD[usize::from(*byte)]);
         let length = end.unwrap_or(rest.len());
         self.at += length;
@@ -471,7 +411,7 @@ impl<'a> Lexer<'a> {
         }
     }
 
-    fn bad_character(&mut self) -> Token<'a> {
+    fn bad_character(&mut self) -> Token {
         let next = self
             .peek()
             .map_or_else(|| "U+FFFFFFFFFFFFFFFF".to_owned(), unicode);
@@ -480,25 +420,22 @@ impl<'a> Lexer<'a> {
 
     /// Whether a word may end here.
     fn is_at_terminator(&self) -> bool {
-        let rest = self.rest_bytes();
+        let rest = self.rest();
         match rest.first() {
             None | Some(b' ' | b'\t' | b'\r' | b'\n' | b'.' | b',' | b'|' | b':' | b')' | b'(') => {
                 true
             }
-            first => {
-                let right = self.delimiters.right.as_bytes();
-                first == right.first() && rest.starts_with(right)
-            }
+            first => first == self.right.first() && rest.starts_with(self.right),
         }
     }
 
     /// Up to the closing quote, which a backslash can hide.
-    fn quoted(&mut self, end: u8, kind: Kind, problem: &str) -> Token<'a> {
+    fn quoted(&mut self, end: u8, kind: Kind, problem: &str) -> Token {
         loop {
-            let rest = self.rest_bytes();
-            let counts = |byte: &u8| *byte == end || matches!(byte, b'\\' | b'\n');
-            let found = rest.iter().position(counts);
-            self.skip(found.unwrap_or(rest.len()));
+            let Some(found) = memchr3(end, b'\\', b'\n', self.rest()) else {
+                return self.fail(problem);
+            };
+            self.at += found;
             match self.advance() {
                 Some('\\') => {
                     if matches!(self.advance(), None | Some('\n')) {
@@ -506,21 +443,20 @@ impl<'a> Lexer<'a> {
                     }
                 }
                 None | Some('\n') => return self.fail(problem),
-                Some(_) => return self.emit(kind),
+                Some(_) => return self.token(kind),
             }
         }
     }
 
-    fn raw_quoted(&mut self) -> Token<'a> {
-        let Some(found) = self.rest().find('`') else {
-            self.skip(self.rest().len());
+    fn raw_quoted(&mut self) -> Token {
+        let Some(found) = memchr(b'`', self.rest()) else {
             return self.fail("unterminated raw quoted string");
         };
-        self.skip(found + 1);
-        self.emit(Kind::RawString)
+        self.at += found + 1;
+        self.token(Kind::RawString)
     }
 
-    fn number(&mut self) -> Token<'a> {
+    fn number(&mut self) -> Token {
         let is_number = self.scan_number();
         if !is_number {
             return self.bad_number();
@@ -529,12 +465,12 @@ impl<'a> Lexer<'a> {
             if !self.scan_number() || !self.input[..self.at].ends_with('i') {
                 return self.bad_number();
             }
-            return self.emit(Kind::Complex);
+            return self.token(Kind::Complex);
         }
-        self.emit(Kind::Number)
+        self.token(Kind::Number)
     }
 
-    fn bad_number(&mut self) -> Token<'a> {
+    fn bad_number(&mut self) -> Token {
         let text = crate::quote(&self.input[self.start..self.at]);
         self.fail(format!("bad number syntax: {text}"))
     }
@@ -575,20 +511,6 @@ impl<'a> Lexer<'a> {
     }
 }
 
-/// The first place of a text in another. Most texts hold few of its first bytes, which are found
-/// faster than the whole.
-fn find(text: &str, wanted: &str) -> Option<usize> {
-    let first = wanted.chars().next()?;
-    let mut at = 0;
-    loop {
-        at += text[at..].find(first)?;
-        if text[at..].starts_with(wanted) {
-            return Some(at);
-        }
-        at += first.len_utf8();
-    }
-}
-
 /// ASCII letters, digits and the underscore.
 static IS_WORD: [bool; 256] = {
     let mut table = [false; 256];
@@ -601,16 +523,20 @@ static IS_WORD: [bool; 256] = {
 };
 
 fn is_space(byte: u8) -> bool {
-    matches!(byte, b' ' | b'\t' | b'\r' | b'\n')
+    is_space_char(byte.into())
+}
+
+fn is_space_char(it: char) -> bool {
+    matches!(it, ' ' | '\t' | '\r' | '\n')
 }
 
 /// How many spaces come first.
-fn n_spaces(bytes: impl Iterator<Item = u8>) -> usize {
-    bytes.take_while(|byte| is_space(*byte)).count()
+fn n_spaces<'b>(bytes: impl Iterator<Item = &'b u8>) -> usize {
+    bytes.take_while(|byte| is_space(**byte)).count()
 }
 
-fn has_left_trim_marker(text: &str) -> bool {
-    matches!(text.as_bytes(), [b'-', next, ..] if is_space(*next))
+fn has_left_trim_marker(text: &[u8]) -> bool {
+    matches!(text, [b'-', next, ..] if is_space(*next))
 }
 
 fn has_right_trim_marker(text: &[u8]) -> bool {

@@ -1,19 +1,22 @@
 //! Tokens as trees, with Go's errors. Read [`parse`].
 //!
-//! Three tokens can be given back: a space is a token, and `$x` may begin a declaration or not.
+//! Tokens can be given back: a space is a token, and `$x` may begin a declaration or not.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::error::Error;
 use crate::lex::{Delimiters, Keyword, Kind, Lexer, Token};
-use crate::node::{Branch, Command, Node, Nodes, Operand, Pipe, Term, Tree};
+use crate::node::{
+    Branch, Call, Command, Id, List, Literal, Node, Nodes, Operand, Pipe, Source, Span, Term, Tree,
+};
 use crate::number::Number;
 use crate::quote::unquote;
 
 /// Deeper nesting is written by programs, to exhaust the stack.
 const MAX_DEPTH: usize = 250;
 
-/// Templates of one text: the text itself first, then what it defines.
+/// Templates of one text: the text itself last, after what it defines.
 pub(crate) type Parsed = Vec<(Arc<str>, Tree)>;
 
 /// Parses the text of a template and the definitions in it.
@@ -21,40 +24,58 @@ pub(crate) type Parsed = Vec<(Arc<str>, Tree)>;
 /// `is_function` tells the functions that may be called.
 ///
 /// # Errors
-/// In Go's words, with the name and the line.
+/// In Go's words, with the name and the line; also for a text of 4 GiB.
 pub(crate) fn parse(
     name: &str,
     text: &str,
     delimiters: &Delimiters,
     is_function: &dyn Fn(&str) -> bool,
 ) -> Result<Parsed> {
+    if u32::try_from(text.len()).is_err() {
+        return Err(Error::parse(format!(
+            "template: {name}:1: larger than 4 GiB"
+        )));
+    }
     let mut parser = Parser {
-        name: name.into(),
-        text: text.into(),
+        text,
         lexer: Lexer::new(text, delimiters),
-        tokens: [Token::end(0); 3],
-        n_given_back: 0,
-        variables: vec!["$".into()],
-        action_line: 0,
+        tokens: Vec::new(),
+        at: 0,
+        n_seen: 0,
+        variables: vec!["$"],
+        action: None,
         range_depth: 0,
         depth: 0,
         is_function,
-        parsed: Vec::new(),
-        names: Names::default(),
+        known: [""; N_KNOWN],
+        open: Open::default(),
+        source: Source::new(name, text),
+        templates: Vec::new(),
+        places: HashMap::new(),
     };
     let root = parser.root()?;
-    parser.add(name.into(), root)?;
-    Ok(parser.parsed)
+    parser.add(Arc::clone(&parser.source.name), root)?;
+    let source = Arc::new(parser.source);
+    let tree = |(name, template): (Arc<str>, Template)| {
+        let tree = Tree {
+            source: Arc::clone(&source),
+            root: template.root,
+            is_empty: template.is_empty,
+        };
+        (name, tree)
+    };
+    Ok(parser.templates.into_iter().map(tree).collect())
 }
 
 /// How a list of nodes ends.
+#[derive(Clone, Copy)]
 enum Ending {
     End,
     Else,
 }
 
 impl Ending {
-    fn shown(&self) -> &'static str {
+    fn shown(self) -> &'static str {
         match self {
             Ending::End => "{{end}}",
             Ending::Else => "{{else}}",
@@ -68,101 +89,132 @@ enum Item {
     Ending(Ending),
 }
 
+/// What was read of lists that are not complete yet: the innermost ones stand last.
+#[derive(Default)]
+struct Open {
+    nodes: Vec<Node>,
+    commands: Vec<Command>,
+    operands: Vec<Operand>,
+    variables: Vec<Span>,
+}
+
+/// A template whose text is still being read.
+struct Template {
+    root: Nodes,
+    is_empty: bool,
+}
+
+/// Functions that were met lately: most files call few of them, and each often.
+const N_KNOWN: usize = 64;
+
 struct Parser<'a> {
-    name: Arc<str>,
-    text: Arc<str>,
+    text: &'a str,
     lexer: Lexer<'a>,
-    /// The last token, and those that were given back before it.
-    tokens: [Token<'a>; 3],
-    n_given_back: usize,
-    variables: Vec<Arc<str>>,
-    action_line: usize,
+    /// Text and the action behind it, as far as the lexer was asked.
+    tokens: Vec<Token>,
+    /// The next one of them.
+    at: usize,
+    /// How many of them were looked at: errors name the line of the last.
+    n_seen: usize,
+    /// The variables that are known here.
+    variables: Vec<&'a str>,
+    /// Where the action at hand began.
+    action: Option<u32>,
     range_depth: usize,
     depth: usize,
     is_function: &'a dyn Fn(&str) -> bool,
-    parsed: Parsed,
-    names: Names,
+    known: [&'a str; N_KNOWN],
+    open: Open,
+    source: Source,
+    templates: Vec<(Arc<str>, Template)>,
+    /// Where they are in the list, by name.
+    places: HashMap<Arc<str>, usize>,
 }
 
 type Result<T> = std::result::Result<T, Error>;
 
 impl<'a> Parser<'a> {
-    fn next(&mut self) -> Token<'a> {
-        if self.n_given_back > 0 {
-            self.n_given_back -= 1;
-        } else {
-            self.tokens[0] = self.lexer.next_token();
-        }
-        self.tokens[self.n_given_back]
-    }
-
-    fn back_up(&mut self) {
-        self.n_given_back += 1;
-    }
-
-    fn back_up_two(&mut self, first: Token<'a>) {
-        self.tokens[1] = first;
-        self.n_given_back = 2;
-    }
-
-    fn back_up_three(&mut self, first: Token<'a>, second: Token<'a>) {
-        self.tokens[1] = second;
-        self.tokens[2] = first;
-        self.n_given_back = 3;
-    }
-
-    fn peek(&mut self) -> Token<'a> {
-        if self.n_given_back == 0 {
-            self.tokens[0] = self.lexer.next_token();
-            self.n_given_back = 1;
-        }
-        self.tokens[self.n_given_back - 1]
-    }
-
-    fn next_word(&mut self) -> Token<'a> {
-        loop {
-            let token = self.next();
-            if token.kind != Kind::Space {
-                return token;
-            }
-        }
-    }
-
-    fn peek_word(&mut self) -> Token<'a> {
-        let token = self.next_word();
-        self.back_up();
+    fn next(&mut self) -> Token {
+        let token = self.peek();
+        self.at += 1;
         token
     }
 
-    fn name(&mut self, text: &str) -> Arc<str> {
-        self.names.get(text).text.clone()
+    /// Only tokens of the action at hand are given back: its end is the last that was read.
+    fn back_up(&mut self) {
+        self.at -= 1;
     }
 
-    /// The name of a function that may be called.
-    fn function(&mut self, text: &str) -> Option<Arc<str>> {
-        let is_function = self.is_function;
-        let name = self.names.get(text);
-        let is_known = *name.is_function.get_or_insert_with(|| is_function(text));
-        is_known.then(|| name.text.clone())
+    fn peek(&mut self) -> Token {
+        if self.at == self.tokens.len() {
+            self.lexer.read(&mut self.tokens);
+            (self.at, self.n_seen) = (0, 0);
+        }
+        self.n_seen = self.n_seen.max(self.at + 1);
+        self.tokens[self.at]
+    }
+
+    fn next_word(&mut self) -> Token {
+        let token = self.peek_word();
+        self.at += 1;
+        token
+    }
+
+    /// The next token but spaces, which are passed over.
+    fn peek_word(&mut self) -> Token {
+        loop {
+            let token = self.peek();
+            if token.kind != Kind::Space {
+                return token;
+            }
+            self.at += 1;
+        }
+    }
+
+    /// The text of a token.
+    fn text_of(&self, token: Token) -> &'a str {
+        token.span.of(self.text)
+    }
+
+    /// Whether a function of this name may be called.
+    fn is_function(&mut self, name: &'a str) -> bool {
+        let bytes = name.as_bytes();
+        let mix = usize::from(bytes[0]) ^ (usize::from(bytes[bytes.len() - 1]) << 2) ^ bytes.len();
+        let known = &mut self.known[mix % N_KNOWN];
+        if *known == name {
+            return true;
+        }
+        let is_function = (self.is_function)(name);
+        if is_function {
+            *known = name;
+        }
+        is_function
+    }
+
+    /// The line of an offset, from 1.
+    fn line(&self, at: u32) -> usize {
+        let before = &self.text.as_bytes()[..at as usize];
+        1 + before.iter().filter(|byte| **byte == b'\n').count()
     }
 
     fn fail<T>(&self, text: impl AsRef<str>) -> Result<T> {
-        let line = self.tokens[0].line;
-        let text = text.as_ref();
-        Err(Error::parse(format!(
-            "template: {}:{line}: {text}",
-            self.name
-        )))
+        let last = self.tokens.get(self.n_seen.saturating_sub(1));
+        let line = last.map_or(0, |token| self.line(token.span.start));
+        let (name, text) = (&self.source.name, text.as_ref());
+        Err(Error::parse(format!("template: {name}:{line}: {text}")))
     }
 
-    fn unexpected<T>(&self, token: Token<'a>, context: &str) -> Result<T> {
+    fn unexpected<T>(&self, token: Token, context: &str) -> Result<T> {
         if token.kind != Kind::Error {
-            return self.fail(format!("unexpected {} in {context}", token.shown()));
+            let token = token.shown(self.text);
+            return self.fail(format!("unexpected {token} in {context}"));
         }
         let problem = self.lexer.problem();
         let mut extra = String::new();
-        if self.action_line != 0 && self.action_line != token.line {
-            extra = format!(" in action started at {}:{}", self.name, self.action_line);
+        if let Some(action) = self.action.map(|at| self.line(at))
+            && action != self.line(token.span.start)
+        {
+            extra = format!(" in action started at {}:{action}", self.source.name);
             if problem.ends_with(" action") {
                 extra.drain(.." in action".len());
             }
@@ -170,7 +222,7 @@ impl<'a> Parser<'a> {
         self.fail(format!("{problem}{extra}"))
     }
 
-    fn expect(&mut self, kind: Kind, context: &str) -> Result<Token<'a>> {
+    fn expect(&mut self, kind: Kind, context: &str) -> Result<Token> {
         let token = self.next_word();
         if token.kind == kind {
             return Ok(token);
@@ -189,23 +241,29 @@ impl<'a> Parser<'a> {
         result
     }
 
+    /// Adds the nodes that were opened from a place on, as one list.
+    fn nodes_from(&mut self, from: usize) -> Nodes {
+        self.source.nodes.take(&mut self.open.nodes, from)
+    }
+
     fn root(&mut self) -> Result<Nodes> {
-        let mut nodes = Nodes::new();
+        let from = self.open.nodes.len();
         while self.peek().kind != Kind::End {
             if self.peek().kind == Kind::LeftDelimiter {
-                let delimiter = self.next();
+                let delimiter = self.at;
+                self.next();
                 if self.next_word().kind == Kind::Keyword(Keyword::Define) {
                     self.definition()?;
                     continue;
                 }
-                self.back_up_two(delimiter);
+                self.at = delimiter;
             }
             match self.text_or_action()? {
-                Item::Node(node) => nodes.push(node),
+                Item::Node(node) => self.open.nodes.push(node),
                 Item::Ending(ending) => return self.fail(format!("unexpected {}", ending.shown())),
             }
         }
-        Ok(nodes)
+        Ok(self.nodes_from(from))
     }
 
     fn definition(&mut self) -> Result<()> {
@@ -217,8 +275,8 @@ impl<'a> Parser<'a> {
     }
 
     /// The body of a definition or block up to its end: it has variables of its own.
-    fn inner_template(&mut self, name: Arc<str>, context: &str) -> Result<()> {
-        let variables = std::mem::replace(&mut self.variables, vec!["$".into()]);
+    fn inner_template(&mut self, name: Literal, context: &str) -> Result<()> {
+        let variables = std::mem::replace(&mut self.variables, vec!["$"]);
         let range_depth = std::mem::take(&mut self.range_depth);
         let (nodes, ending) = self.deeper(Self::items)?;
         if let Ending::Else = ending {
@@ -226,34 +284,45 @@ impl<'a> Parser<'a> {
         }
         self.variables = variables;
         self.range_depth = range_depth;
+        let name = self.source.literal(name).into();
         self.add(name, nodes)
     }
 
     /// Adds a template. An empty one does not replace another, two that are not are one too many.
     fn add(&mut self, name: Arc<str>, root: Nodes) -> Result<()> {
-        let tree = Tree {
-            parse_name: self.name.clone(),
-            text: self.text.clone(),
-            root,
+        let is_empty = self.is_empty(root);
+        let template = Template { root, is_empty };
+        let Some(place) = self.places.get(&name) else {
+            self.places.insert(name.clone(), self.templates.len());
+            self.templates.push((name, template));
+            return Ok(());
         };
-        match self.parsed.iter_mut().find(|(known, _)| *known == name) {
-            None => self.parsed.push((name, tree)),
-            Some((_, known)) if known.is_empty() => *known = tree,
-            Some(_) if tree.is_empty() => {}
-            Some(_) => {
-                let name = crate::quote(&name);
-                return self.fail(format!("template: multiple definition of template {name}"));
-            }
+        let known = &mut self.templates[*place].1;
+        if !known.is_empty && !is_empty {
+            let name = crate::quote(&name);
+            return self.fail(format!("template: multiple definition of template {name}"));
+        }
+        if known.is_empty {
+            *known = template;
         }
         Ok(())
     }
 
+    fn is_empty(&self, root: Nodes) -> bool {
+        let is_blank = |text: &str| text.chars().all(crate::print::is_go_space);
+        self.source
+            .nodes
+            .all(root)
+            .iter()
+            .all(|node| matches!(node, Node::Text(part) if is_blank(part.of(self.text))))
+    }
+
     fn items(&mut self) -> Result<(Nodes, Ending)> {
-        let mut nodes = Nodes::new();
+        let from = self.open.nodes.len();
         while self.peek_word().kind != Kind::End {
             match self.text_or_action()? {
-                Item::Node(node) => nodes.push(node),
-                Item::Ending(ending) => return Ok((nodes, ending)),
+                Item::Node(node) => self.open.nodes.push(node),
+                Item::Ending(ending) => return Ok((self.nodes_from(from), ending)),
             }
         }
         self.fail("unexpected EOF")
@@ -262,14 +331,11 @@ impl<'a> Parser<'a> {
     fn text_or_action(&mut self) -> Result<Item> {
         let token = self.next_word();
         match token.kind {
-            Kind::Text => {
-                let end = token.at + token.text.len();
-                Ok(Item::Node(Node::Text(token.at..end)))
-            }
+            Kind::Text => Ok(Item::Node(Node::Text(token.span))),
             Kind::LeftDelimiter => {
-                self.action_line = token.line;
+                self.action = Some(token.span.start);
                 let item = self.action()?;
-                self.action_line = 0;
+                self.action = None;
                 Ok(item)
             }
             _ => self.unexpected(token, "input"),
@@ -285,11 +351,11 @@ impl<'a> Parser<'a> {
             Keyword::Block => self.block()?,
             Keyword::Break => {
                 self.loop_control("{{break}}")?;
-                Node::Break(token.at)
+                Node::Break(token.span.start)
             }
             Keyword::Continue => {
                 self.loop_control("{{continue}}")?;
-                Node::Continue(token.at)
+                Node::Continue(token.span.start)
             }
             Keyword::Else => return self.otherwise().map(|()| Item::Ending(Ending::Else)),
             Keyword::End => {
@@ -338,11 +404,11 @@ impl<'a> Parser<'a> {
         self.control("with").map(Node::With)
     }
 
-    fn control(&mut self, context: &str) -> Result<Box<Branch>> {
-        self.deeper(|parser| parser.branch(context).map(Box::new))
+    fn control(&mut self, context: &str) -> Result<Id<Branch>> {
+        self.deeper(|parser| parser.branch(context))
     }
 
-    fn branch(&mut self, context: &str) -> Result<Branch> {
+    fn branch(&mut self, context: &str) -> Result<Id<Branch>> {
         let n_variables = self.variables.len();
         let pipe = self.pipe(context, Kind::RightDelimiter)?;
         let is_range = context == "range";
@@ -354,23 +420,28 @@ impl<'a> Parser<'a> {
             Ending::Else => Some(self.else_branch(context)?),
         };
         self.variables.truncate(n_variables);
-        Ok(Branch {
-            at: pipe.at,
+        Ok(self.source.branches.add(Branch {
+            at: self.source.pipes.one(pipe).at,
             pipe,
             body,
             otherwise,
-        })
+        }))
     }
 
     fn else_branch(&mut self, context: &str) -> Result<Nodes> {
         let next = self.peek().kind;
+        let from = self.open.nodes.len();
         if context == "if" && next == Kind::Keyword(Keyword::If) {
             self.next();
-            return Ok(vec![self.condition()?]);
+            let node = self.condition()?;
+            self.open.nodes.push(node);
+            return Ok(self.nodes_from(from));
         }
         if context == "with" && next == Kind::Keyword(Keyword::With) {
             self.next();
-            return Ok(vec![self.with()?]);
+            let node = self.with()?;
+            self.open.nodes.push(node);
+            return Ok(self.nodes_from(from));
         }
         let (nodes, ending) = self.items()?;
         match ending {
@@ -384,12 +455,8 @@ impl<'a> Parser<'a> {
         let token = self.next_word();
         let name = self.template_name(token, CONTEXT)?;
         let pipe = self.pipe(CONTEXT, Kind::RightDelimiter)?;
-        self.inner_template(name.clone(), CONTEXT)?;
-        Ok(Node::Template {
-            at: token.at,
-            name,
-            pipe: Some(pipe),
-        })
+        self.inner_template(name, CONTEXT)?;
+        Ok(self.called(token, name, Some(pipe)))
     }
 
     fn call(&mut self) -> Result<Node> {
@@ -401,40 +468,44 @@ impl<'a> Parser<'a> {
             self.back_up();
             pipe = Some(self.pipe(CONTEXT, Kind::RightDelimiter)?);
         }
-        Ok(Node::Template {
-            at: token.at,
-            name,
-            pipe,
-        })
+        Ok(self.called(token, name, pipe))
     }
 
-    fn template_name(&mut self, token: Token<'a>, context: &str) -> Result<Arc<str>> {
+    fn called(&mut self, token: Token, name: Literal, pipe: Option<Id<Pipe>>) -> Node {
+        let at = token.span.start;
+        Node::Template(self.source.calls.add(Call { at, name, pipe }))
+    }
+
+    fn template_name(&mut self, token: Token, context: &str) -> Result<Literal> {
         match token.kind {
             Kind::String | Kind::RawString => self.unquoted(token),
             _ => self.unexpected(token, context),
         }
     }
 
-    fn unquoted(&mut self, token: Token<'a>) -> Result<Arc<str>> {
-        if token.kind == Kind::String && !token.text.contains('\\') {
-            return Ok(self.name(token.text.trim_matches('"')));
+    fn unquoted(&mut self, token: Token) -> Result<Literal> {
+        let quoted = self.text_of(token);
+        let changes = if token.kind == Kind::String {
+            '\\'
+        } else {
+            '\r'
+        };
+        if !quoted.contains(changes) {
+            return Ok(Literal::Part(Span {
+                start: token.span.start + 1,
+                end: token.span.end - 1,
+            }));
         }
-        match unquote(token.text) {
-            Ok(text) => Ok(text.into()),
+        match unquote(quoted) {
+            Ok(text) => Ok(Literal::Made(self.source.texts.add(text.into()))),
             Err(problem) => self.fail(problem),
         }
     }
 
-    fn pipe(&mut self, context: &str, end: Kind) -> Result<Pipe> {
-        let at = self.peek_word().at;
-        let mut pipe = Pipe {
-            at,
-            variables: Vec::new(),
-            is_assignment: false,
-            // Most pipes have no more.
-            commands: Vec::with_capacity(1),
-        };
-        while self.declaration(&mut pipe, context)? {}
+    fn pipe(&mut self, context: &str, end: Kind) -> Result<Id<Pipe>> {
+        let at = self.peek_word().span.start;
+        let (variables, is_assignment) = self.declarations(context)?;
+        let from = self.open.commands.len();
         loop {
             let token = self.next_word();
             match token.kind {
@@ -452,59 +523,65 @@ impl<'a> Parser<'a> {
                 | Kind::LeftParenthesis => {
                     self.back_up();
                     let command = self.command()?;
-                    pipe.commands.push(command);
+                    self.open.commands.push(command);
                 }
                 _ => return self.unexpected(token, context),
             }
         }
-        self.check_pipe(&pipe, context)?;
-        Ok(pipe)
+        self.check_commands(&self.open.commands[from..], context)?;
+        let commands = self.source.commands.take(&mut self.open.commands, from);
+        Ok(self.source.pipes.add(Pipe {
+            at,
+            variables,
+            is_assignment,
+            commands,
+        }))
     }
 
-    /// Reads `$x :=`, `$x =` or `$x,` when it is there; gives whether another one follows.
-    fn declaration(&mut self, pipe: &mut Pipe, context: &str) -> Result<bool> {
-        let variable = self.peek_word();
-        if variable.kind != Kind::Variable {
-            return Ok(false);
-        }
-        self.next();
-        let behind = self.peek();
-        let next = self.peek_word();
-        let is_comma = next.kind == Kind::Char && next.text == ",";
-        if !is_comma && !matches!(next.kind, Kind::Assign | Kind::Declare) {
-            if behind.kind == Kind::Space {
-                self.back_up_three(variable, behind);
-            } else {
-                self.back_up_two(variable);
+    /// Reads `$x :=`, `$x =` or `$x, $y :=` when it is there; gives whether the variables exist
+    /// already.
+    fn declarations(&mut self, context: &str) -> Result<(List<Span>, bool)> {
+        let from = self.open.variables.len();
+        let mut is_assignment = false;
+        while self.peek_word().kind == Kind::Variable {
+            let start = self.at;
+            let variable = self.next();
+            let next = self.peek_word();
+            let is_comma = next.kind == Kind::Char && self.text_of(next) == ",";
+            if !is_comma && !matches!(next.kind, Kind::Assign | Kind::Declare) {
+                self.at = start;
+                break;
             }
-            return Ok(false);
+            self.next();
+            is_assignment |= next.kind == Kind::Assign;
+            self.open.variables.push(variable.span);
+            self.variables.push(self.text_of(variable));
+            if !is_comma {
+                break;
+            }
+            if context != "range" || self.open.variables.len() > from + 1 {
+                return self.fail(format!("too many declarations in {context}"));
+            }
+            if !matches!(
+                self.peek_word().kind,
+                Kind::Variable | Kind::RightDelimiter | Kind::RightParenthesis
+            ) {
+                return self.fail("range can only initialize variables");
+            }
         }
-        self.next_word();
-        let name = self.name(variable.text);
-        pipe.is_assignment |= next.kind == Kind::Assign;
-        pipe.variables.push(name.clone());
-        self.variables.push(name);
-        if !is_comma {
-            return Ok(false);
-        }
-        if context != "range" || pipe.variables.len() > 1 {
-            return self.fail(format!("too many declarations in {context}"));
-        }
-        match self.peek_word().kind {
-            Kind::Variable | Kind::RightDelimiter | Kind::RightParenthesis => Ok(true),
-            _ => self.fail("range can only initialize variables"),
-        }
+        let variables = self.source.variables.take(&mut self.open.variables, from);
+        Ok((variables, is_assignment))
     }
 
     /// A pipe has a value, and only its first command may be a plain one.
-    fn check_pipe(&self, pipe: &Pipe, context: &str) -> Result<()> {
-        if pipe.commands.is_empty() {
+    fn check_commands(&self, commands: &[Command], context: &str) -> Result<()> {
+        if commands.is_empty() {
             return self.fail(format!("missing value for {context}"));
         }
-        for (number, command) in pipe.commands.iter().enumerate().skip(1) {
+        for (number, command) in commands.iter().enumerate().skip(1) {
             if matches!(
-                command.arguments[0].term,
-                Term::Bool(_) | Term::Dot | Term::Nil | Term::Number(_) | Term::Text { .. }
+                self.source.operands.first(*command).term,
+                Term::Bool(_) | Term::Dot | Term::Nil | Term::Number(_) | Term::Text(..)
             ) {
                 let stage = number + 1;
                 return self.fail(format!("non executable command in pipeline stage {stage}"));
@@ -514,12 +591,11 @@ impl<'a> Parser<'a> {
     }
 
     fn command(&mut self) -> Result<Command> {
-        // Most commands have no more.
-        let mut arguments = Vec::with_capacity(2);
+        let from = self.open.operands.len();
         loop {
             self.peek_word();
             if let Some(operand) = self.operand()? {
-                arguments.push(operand);
+                self.open.operands.push(operand);
             }
             let token = self.next();
             match token.kind {
@@ -532,144 +608,98 @@ impl<'a> Parser<'a> {
                 _ => return self.unexpected(token, "operand"),
             }
         }
-        if arguments.is_empty() {
+        if self.open.operands.len() == from {
             return self.fail("empty command");
         }
-        Ok(Command { arguments })
+        Ok(self.source.operands.take(&mut self.open.operands, from))
     }
 
     fn operand(&mut self) -> Result<Option<Operand>> {
         let Some(inner) = self.term()? else {
             return Ok(None);
         };
-        if self.peek().kind != Kind::Field {
+        let field = self.peek();
+        if field.kind != Kind::Field {
             return Ok(Some(inner));
         }
-        let at = self.peek().at;
+        let fields = self.fields();
         let term = match inner.term {
-            Term::Field(names) => Term::Field(self.fields_behind(names)),
-            Term::Variable(names) => Term::Variable(self.fields_behind(names)),
-            Term::Bool(_) | Term::Text { .. } | Term::Number(_) | Term::Nil | Term::Dot => {
-                self.fields_behind(Vec::new());
-                let shown = crate::quote(&inner.to_string());
+            Term::Field(first) => Term::Field(first.up_to(fields)),
+            Term::Variable(first) => Term::Variable(first.up_to(fields)),
+            Term::Bool(_) | Term::Text(..) | Term::Number(_) | Term::Nil | Term::Dot => {
+                let shown = crate::quote(&self.source.shown(inner).to_string());
                 return self.fail(format!("unexpected . after term {shown}"));
             }
             Term::Identifier(_) | Term::Chain(..) | Term::Pipe(_) => {
-                Term::Chain(Box::new(inner), self.fields_behind(Vec::new()))
+                Term::Chain(self.source.operands.add(inner), fields)
             }
         };
+        let at = field.span.start;
         Ok(Some(Operand { at, term }))
     }
 
-    /// Names with those of the field tokens that follow.
-    fn fields_behind(&mut self, mut names: Vec<Arc<str>>) -> Vec<Arc<str>> {
+    /// The fields that follow each other from here on, at least one.
+    fn fields(&mut self) -> Span {
+        let mut fields = self.next().span;
         while self.peek().kind == Kind::Field {
-            let token = self.next();
-            names.push(self.name(field_name(token.text)));
+            fields = fields.up_to(self.next().span);
         }
-        names
+        fields
     }
 
     fn term(&mut self) -> Result<Option<Operand>> {
         let token = self.next_word();
         let term = match token.kind {
-            Kind::Identifier => match self.function(token.text) {
-                Some(name) => Term::Identifier(name),
-                None => {
-                    let name = crate::quote(token.text);
+            Kind::Identifier => {
+                let name = self.text_of(token);
+                if !self.is_function(name) {
+                    let name = crate::quote(name);
                     return self.fail(format!("function {name} not defined"));
                 }
-            },
+                Term::Identifier(token.span)
+            }
             Kind::Keyword(Keyword::Dot) => Term::Dot,
             Kind::Keyword(Keyword::Nil) => Term::Nil,
             Kind::Variable => self.variable(token)?,
-            Kind::Field => Term::Field(chain_of(self.name(field_name(token.text)))),
-            Kind::Bool => Term::Bool(token.text == "true"),
+            Kind::Field => Term::Field(token.span),
+            Kind::Bool => Term::Bool(self.text_of(token) == "true"),
             Kind::CharConstant | Kind::Complex | Kind::Number => self.number(token)?,
             Kind::LeftParenthesis => {
                 let pipe = self.deeper(|parser| {
                     parser.pipe("parenthesized pipeline", Kind::RightParenthesis)
                 })?;
-                let at = pipe.at;
-                let term = Term::Pipe(Box::new(pipe));
+                let at = self.source.pipes.one(pipe).at;
+                let term = Term::Pipe(pipe);
                 return Ok(Some(Operand { at, term }));
             }
-            Kind::String | Kind::RawString => Term::Text {
-                text: self.unquoted(token)?,
-                quoted: self.name(token.text),
-            },
+            Kind::String | Kind::RawString => Term::Text(token.span, self.unquoted(token)?),
             _ => {
                 self.back_up();
                 return Ok(None);
             }
         };
-        Ok(Some(Operand { at: token.at, term }))
+        let at = token.span.start;
+        Ok(Some(Operand { at, term }))
     }
 
-    fn variable(&mut self, token: Token<'a>) -> Result<Term> {
-        let name = self.name(token.text);
+    fn variable(&mut self, token: Token) -> Result<Term> {
+        let name = self.text_of(token);
         if !self.variables.contains(&name) {
-            let name = crate::quote(&name);
+            let name = crate::quote(name);
             return self.fail(format!("undefined variable {name}"));
         }
-        Ok(Term::Variable(chain_of(name)))
+        Ok(Term::Variable(token.span))
     }
 
-    fn number(&mut self, token: Token<'a>) -> Result<Term> {
+    fn number(&mut self, token: Token) -> Result<Term> {
+        let text = self.text_of(token);
         let number = match token.kind {
-            Kind::CharConstant => Number::of_char(token.text),
-            _ => Number::parse(token.text),
+            Kind::CharConstant => Number::of_char(text),
+            _ => Number::parse(text),
         };
         match number {
-            Ok(number) => Ok(Term::Number(Box::new(number))),
+            Ok(number) => Ok(Term::Number(self.source.numbers.add(number))),
             Err(problem) => self.fail(problem),
         }
     }
-}
-
-/// Texts that were met lately: a template has few names, and each of them often. One that another
-/// has taken the place of is made anew.
-struct Names(Vec<Option<Name>>);
-
-/// A text, and whether it is the name of a function, once that was asked.
-#[derive(Clone)]
-struct Name {
-    text: Arc<str>,
-    is_function: Option<bool>,
-}
-
-/// More than the names of most files.
-const N_NAMES: usize = 256;
-
-impl Default for Names {
-    fn default() -> Self {
-        Names(vec![None; N_NAMES])
-    }
-}
-
-impl Names {
-    fn get(&mut self, text: &str) -> &mut Name {
-        let mix = |mixed: usize, byte: &u8| mixed.wrapping_mul(31).wrapping_add((*byte).into());
-        let place = text.as_bytes().iter().fold(0, mix) % N_NAMES;
-        let known = &mut self.0[place];
-        if known.as_ref().is_none_or(|known| *known.text != *text) {
-            *known = None;
-        }
-        known.get_or_insert_with(|| Name {
-            text: text.into(),
-            is_function: None,
-        })
-    }
-}
-
-/// The name of a field token.
-fn field_name(text: &str) -> &str {
-    text.strip_prefix('.').unwrap_or(text)
-}
-
-/// A chain of names that begins with this one; few are longer than its room.
-fn chain_of(name: Arc<str>) -> Vec<Arc<str>> {
-    let mut names = Vec::with_capacity(4);
-    names.push(name);
-    names
 }

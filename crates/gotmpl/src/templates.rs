@@ -57,9 +57,9 @@ impl Default for Limits {
 
 /// A parsed text: its own template and those that it defines. Cheap to clone.
 #[derive(Clone)]
-pub struct Parsed(Arc<[(Arc<str>, Arc<Tree>)]>);
+pub struct Parsed(Arc<[(Arc<str>, Tree)]>);
 
-type Trees = HashMap<Arc<str>, Arc<Tree>>;
+type Trees = HashMap<Arc<str>, Tree>;
 
 /// Templates that can call each other, and the functions that they may call. Cheap to clone: what
 /// is parsed is shared.
@@ -155,8 +155,7 @@ impl Templates {
         let is_function =
             |name: &str| builtins::SPECIAL.contains(&name) || self.function(name).is_some();
         let trees = parse(name, text, &self.delimiters, &is_function)?;
-        let shared = trees.into_iter().map(|(name, tree)| (name, Arc::new(tree)));
-        Ok(Parsed(shared.collect()))
+        Ok(Parsed(trees.into()))
     }
 
     /// As [`Templates::add`], where the text's own template is new: it replaces one of its name also
@@ -171,7 +170,7 @@ impl Templates {
     /// Adds what was parsed apart, as [`Templates::parse`] does.
     pub fn add(&mut self, parsed: &Parsed) {
         for (name, tree) in &*parsed.0 {
-            if !(tree.is_empty() && self.contains(name)) {
+            if !(tree.is_empty && self.contains(name)) {
                 self.trees.insert(name.clone(), tree.clone());
             }
         }
@@ -188,7 +187,7 @@ impl Templates {
         self
     }
 
-    fn find(&self, name: &str) -> Option<(&Arc<str>, &Arc<Tree>)> {
+    fn find(&self, name: &str) -> Option<(&Arc<str>, &Tree)> {
         let own = self.trees.get_key_value(name);
         own.or_else(|| self.base.get_key_value(name))
     }
@@ -265,7 +264,7 @@ impl Templates {
     }
 
     pub(crate) fn tree(&self, name: &str) -> Option<&Tree> {
-        self.find(name).map(|(_, tree)| tree.as_ref())
+        self.find(name).map(|(_, tree)| tree)
     }
 
     pub(crate) fn function(&self, name: &str) -> Option<&Function> {

@@ -8,12 +8,12 @@ use std::borrow::Cow;
 use super::{Place, Result, Scope, State};
 use crate::builtins;
 use crate::function::{Signature, Type};
-use crate::node::{Operand, Term};
+use crate::node::{Id, Operand, Span, Term, names};
 use crate::object::Member;
 use crate::print;
 use crate::slot::Slot;
 use crate::templates::MissingKey;
-use crate::value::{Element, Text, Value, Width};
+use crate::value::{Element, Value, Width};
 
 /// The arguments of a call: the first is what is called.
 #[derive(Clone, Copy)]
@@ -40,74 +40,80 @@ impl<'t> Arguments<'t, '_> {
 }
 
 impl<'t> State<'t> {
-    pub(super) fn no_function(&self, first: &Operand, arguments: Arguments<'_, '_>) -> Result<()> {
+    pub(super) fn no_function(&self, first: Operand, arguments: Arguments<'_, '_>) -> Result<()> {
         if arguments.is_empty() {
             return Ok(());
         }
+        let first = self.source.shown(first);
         self.fail(format!("can't give argument to non-function {first}"))
     }
 
     pub(super) fn field(
         &mut self,
         dot: &Slot,
-        (operand, names): (&'t Operand, &'t [Text]),
+        (operand, chain): (Operand, Span),
         arguments: Arguments<'t, '_>,
     ) -> Result<Slot> {
         self.place = Place::Operand(operand);
-        self.fields(dot, dot.clone(), names, arguments)
+        self.fields(dot, dot, self.source.part(chain), arguments)
     }
 
     pub(super) fn chain(
         &mut self,
         dot: &Slot,
-        operand: &'t Operand,
-        (inner, names): (&'t Operand, &'t [Text]),
+        operand: Operand,
+        (inner, chain): (Id<Operand>, Span),
         arguments: Arguments<'t, '_>,
     ) -> Result<Slot> {
         self.place = Place::Operand(operand);
+        let inner = *self.source.operands.one(inner);
         if let Term::Nil = inner.term {
+            let operand = self.source.shown(operand);
             return self.fail(format!("indirection through explicit nil in {operand}"));
         }
         let receiver = self.argument(dot, None, inner)?;
-        self.fields(dot, receiver, names, arguments)
+        self.fields(dot, &receiver, self.source.part(chain), arguments)
     }
 
     pub(super) fn variable(
         &mut self,
         dot: &Slot,
-        (operand, names): (&'t Operand, &'t [Text]),
+        (operand, chain): (Operand, Span),
         arguments: Arguments<'t, '_>,
     ) -> Result<Slot> {
         self.place = Place::Operand(operand);
-        let is_it = |(known, _): &&(Text, Slot)| *known == names[0];
+        let chain = self.source.part(chain);
+        let (name, fields) = chain.split_at(chain.find('.').unwrap_or(chain.len()));
+        let is_it = |(known, _): &&(&str, Slot)| *known == name;
         let Some((_, value)) = self.variables.iter().rev().find(is_it) else {
-            return self.fail(format!("undefined variable: {}", names[0]));
+            return self.fail(format!("undefined variable: {name}"));
         };
         let value = value.clone();
-        if names.len() == 1 {
+        if fields.is_empty() {
             self.no_function(operand, arguments)?;
             return Ok(value);
         }
-        self.fields(dot, value, &names[1..], arguments)
+        self.fields(dot, &value, fields, arguments)
     }
 
+    /// What the fields of a chain `.a.b` lead to, from a value on; the last one takes the arguments.
     fn fields(
         &mut self,
         dot: &Slot,
-        mut receiver: Slot,
-        names: &'t [Text],
+        from: &Slot,
+        chain: &'t str,
         arguments: Arguments<'t, '_>,
     ) -> Result<Slot> {
-        let last = names.len().saturating_sub(1);
-        for (number, name) in names.iter().enumerate() {
-            let arguments = if number == last {
-                arguments
-            } else {
-                Arguments::NONE
+        let mut names = names(chain).peekable();
+        let mut found: Option<Slot> = None;
+        while let Some(name) = names.next() {
+            let arguments = match names.peek() {
+                None => arguments,
+                Some(_) => Arguments::NONE,
             };
-            receiver = self.member(dot, &receiver, name, arguments)?;
+            found = Some(self.member(dot, found.as_ref().unwrap_or(from), name, arguments)?);
         }
-        Ok(receiver)
+        Ok(found.unwrap_or_else(|| from.clone()))
     }
 
     /// A key of a map, or a field or method of an object.
@@ -115,7 +121,7 @@ impl<'t> State<'t> {
         &mut self,
         dot: &Slot,
         receiver: &Slot,
-        name: &Text,
+        name: &str,
         arguments: Arguments<'t, '_>,
     ) -> Result<Slot> {
         let missing_key = self.templates.missing_key();
@@ -175,10 +181,11 @@ impl<'t> State<'t> {
     pub(super) fn function(
         &mut self,
         dot: &Slot,
-        name: &'t str,
-        caller: Place<'t>,
+        name: Span,
+        caller: Place,
         arguments: Arguments<'t, '_>,
     ) -> Result<Slot> {
+        let name = self.source.part(name);
         if builtins::SPECIAL.contains(&name) {
             return self.special(dot, name, caller, arguments);
         }
@@ -193,7 +200,7 @@ impl<'t> State<'t> {
     fn invoke(
         &mut self,
         dot: &Slot,
-        (name, signature, caller): (&str, Signature<'_>, Place<'t>),
+        (name, signature, caller): (&str, Signature<'_>, Place),
         arguments: Arguments<'t, '_>,
         call: impl FnOnce(&mut Scope<'_>, Vec<Slot>) -> Result<Value>,
     ) -> Result<Slot> {
@@ -252,7 +259,7 @@ impl<'t> State<'t> {
         let nodes = arguments.given();
         let mut values = Vec::with_capacity(nodes.len() + 1);
         for (number, node) in nodes.iter().enumerate() {
-            values.push(self.argument(dot, Some(function.wanted(number)), node)?);
+            values.push(self.argument(dot, Some(function.wanted(number)), *node)?);
         }
         if let Some(last) = arguments.last {
             values.push(self.validate(last.clone(), Some(function.wanted(nodes.len())))?);
@@ -265,7 +272,7 @@ impl<'t> State<'t> {
         &mut self,
         dot: &Slot,
         name: &'t str,
-        caller: Place<'t>,
+        caller: Place,
         arguments: Arguments<'t, '_>,
     ) -> Result<Slot> {
         self.check_count(name, (1, true), arguments)?;
@@ -274,7 +281,7 @@ impl<'t> State<'t> {
         }
         let mut value = Slot::Absent;
         for node in arguments.given() {
-            value = self.argument(dot, Some(Type::Reflect), node)?;
+            value = self.argument(dot, Some(Type::Reflect), *node)?;
             if value.is_true() == (name == "or") {
                 return Ok(value);
             }
@@ -282,19 +289,14 @@ impl<'t> State<'t> {
         Ok(arguments.last.cloned().unwrap_or(value))
     }
 
-    fn call(
-        &mut self,
-        dot: &Slot,
-        caller: Place<'t>,
-        arguments: Arguments<'t, '_>,
-    ) -> Result<Slot> {
+    fn call(&mut self, dot: &Slot, caller: Place, arguments: Arguments<'t, '_>) -> Result<Slot> {
         let mut values = Vec::new();
         for node in arguments.given() {
-            values.push(self.argument(dot, Some(Type::Reflect), node)?);
+            values.push(self.argument(dot, Some(Type::Reflect), *node)?);
         }
         values.extend(arguments.last.cloned());
         let callee = match arguments.given().first() {
-            Some(node) => node.to_string(),
+            Some(node) => self.source.shown(*node).to_string(),
             None => print::sprint(
                 &values
                     .iter()
@@ -348,21 +350,21 @@ impl<'t> State<'t> {
     }
 
     /// The value of an argument, of the type that a parameter wants.
-    fn argument(&mut self, dot: &Slot, wanted: Option<Type>, operand: &'t Operand) -> Result<Slot> {
+    fn argument(&mut self, dot: &Slot, wanted: Option<Type>, operand: Operand) -> Result<Slot> {
         self.place = Place::Operand(operand);
-        let value = match &operand.term {
+        let value = match operand.term {
             Term::Dot => dot.clone(),
             Term::Nil => return self.nil(wanted),
-            Term::Field(names) => self.field(dot, (operand, names), Arguments::NONE)?,
-            Term::Variable(names) => self.variable(dot, (operand, names), Arguments::NONE)?,
+            Term::Field(chain) => self.field(dot, (operand, chain), Arguments::NONE)?,
+            Term::Variable(chain) => self.variable(dot, (operand, chain), Arguments::NONE)?,
             Term::Pipe(pipe) => self.pipe(dot, pipe)?,
             Term::Identifier(name) => {
                 self.function(dot, name, Place::Operand(operand), Arguments::NONE)?
             }
-            Term::Chain(inner, names) => {
-                self.chain(dot, operand, (inner, names), Arguments::NONE)?
+            Term::Chain(inner, chain) => {
+                self.chain(dot, operand, (inner, chain), Arguments::NONE)?
             }
-            Term::Bool(_) | Term::Text { .. } | Term::Number(_) => {
+            Term::Bool(_) | Term::Text(..) | Term::Number(_) => {
                 return self.literal(dot, wanted, operand);
             }
         };
@@ -378,21 +380,25 @@ impl<'t> State<'t> {
     }
 
     /// A literal where a type is wanted: numbers fit several.
-    fn literal(&mut self, dot: &Slot, wanted: Option<Type>, operand: &'t Operand) -> Result<Slot> {
-        let value = match (&operand.term, wanted) {
+    fn literal(&mut self, dot: &Slot, wanted: Option<Type>, operand: Operand) -> Result<Slot> {
+        let number = match operand.term {
+            Term::Number(number) => Some(self.source.numbers.one(number)),
+            _ => None,
+        };
+        let value = match (operand.term, wanted) {
             (_, None | Some(Type::Any | Type::Reflect)) => return self.constant(dot, operand),
-            (Term::Bool(value), Some(Type::Bool)) => Value::Bool(*value),
-            (Term::Text { text, .. }, Some(Type::Text)) => Value::Text(text.clone()),
-            (Term::Number(number), Some(Type::Int)) if let Some(integer) = number.integer => {
+            (Term::Bool(value), Some(Type::Bool)) => Value::Bool(value),
+            (Term::Text(_, text), Some(Type::Text)) => Value::text(self.source.literal(text)),
+            (_, Some(Type::Int)) if let Some(integer) = number.and_then(|it| it.integer) => {
                 Value::int(integer)
             }
-            (Term::Number(number), Some(Type::Int64)) if let Some(integer) = number.integer => {
+            (_, Some(Type::Int64)) if let Some(integer) = number.and_then(|it| it.integer) => {
                 Value::int64(integer)
             }
-            (Term::Number(number), Some(Type::Float)) if let Some(float) = number.float => {
+            (_, Some(Type::Float)) if let Some(float) = number.and_then(|it| it.float) => {
                 Value::Float(float)
             }
-            (Term::Number(number), Some(Type::Uint32)) if let Some(unsigned) = number.unsigned => {
+            (_, Some(Type::Uint32)) if let Some(unsigned) = number.and_then(|it| it.unsigned) => {
                 Value::Integer((unsigned & u64::from(u32::MAX)).into(), Width::Uint32)
             }
             (_, Some(wanted)) => {
@@ -403,10 +409,11 @@ impl<'t> State<'t> {
                     Type::Float => "float",
                     Type::Uint32 => "unsigned integer",
                     _ => {
-                        let name = wanted.name();
+                        let (operand, name) = (self.source.shown(operand), wanted.name());
                         return self.fail(format!("can't handle {operand} for arg of type {name}"));
                     }
                 };
+                let operand = self.source.shown(operand);
                 return self.fail(format!("expected {expected}; found {operand}"));
             }
         };

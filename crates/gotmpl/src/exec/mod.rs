@@ -5,15 +5,13 @@
 
 mod call;
 
-use std::sync::{Arc, LazyLock};
-
 use crate::error::{Error, Stage};
-use crate::node::{Branch, Command, Node, Nodes, Operand, Pipe, Term, Tree};
+use crate::node::{Branch, Call, Command, Id, Node, Nodes, Operand, Pipe, Source, Term, Tree};
 use crate::print;
 use crate::session::Session;
 use crate::slot::Slot;
 use crate::templates::Templates;
-use crate::value::{Text, Value};
+use crate::value::Value;
 use call::Arguments;
 
 /// The execution that a function is called in.
@@ -58,12 +56,12 @@ impl Scope<'_> {
 
 /// The node that errors name.
 #[derive(Clone, Copy)]
-enum Place<'t> {
+enum Place {
     Start,
-    Node(&'t Node),
-    Pipe(&'t Pipe),
-    Command(&'t Command),
-    Operand(&'t Operand),
+    Node(Node),
+    Pipe(Id<Pipe>),
+    Command(Command),
+    Operand(Operand),
 }
 
 /// How a list of nodes was left.
@@ -80,9 +78,10 @@ type Result<T> = std::result::Result<T, String>;
 pub(crate) struct State<'t> {
     templates: &'t Templates,
     name: &'t str,
-    tree: &'t Tree,
-    variables: Vec<(Text, Slot)>,
-    place: Place<'t>,
+    source: &'t Source,
+    root: Nodes,
+    variables: Vec<(&'t str, Slot)>,
+    place: Place,
     pub(crate) out: String,
     session: &'t mut Session,
 }
@@ -97,7 +96,8 @@ impl<'t> State<'t> {
         State {
             templates,
             name,
-            tree,
+            source: &tree.source,
+            root: tree.root,
             variables: Vec::new(),
             place: Place::Start,
             out: String::new(),
@@ -116,23 +116,25 @@ impl<'t> State<'t> {
     }
 
     fn whole(&mut self, dot: &Slot) -> Result<()> {
-        let tree = self.tree;
-        static ROOT: LazyLock<Text> = LazyLock::new(|| "$".into());
-        self.variables = vec![(ROOT.clone(), dot.clone())];
-        self.nodes(dot, &tree.root).map(|_| ())
+        self.variables = vec![("$", dot.clone())];
+        self.nodes(dot, self.root).map(|_| ())
     }
 
     /// An error at the node at hand, in Go's form.
     fn fail<T>(&self, text: impl AsRef<str>) -> Result<T> {
         let text = text.as_ref();
+        let source = self.source;
         let (at, shown) = match self.place {
             Place::Start => return Err(format!("template: {}: {text}", self.name)),
-            Place::Node(node) => (start_of(node), node.shown(&self.tree.text)),
-            Place::Pipe(pipe) => (pipe.at, pipe.to_string()),
-            Place::Command(command) => (command.arguments[0].at, command.to_string()),
-            Place::Operand(operand) => (operand.at, operand.to_string()),
+            Place::Node(node) => (source.start_of(node), source.node_shown(node)),
+            Place::Pipe(pipe) => (source.pipes.one(pipe).at, source.shown(pipe).to_string()),
+            Place::Command(command) => {
+                let first = source.operands.first(command);
+                (first.at, source.shown(command).to_string())
+            }
+            Place::Operand(operand) => (operand.at, source.shown(operand).to_string()),
         };
-        let (place, name) = (self.tree.place(at), crate::quote(self.name));
+        let (place, name) = (source.place(at), crate::quote(self.name));
         Err(format!(
             "template: {place}: executing {name} at <{shown}>: {text}"
         ))
@@ -155,9 +157,9 @@ impl<'t> State<'t> {
         Ok(())
     }
 
-    fn nodes(&mut self, dot: &Slot, nodes: &'t Nodes) -> Result<Flow> {
-        for node in nodes {
-            let flow = self.node(dot, node)?;
+    fn nodes(&mut self, dot: &Slot, nodes: Nodes) -> Result<Flow> {
+        for node in self.source.nodes.all(nodes) {
+            let flow = self.node(dot, *node)?;
             if flow != Flow::On {
                 return Ok(flow);
             }
@@ -165,14 +167,14 @@ impl<'t> State<'t> {
         Ok(Flow::On)
     }
 
-    fn node(&mut self, dot: &Slot, node: &'t Node) -> Result<Flow> {
+    fn node(&mut self, dot: &Slot, node: Node) -> Result<Flow> {
         self.place = Place::Node(node);
         self.step()?;
         match node {
-            Node::Text(part) => self.write(&self.tree.text[part.clone()])?,
+            Node::Text(part) => self.write(self.source.part(part))?,
             Node::Action(pipe) => {
                 let value = self.pipe(dot, pipe)?;
-                if pipe.variables.is_empty() {
+                if self.source.pipes.one(pipe).variables.is_empty() {
                     self.place = Place::Node(node);
                     self.print(value, node)?;
                 }
@@ -180,19 +182,19 @@ impl<'t> State<'t> {
             Node::If(branch) => return self.condition(dot, branch, |_, dot| dot),
             Node::With(branch) => return self.condition(dot, branch, |value, _| value),
             Node::Range(branch) => return self.range(dot, branch),
-            Node::Template { name, pipe, .. } => self.template(dot, name, pipe.as_ref())?,
+            Node::Template(call) => self.template(dot, self.source.calls.one(call))?,
             Node::Break(_) => return Ok(Flow::Break),
             Node::Continue(_) => return Ok(Flow::Continue),
         }
         Ok(Flow::On)
     }
 
-    fn print(&mut self, value: Slot, node: &'t Node) -> Result<()> {
+    fn print(&mut self, value: Slot, node: Node) -> Result<()> {
         match value {
             Slot::Absent => self.write("<no value>"),
             Slot::Plain(Value::Text(text)) => self.write(&text),
             Slot::Plain(Value::Function(function)) => {
-                let shown = node.shown(&self.tree.text);
+                let shown = self.source.node_shown(node);
                 self.fail(format!(
                     "can't print {shown} of type {}",
                     function.type_name()
@@ -209,13 +211,14 @@ impl<'t> State<'t> {
     fn condition(
         &mut self,
         dot: &Slot,
-        branch: &'t Branch,
+        branch: Id<Branch>,
         inner: impl for<'d> Fn(&'d Slot, &'d Slot) -> &'d Slot,
     ) -> Result<Flow> {
+        let branch = self.source.branches.one(branch);
         let n_variables = self.variables.len();
-        let value = self.pipe(dot, &branch.pipe)?;
-        let flow = match (&branch.otherwise, value.is_true()) {
-            (_, true) => self.nodes(inner(&value, dot), &branch.body)?,
+        let value = self.pipe(dot, branch.pipe)?;
+        let flow = match (branch.otherwise, value.is_true()) {
+            (_, true) => self.nodes(inner(&value, dot), branch.body)?,
             (Some(otherwise), false) => self.nodes(dot, otherwise)?,
             (None, false) => Flow::On,
         };
@@ -223,9 +226,11 @@ impl<'t> State<'t> {
         Ok(flow)
     }
 
-    fn range(&mut self, dot: &Slot, branch: &'t Branch) -> Result<Flow> {
+    fn range(&mut self, dot: &Slot, branch: Id<Branch>) -> Result<Flow> {
+        let branch = self.source.branches.one(branch);
+        let pipe = self.source.pipes.one(branch.pipe);
         let n_variables = self.variables.len();
-        let value = self.pipe(dot, &branch.pipe)?.into_value();
+        let value = self.pipe(dot, branch.pipe)?.into_value();
         let has_run = match value.underlying().as_ref() {
             Value::List(list) => {
                 let element = list.element();
@@ -243,7 +248,7 @@ impl<'t> State<'t> {
                 self.iterate(branch, items)?
             }
             Value::Integer(number, width) => {
-                if branch.pipe.variables.len() > 1 {
+                if pipe.variables.len() > 1 {
                     return self.fail(format!(
                         "can't use {number} to iterate over more than one variable"
                     ));
@@ -258,7 +263,7 @@ impl<'t> State<'t> {
                 return self.fail(format!("range can't iterate over {shown}"));
             }
         };
-        let flow = match &branch.otherwise {
+        let flow = match branch.otherwise {
             Some(otherwise) if !has_run => self.nodes(dot, otherwise)?,
             _ => Flow::On,
         };
@@ -277,8 +282,8 @@ impl<'t> State<'t> {
         for (index, item) in items {
             has_run = true;
             self.step()?;
-            self.bind(&branch.pipe, index, &item);
-            let flow = self.nodes(&item, &branch.body)?;
+            self.bind(branch.pipe, index, &item);
+            let flow = self.nodes(&item, branch.body)?;
             self.variables.truncate(n_variables);
             if flow == Flow::Break {
                 break;
@@ -289,7 +294,8 @@ impl<'t> State<'t> {
 
     /// Gives the variables of a range their values for one round: with one it is the element, with
     /// two the first is the index.
-    fn bind(&mut self, pipe: &Pipe, index: Slot, item: &Slot) {
+    fn bind(&mut self, pipe: Id<Pipe>, index: Slot, item: &Slot) {
+        let pipe = self.source.pipes.one(pipe);
         let both = [index, item.clone()];
         let values = match pipe.variables.len() {
             0 => return,
@@ -297,8 +303,9 @@ impl<'t> State<'t> {
             _ => &both[..],
         };
         if pipe.is_assignment {
-            for (name, value) in pipe.variables.iter().zip(values) {
-                self.assign(name, value);
+            let names = self.source.variables.all(pipe.variables);
+            for (name, value) in names.iter().zip(values) {
+                self.assign(self.source.part(*name), value);
             }
             return;
         }
@@ -309,18 +316,19 @@ impl<'t> State<'t> {
     }
 
     fn assign(&mut self, name: &str, value: &Slot) {
-        let is_it = |(known, _): &&mut (Text, Slot)| **known == *name;
+        let is_it = |(known, _): &&mut (&str, Slot)| *known == name;
         if let Some(variable) = self.variables.iter_mut().rev().find(is_it) {
             variable.1 = value.clone();
         }
     }
 
-    fn template(&mut self, dot: &Slot, name: &'t Arc<str>, pipe: Option<&'t Pipe>) -> Result<()> {
+    fn template(&mut self, dot: &Slot, call: &Call) -> Result<()> {
         let place = self.place;
+        let name = self.source.literal(call.name);
         let Some(tree) = self.templates.tree(name) else {
             return self.fail(format!("template {} not defined", crate::quote(name)));
         };
-        let dot = match pipe {
+        let dot = match call.pipe {
             Some(pipe) => self.pipe(dot, pipe)?,
             None => Slot::Absent,
         };
@@ -333,7 +341,8 @@ impl<'t> State<'t> {
         let mut inner = State {
             templates: self.templates,
             name,
-            tree,
+            source: &tree.source,
+            root: tree.root,
             variables: Vec::new(),
             place,
             out: std::mem::take(&mut self.out),
@@ -345,33 +354,36 @@ impl<'t> State<'t> {
         result
     }
 
-    fn pipe(&mut self, dot: &Slot, pipe: &'t Pipe) -> Result<Slot> {
-        self.place = Place::Pipe(pipe);
+    fn pipe(&mut self, dot: &Slot, id: Id<Pipe>) -> Result<Slot> {
+        self.place = Place::Pipe(id);
+        let pipe = self.source.pipes.one(id);
         let mut value: Option<Slot> = None;
-        for command in &pipe.commands {
-            let next = self.command(dot, command, value.as_ref())?;
+        for command in self.source.commands.all(pipe.commands) {
+            let next = self.command(dot, *command, value.as_ref())?;
             value = Some(next.unboxed());
         }
         let value = value.unwrap_or(Slot::Absent);
-        for name in &pipe.variables {
+        for name in self.source.variables.all(pipe.variables) {
+            let name = self.source.part(*name);
             if pipe.is_assignment {
                 self.assign(name, &value);
             } else {
-                self.variables.push((name.clone(), value.clone()));
+                self.variables.push((name, value.clone()));
             }
         }
         Ok(value)
     }
 
-    fn command(&mut self, dot: &Slot, command: &'t Command, last: Option<&Slot>) -> Result<Slot> {
-        let first = &command.arguments[0];
+    fn command(&mut self, dot: &Slot, command: Command, last: Option<&Slot>) -> Result<Slot> {
+        let operands = self.source.operands.all(command);
+        let first = operands[0];
         let arguments = Arguments {
-            nodes: &command.arguments,
+            nodes: operands,
             last,
         };
-        match &first.term {
-            Term::Field(names) => self.field(dot, (first, names), arguments),
-            Term::Chain(inner, names) => self.chain(dot, first, (inner, names), arguments),
+        match first.term {
+            Term::Field(chain) => self.field(dot, (first, chain), arguments),
+            Term::Chain(inner, chain) => self.chain(dot, first, (inner, chain), arguments),
             Term::Identifier(name) => {
                 self.place = Place::Operand(first);
                 self.function(dot, name, Place::Command(command), arguments)
@@ -380,11 +392,11 @@ impl<'t> State<'t> {
                 self.no_function(first, arguments)?;
                 self.pipe(dot, pipe)
             }
-            Term::Variable(names) => self.variable(dot, (first, names), arguments),
+            Term::Variable(chain) => self.variable(dot, (first, chain), arguments),
             _ => {
                 self.place = Place::Operand(first);
                 self.no_function(first, arguments)?;
-                match &first.term {
+                match first.term {
                     Term::Nil => self.fail("nil is not a command"),
                     _ => self.constant(dot, first),
                 }
@@ -393,28 +405,19 @@ impl<'t> State<'t> {
     }
 
     /// A literal or the dot.
-    fn constant(&mut self, dot: &Slot, operand: &'t Operand) -> Result<Slot> {
-        match &operand.term {
-            Term::Bool(value) => Ok(Slot::Plain(Value::Bool(*value))),
-            Term::Text { text, .. } => Ok(Slot::Plain(Value::Text(text.clone()))),
+    fn constant(&mut self, dot: &Slot, operand: Operand) -> Result<Slot> {
+        match operand.term {
+            Term::Bool(value) => Ok(Slot::Plain(Value::Bool(value))),
+            Term::Text(_, text) => Ok(Slot::Plain(Value::text(self.source.literal(text)))),
             Term::Dot => Ok(dot.clone()),
-            Term::Number(number) => match number.ideal() {
+            Term::Number(number) => match self.source.numbers.one(number).ideal() {
                 Ok(value) => Ok(Slot::Plain(value)),
                 Err(problem) => self.fail(problem),
             },
             _ => self.fail(format!(
                 "can't evaluate command {}",
-                crate::quote(&operand.to_string())
+                crate::quote(&self.source.shown(operand).to_string())
             )),
         }
-    }
-}
-
-fn start_of(node: &Node) -> usize {
-    match node {
-        Node::Text(_) => 0,
-        Node::Action(pipe) => pipe.at,
-        Node::If(branch) | Node::With(branch) | Node::Range(branch) => branch.at,
-        Node::Template { at, .. } | Node::Break(at) | Node::Continue(at) => *at,
     }
 }
