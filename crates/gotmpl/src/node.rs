@@ -89,6 +89,20 @@ impl<T> Default for Items<T> {
     }
 }
 
+impl<T: Clone> Items<T> {
+    /// Adds what `open` holds from a place on, which is taken out of it.
+    pub(crate) fn take(&mut self, open: &mut Vec<T>, from: usize) -> List<T> {
+        let start = self.n_items();
+        self.0.extend_from_slice(&open[from..]);
+        open.truncate(from);
+        List {
+            start,
+            end: self.n_items(),
+            of: PhantomData,
+        }
+    }
+}
+
 impl<T> Items<T> {
     /// How many there are. A text has fewer than 2^32 bytes, and each item takes one at least.
     fn n_items(&self) -> u32 {
@@ -99,17 +113,6 @@ impl<T> Items<T> {
         let id = Id(self.n_items(), PhantomData);
         self.0.push(item);
         id
-    }
-
-    /// Adds what `open` holds from a place on, which is taken out of it.
-    pub(crate) fn take(&mut self, open: &mut Vec<T>, from: usize) -> List<T> {
-        let start = self.n_items();
-        self.0.extend(open.drain(from..));
-        List {
-            start,
-            end: self.n_items(),
-            of: PhantomData,
-        }
     }
 
     pub(crate) fn one(&self, id: Id<T>) -> &T {

@@ -70,8 +70,26 @@ impl Number {
         })
     }
 
+    /// A number of few digits, as most are.
+    fn of_digits(text: &str) -> Option<Self> {
+        let is_plain = (1..=15).contains(&text.len())
+            && text.bytes().all(|byte| byte.is_ascii_digit())
+            && (text.len() == 1 || !text.starts_with('0'));
+        let integer: i64 = is_plain.then(|| text.parse().ok())??;
+        Some(Number {
+            text: text.to_owned(),
+            integer: Some(integer),
+            unsigned: u64::try_from(integer).ok(),
+            float: Some(integer as f64),
+            complex: None,
+        })
+    }
+
     /// Any other number.
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
+        if let Some(number) = Self::of_digits(text) {
+            return Ok(number);
+        }
         if let Some(parts) = text.strip_suffix('i') {
             return Self::of_complex(text, parts);
         }
