@@ -28,7 +28,7 @@ pub fn carried(it: char) -> Option<u8> {
 fn has_carriers(text: &str) -> bool {
     // All carriers begin with these bytes, and few other characters do.
     let mut rest = text.as_bytes();
-    while let Some(at) = rest.iter().position(|byte| *byte == 0xF4) {
+    while let Some(at) = memchr::memchr(0xF4, rest) {
         if matches!(rest.get(at + 1..at + 3), Some([0x8F, 0xBA..=0xBB])) {
             return true;
         }

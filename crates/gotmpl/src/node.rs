@@ -234,9 +234,12 @@ pub(crate) enum Literal {
     Made(Id<Arc<str>>),
 }
 
-/// The names in `.a.b`.
-pub(crate) fn names(chain: &str) -> impl Iterator<Item = &str> {
-    chain.split('.').skip(1)
+/// The first name in `.a.b`, and the chain behind it; `None` at its end.
+pub(crate) fn first_name(chain: &str) -> Option<(&str, &str)> {
+    let names = chain.strip_prefix('.')?;
+    // Names are short: looking for the dot in many bytes at once does not pay.
+    let dot = names.bytes().position(|byte| byte == b'.');
+    Some(names.split_at(dot.unwrap_or(names.len())))
 }
 
 impl Source {

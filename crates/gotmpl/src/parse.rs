@@ -146,12 +146,20 @@ impl<'a> Parser<'a> {
     }
 
     fn peek(&mut self) -> Token {
-        if self.at == self.tokens.len() {
-            self.lexer.read(&mut self.tokens);
-            (self.at, self.n_seen) = (0, 0);
+        if let Some(token) = self.tokens.get(self.at) {
+            self.n_seen = self.n_seen.max(self.at + 1);
+            return *token;
         }
-        self.n_seen = self.n_seen.max(self.at + 1);
-        self.tokens[self.at]
+        self.read_on()
+    }
+
+    /// Asks the lexer for more, which must not be done in the many places that look at a token.
+    #[cold]
+    #[inline(never)]
+    fn read_on(&mut self) -> Token {
+        self.lexer.read(&mut self.tokens);
+        (self.at, self.n_seen) = (0, 1);
+        self.tokens[0]
     }
 
     fn next_word(&mut self) -> Token {

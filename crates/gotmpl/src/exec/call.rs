@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use super::{Place, Result, Scope, State};
 use crate::builtins;
 use crate::function::{Signature, Type};
-use crate::node::{Id, Operand, Span, Term, names};
+use crate::node::{Id, Operand, Span, Term, first_name};
 use crate::object::Member;
 use crate::print;
 use crate::slot::Slot;
@@ -83,7 +83,8 @@ impl<'t> State<'t> {
     ) -> Result<Slot> {
         self.place = Place::Operand(operand);
         let chain = self.source.part(chain);
-        let (name, fields) = chain.split_at(chain.find('.').unwrap_or(chain.len()));
+        let dot_at = chain.bytes().position(|byte| byte == b'.');
+        let (name, fields) = chain.split_at(dot_at.unwrap_or(chain.len()));
         let is_it = |(known, _): &&(&str, Slot)| *known == name;
         let Some((_, value)) = self.variables.iter().rev().find(is_it) else {
             return self.fail(format!("undefined variable: {name}"));
@@ -104,14 +105,15 @@ impl<'t> State<'t> {
         chain: &'t str,
         arguments: Arguments<'t, '_>,
     ) -> Result<Slot> {
-        let mut names = names(chain).peekable();
         let mut found: Option<Slot> = None;
-        while let Some(name) = names.next() {
-            let arguments = match names.peek() {
-                None => arguments,
-                Some(_) => Arguments::NONE,
+        let mut rest = chain;
+        while let Some((name, behind)) = first_name(rest) {
+            let arguments = match behind {
+                "" => arguments,
+                _ => Arguments::NONE,
             };
             found = Some(self.member(dot, found.as_ref().unwrap_or(from), name, arguments)?);
+            rest = behind;
         }
         Ok(found.unwrap_or_else(|| from.clone()))
     }

@@ -4,7 +4,7 @@
 //! they lead, as other tools do. What a controller renders never comes from here.
 
 use std::fs;
-use std::io;
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -49,18 +49,36 @@ fn kind_of(metadata: &fs::Metadata) -> EntryKind {
     }
 }
 
+/// What an entry of a folder is, where a link leads; the system is only asked about links.
+fn kind_of_entry(entry: &fs::DirEntry) -> Option<EntryKind> {
+    match entry.file_type() {
+        Ok(known) if known.is_dir() => Some(EntryKind::Directory),
+        Ok(known) if known.is_file() => Some(EntryKind::File),
+        _ => fs::metadata(entry.path()).ok().map(|it| kind_of(&it)),
+    }
+}
+
+/// What is in a file; one byte more than the largest may have shows that it is larger.
+fn content_of(place: &Path) -> io::Result<Vec<u8>> {
+    let file = fs::File::open(place)?;
+    let size = file.metadata()?.len();
+    let mut content = Vec::with_capacity(size.min(MAX_FILE_BYTES) as usize + 1);
+    file.take(MAX_FILE_BYTES + 1).read_to_end(&mut content)?;
+    Ok(content)
+}
+
 impl Tree for Disk {
     fn read(&self, path: &TreePath) -> Result<Arc<[u8]>, TreeError> {
-        let (place, metadata) = self.metadata(path)?;
-        if metadata.len() > MAX_FILE_BYTES {
+        let place = self.0.join(path.as_str());
+        let content = content_of(&place).map_err(|error| failed(path, &error))?;
+        if content.len() as u64 > MAX_FILE_BYTES {
             return Err(TreeError::TooLarge {
                 path: path.clone(),
-                size: metadata.len(),
+                size: fs::metadata(place).map_or(MAX_FILE_BYTES + 1, |it| it.len()),
                 limit: MAX_FILE_BYTES,
             });
         }
-        let bytes = fs::read(place).map_err(|error| failed(path, &error))?;
-        Ok(bytes.into())
+        Ok(content.into())
     }
 
     fn list(&self, path: &TreePath) -> Result<Vec<Entry>, TreeError> {
@@ -69,12 +87,12 @@ impl Tree for Disk {
         for entry in entries {
             let entry = entry.map_err(|error| failed(path, &error))?;
             // A link that leads nowhere is no file.
-            let Ok(metadata) = fs::metadata(entry.path()) else {
+            let Some(kind) = kind_of_entry(&entry) else {
                 continue;
             };
             found.push(Entry {
                 name: entry.file_name().to_string_lossy().into_owned(),
-                kind: kind_of(&metadata),
+                kind,
             });
         }
         found.sort_by(|one, other| one.name.cmp(&other.name));
