@@ -60,19 +60,19 @@ pub(crate) enum Keyword {
     With,
 }
 
-fn keyword(word: &str) -> Option<Keyword> {
+fn keyword(word: &[u8]) -> Option<Keyword> {
     Some(match word {
-        "block" => Keyword::Block,
-        "break" => Keyword::Break,
-        "continue" => Keyword::Continue,
-        "define" => Keyword::Define,
-        "else" => Keyword::Else,
-        "end" => Keyword::End,
-        "if" => Keyword::If,
-        "nil" => Keyword::Nil,
-        "range" => Keyword::Range,
-        "template" => Keyword::Template,
-        "with" => Keyword::With,
+        b"block" => Keyword::Block,
+        b"break" => Keyword::Break,
+        b"continue" => Keyword::Continue,
+        b"define" => Keyword::Define,
+        b"else" => Keyword::Else,
+        b"end" => Keyword::End,
+        b"if" => Keyword::If,
+        b"nil" => Keyword::Nil,
+        b"range" => Keyword::Range,
+        b"template" => Keyword::Template,
+        b"with" => Keyword::With,
         _ => return None,
     })
 }
@@ -379,8 +379,8 @@ impl<'a> Lexer<'a> {
         if !self.is_at_terminator() {
             return self.bad_character();
         }
-        let kind = match &self.input[self.start..self.at] {
-            "true" | "false" => Kind::Bool,
+        let kind = match &self.input.as_bytes()[self.start..self.at] {
+            b"true" | b"false" => Kind::Bool,
             word => keyword(word).map_or(Kind::Identifier, Kind::Keyword),
         };
         self.token(kind)

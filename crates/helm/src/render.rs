@@ -365,13 +365,21 @@ fn sources(files: &[(Arc<str>, String)]) -> String {
         .iter()
         .filter(|(_, content)| !content.trim().is_empty())
     {
-        text.push_str(&source(name, content));
+        push_source(&mut text, name, content);
     }
     text
 }
 
-pub(crate) fn source(name: &str, content: &str) -> String {
-    format!("---\n# Source: {name}\n{content}\n")
+/// Writes a text below the lines that name its source.
+pub(crate) fn push_source(out: &mut String, name: &str, content: &str) {
+    for part in ["---\n# Source: ", name, "\n", content, "\n"] {
+        out.push_str(part);
+    }
+}
+
+/// How long that is.
+pub(crate) fn source_len(name: &str, content: &str) -> usize {
+    "---\n# Source: \n\n".len() + name.len() + content.len()
 }
 
 fn crds_of(chart: &Active<'_>, crds: &mut Vec<(String, String)>) {

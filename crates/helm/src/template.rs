@@ -4,9 +4,11 @@
 //! programs, and mean what [`TemplateOptions`] says.
 
 use crate::log::{Level, Warning};
-use crate::manifests::{Hook, split};
+use crate::manifests::{Hook, Manifest, split};
 use crate::path_match::path_match;
-use crate::render::{Release, Rendered, SchemaCheck, World, check, render_into, source};
+use crate::render::{
+    Release, Rendered, SchemaCheck, World, check, push_source, render_into, source_len,
+};
 use crate::{Chart, Error, KubeVersion, ValueSources, Values};
 
 /// The flags of `helm template`.
@@ -127,7 +129,7 @@ fn run(
         Err(other) => return Err(other.to_string()),
     };
     if options.show_only.is_empty() {
-        stdout.push_str(&text);
+        *stdout = text;
     } else {
         show_only(&text, &options.show_only, stdout)
             .map_err(|missing| problem.clone().unwrap_or(missing))?;
@@ -166,19 +168,30 @@ fn release_name(template: &str) -> Result<String, Error> {
 
 /// What the command prints of a render.
 fn printed(rendered: &Rendered, flags: Flags) -> String {
-    let mut text = String::new();
-    if flags.include_crds {
-        for (name, content) in &rendered.crds {
-            text.push_str(&source(name, content));
-        }
-    }
-    for manifest in &rendered.manifests {
-        text.push_str(&source(&manifest.path, &manifest.text));
-    }
-    let mut text = format!("{}\n", text.trim());
     let is_shown = |hook: &&Hook| !(flags.no_hooks || flags.skip_tests && hook.is_test());
-    for hook in rendered.hooks.iter().filter(is_shown) {
-        text.push_str(&source(&hook.manifest.path, &hook.manifest.text));
+    let crds = rendered.crds.iter().filter(|_| flags.include_crds);
+    let crds = crds.map(|(name, content)| (name.as_str(), content.as_str()));
+    fn shown(manifest: &Manifest) -> (&str, &str) {
+        (&manifest.path, &manifest.text)
+    }
+    let objects = rendered.manifests.iter().map(shown);
+    let hooks = rendered.hooks.iter().filter(is_shown);
+    let hooks: Vec<(&str, &str)> = hooks.map(|hook| shown(&hook.manifest)).collect();
+    let objects: Vec<(&str, &str)> = crds.chain(objects).collect();
+    let all = objects.iter().chain(&hooks);
+    let n_bytes = all
+        .map(|(path, text)| source_len(path, text))
+        .sum::<usize>()
+        + 1;
+    let mut text = String::with_capacity(n_bytes);
+    for (path, content) in objects {
+        push_source(&mut text, path, content);
+    }
+    // The objects of a chart, without the space around them; they begin with a line of dashes.
+    text.truncate(text.trim_end().len());
+    text.push('\n');
+    for (path, content) in hooks {
+        push_source(&mut text, path, content);
     }
     text
 }
