@@ -120,6 +120,8 @@ impl Default for Delimiters {
 /// Gives the tokens of a text of fewer than 2^32 bytes; after an error only the end.
 pub(crate) struct Lexer<'a> {
     input: &'a str,
+    /// The same.
+    bytes: &'a [u8],
     left: memmem::Finder<'a>,
     right: &'a [u8],
     /// Where the token begins.
@@ -134,6 +136,7 @@ impl<'a> Lexer<'a> {
     pub(crate) fn new(input: &'a str, delimiters: &'a Delimiters) -> Self {
         Lexer {
             input,
+            bytes: input.as_bytes(),
             left: memmem::Finder::new(&delimiters.left),
             right: delimiters.right.as_bytes(),
             start: 0,
@@ -160,12 +163,16 @@ impl<'a> Lexer<'a> {
     }
 
     fn rest(&self) -> &'a [u8] {
-        &self.input.as_bytes()[self.at..]
+        &self.bytes[self.at..]
+    }
+
+    fn byte(&self) -> Option<u8> {
+        self.bytes.get(self.at).copied()
     }
 
     /// The next character; the lexer only stops where one begins.
     fn peek(&self) -> Option<char> {
-        match *self.rest().first()? {
+        match self.byte()? {
             byte if byte.is_ascii() => Some(byte.into()),
             _ => self.input[self.at..].chars().next(),
         }
@@ -311,11 +318,11 @@ impl<'a> Lexer<'a> {
 
     /// A token within an action.
     fn word_or_sign(&mut self) -> Token {
-        let Some(first) = self.peek() else {
+        let Some(first) = self.byte() else {
             return self.fail("unclosed action");
         };
         // Most of what is looked at differs from a delimiter in its first byte.
-        if (self.right.first() == self.rest().first() || is_space_char(first))
+        if (self.right.first() == Some(&first) || is_space(first))
             && let Some(trims) = self.right_delimiter_here()
         {
             if self.n_open > 0 {
@@ -323,48 +330,58 @@ impl<'a> Lexer<'a> {
             }
             return self.right_delimiter(trims);
         }
-        if is_space_char(first) {
-            return self.space();
-        }
-        self.at += first.len_utf8();
+        self.at += 1;
         match first {
-            '=' => self.token(Kind::Assign),
-            ':' if self.advance() == Some('=') => self.token(Kind::Declare),
-            ':' => self.fail("expected :="),
-            '|' => self.token(Kind::Pipe),
-            '"' => self.quoted(b'"', Kind::String, "unterminated quoted string"),
-            '`' => self.raw_quoted(),
-            '\'' => self.quoted(b'\'', Kind::CharConstant, "unterminated character constant"),
-            '$' => self.field_or_variable(Kind::Variable, Kind::Variable),
-            '.' if !self.rest().first().is_some_and(u8::is_ascii_digit) => {
+            b' ' | b'\t' | b'\r' | b'\n' => self.space(),
+            b'.' if !self.byte().is_some_and(|next| next.is_ascii_digit()) => {
                 self.field_or_variable(Kind::Field, Kind::Keyword(Keyword::Dot))
             }
-            '.' | '+' | '-' | '0'..='9' => {
-                self.at = self.start;
-                self.number()
-            }
-            _ if is_alphanumeric(first) => self.identifier(),
-            '(' => {
+            b'$' => self.field_or_variable(Kind::Variable, Kind::Variable),
+            b'a'..=b'z' | b'A'..=b'Z' | b'_' => self.identifier(),
+            b'"' => self.quoted(b'"', Kind::String, "unterminated quoted string"),
+            b'|' => self.token(Kind::Pipe),
+            b'(' => {
                 self.n_open += 1;
                 self.token(Kind::LeftParenthesis)
             }
-            ')' if self.n_open == 0 => self.fail("unexpected right paren"),
-            ')' => {
+            b')' if self.n_open == 0 => self.fail("unexpected right paren"),
+            b')' => {
                 self.n_open -= 1;
                 self.token(Kind::RightParenthesis)
             }
-            ' '..='~' => self.token(Kind::Char),
-            other => self.fail(format!(
-                "unrecognized character in action: {}",
-                unicode(other)
-            )),
+            b'=' => self.token(Kind::Assign),
+            b':' if self.advance() == Some('=') => self.token(Kind::Declare),
+            b':' => self.fail("expected :="),
+            b'`' => self.raw_quoted(),
+            b'\'' => self.quoted(b'\'', Kind::CharConstant, "unterminated character constant"),
+            b'.' | b'+' | b'-' | b'0'..=b'9' => {
+                self.at = self.start;
+                self.number()
+            }
+            b' '..=b'~' => self.token(Kind::Char),
+            _ => {
+                self.at = self.start;
+                self.other()
+            }
         }
     }
 
+    /// A word of another script, or what no token begins with.
+    fn other(&mut self) -> Token {
+        match self.advance() {
+            Some(letter) if is_alphanumeric(letter) => self.identifier(),
+            other => {
+                let shown = other.map_or_else(String::new, unicode);
+                self.fail(format!("unrecognized character in action: {shown}"))
+            }
+        }
+    }
+
+    /// Spaces, of which the first was passed over.
     fn space(&mut self) -> Token {
-        let skipped = self.skip_spaces();
+        let skipped = 1 + self.skip_spaces();
         // The last one may belong to a delimiter that trims.
-        let last = &self.input.as_bytes()[self.at - 1..];
+        let last = &self.bytes[self.at - 1..];
         if has_right_trim_marker(last) && last[TRIM_MARKER_LEN..].starts_with(self.right) {
             self.at -= 1;
             if skipped == 1 {
@@ -379,7 +396,7 @@ impl<'a> Lexer<'a> {
         if !self.is_at_terminator() {
             return self.bad_character();
         }
-        let kind = match &self.input.as_bytes()[self.start..self.at] {
+        let kind = match &self.bytes[self.start..self.at] {
             b"true" | b"false" => Kind::Bool,
             word => keyword(word).map_or(Kind::Identifier, Kind::Keyword),
         };
@@ -420,12 +437,11 @@ impl<'a> Lexer<'a> {
 
     /// Whether a word may end here.
     fn is_at_terminator(&self) -> bool {
-        let rest = self.rest();
-        match rest.first() {
+        match self.byte() {
             None | Some(b' ' | b'\t' | b'\r' | b'\n' | b'.' | b',' | b'|' | b':' | b')' | b'(') => {
                 true
             }
-            first => first == self.right.first() && rest.starts_with(self.right),
+            first => first == self.right.first().copied() && self.rest().starts_with(self.right),
         }
     }
 
@@ -523,11 +539,7 @@ static IS_WORD: [bool; 256] = {
 };
 
 fn is_space(byte: u8) -> bool {
-    is_space_char(byte.into())
-}
-
-fn is_space_char(it: char) -> bool {
-    matches!(it, ' ' | '\t' | '\r' | '\n')
+    matches!(byte, b' ' | b'\t' | b'\r' | b'\n')
 }
 
 /// How many spaces come first.

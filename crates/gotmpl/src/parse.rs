@@ -30,12 +30,21 @@ pub(crate) fn parse(
     text: &str,
     delimiters: &Delimiters,
     is_function: &dyn Fn(&str) -> bool,
-) -> Result<Parsed> {
+) -> std::result::Result<Parsed, Error> {
     if u32::try_from(text.len()).is_err() {
         return Err(Error::parse(format!(
             "template: {name}:1: larger than 4 GiB"
         )));
     }
+    parse_small(name, text, delimiters, is_function).map_err(|error| *error)
+}
+
+fn parse_small(
+    name: &str,
+    text: &str,
+    delimiters: &Delimiters,
+    is_function: &dyn Fn(&str) -> bool,
+) -> Result<Parsed> {
     let mut parser = Parser {
         text,
         lexer: Lexer::new(text, delimiters),
@@ -131,7 +140,8 @@ struct Parser<'a> {
     places: HashMap<Arc<str>, usize>,
 }
 
-type Result<T> = std::result::Result<T, Error>;
+/// An error is rare and large: what is returned for every token should be neither.
+type Result<T> = std::result::Result<T, Box<Error>>;
 
 impl<'a> Parser<'a> {
     fn next(&mut self) -> Token {
@@ -209,7 +219,8 @@ impl<'a> Parser<'a> {
         let last = self.tokens.get(self.n_seen.saturating_sub(1));
         let line = last.map_or(0, |token| self.line(token.span.start));
         let (name, text) = (&self.source.name, text.as_ref());
-        Err(Error::parse(format!("template: {name}:{line}: {text}")))
+        let text = format!("template: {name}:{line}: {text}");
+        Err(Box::new(Error::parse(text)))
     }
 
     fn unexpected<T>(&self, token: Token, context: &str) -> Result<T> {
