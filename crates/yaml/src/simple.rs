@@ -7,6 +7,8 @@
 
 use std::borrow::Cow;
 
+use memchr::{memchr, memchr2, memchr3};
+
 use crate::error::{Error, Position};
 use crate::events::{Event, Span, Style};
 
@@ -15,6 +17,9 @@ const MAX_KEY: usize = 500;
 
 /// Open collections; deeper texts are left to the full parser, which limits the depth.
 const MAX_OPEN: usize = 100;
+
+/// Brackets in brackets; deeper ones are left to the full parser.
+const MAX_FLOW: usize = 20;
 
 /// The byte order mark, and what is a line break beside the usual one.
 const ODD: [char; 4] = ['\u{feff}', '\u{85}', '\u{2028}', '\u{2029}'];
@@ -88,8 +93,9 @@ pub(crate) struct Scan<'a, 's, S> {
 /// Gives the events of the one document that `source` holds to `sink`, without those of the
 /// document itself. Comments and empty lines alone give none.
 pub(crate) fn scan<S: Sink>(source: Source<'_>, sink: &mut S) -> Step {
-    let is_ascii = source.text.is_ascii();
-    if source.text.contains('\r') || !is_ascii && source.text.contains(ODD) {
+    let bytes = source.text.as_bytes();
+    let is_ascii = bytes.is_ascii();
+    if memchr(b'\r', bytes).is_some() || !is_ascii && source.text.contains(ODD) {
         return Err(NotSimple);
     }
     let mut scan = Scan {
@@ -115,7 +121,7 @@ impl<'a, S: Sink> Scan<'a, '_, S> {
         let text = self.source.text;
         self.line_start = self.next;
         let rest = text.get(self.next..).filter(|rest| !rest.is_empty())?;
-        let len = rest.find('\n').unwrap_or(rest.len());
+        let len = memchr(b'\n', rest.as_bytes()).unwrap_or(rest.len());
         self.next += (len + 1).min(rest.len());
         self.line = self.line.saturating_add(1);
         Some(&rest[..len])
@@ -175,8 +181,8 @@ impl<'a, S: Sink> Scan<'a, '_, S> {
     }
 
     fn line(&mut self, line: &'a str) -> Step {
-        let content = line.trim_start_matches(' ');
-        let indent = line.len() - content.len();
+        let indent = n_spaces(line);
+        let content = &line[indent..];
         if content.is_empty() || content.starts_with('#') {
             return Ok(());
         }
@@ -204,8 +210,9 @@ impl<'a, S: Sink> Scan<'a, '_, S> {
                 break;
             }
             self.start_item(column, first)?;
-            let rest = content[1..].trim_start_matches(' ');
-            column += content.len() - rest.len();
+            let n_passed = 1 + n_spaces(&content[1..]);
+            let rest = &content[n_passed..];
+            column += n_passed;
             if rest.is_empty() || rest.starts_with('#') {
                 return Ok(());
             }
@@ -331,9 +338,8 @@ impl<'a, S: Sink> Scan<'a, '_, S> {
 
     /// What stands behind a key or a dash, from `column` on; nothing means that it follows below.
     fn value(&mut self, line: &'a str, column: usize) -> Step {
-        let rest = &line[column..];
-        let content = rest.trim_start_matches(' ');
-        let column = column + rest.len() - content.len();
+        let column = column + n_spaces(&line[column..]);
+        let content = &line[column..];
         let Some(first) = content.as_bytes().first() else {
             return Ok(());
         };
@@ -345,7 +351,7 @@ impl<'a, S: Sink> Scan<'a, '_, S> {
                 only_comment(&content[len..])?;
                 Event::Scalar(text, Style::Quoted, None, None)
             }
-            b'[' | b'{' => return self.flow(content, column),
+            b'[' | b'{' => return self.flow(line, column),
             _ => return self.plain(content, column),
         };
         self.filled();
@@ -365,11 +371,12 @@ impl<'a, S: Sink> Scan<'a, '_, S> {
         let mut end = self.place();
         while !commented && let Some(line) = self.next_line() {
             breaks += 1;
-            let rest = line.trim_start_matches(' ');
+            let indent = n_spaces(line);
+            let rest = &line[indent..];
             if rest.is_empty() {
                 continue;
             }
-            if line.len() - rest.len() <= parent || rest.starts_with('#') {
+            if indent <= parent || rest.starts_with('#') {
                 break;
             }
             let more;
@@ -416,34 +423,59 @@ impl<'a, S: Sink> Scan<'a, '_, S> {
         }
     }
 
-    /// `[]`, `{}`, and lists of scalars on one line.
-    fn flow(&mut self, content: &'a str, column: usize) -> Step {
-        if let Some(rest) = content.strip_prefix("{}") {
-            only_comment(rest)?;
-            self.filled();
-            self.give(Event::MappingStart(None), column, 2)?;
-            return self.give(Event::MappingEnd, column, 0);
-        }
-        let Some(mut rest) = content.strip_prefix('[') else {
-            return Err(NotSimple);
-        };
+    /// Lists and maps in brackets, on one line.
+    fn flow(&mut self, line: &'a str, column: usize) -> Step {
         self.filled();
-        self.give(Event::SequenceStart(None), column, 1)?;
+        let end = self.flow_node(line, column, MAX_FLOW)?;
+        only_comment(&line[end..])
+    }
+
+    /// What stands at `column` in or before brackets; gives the column behind it.
+    fn flow_node(&mut self, line: &'a str, column: usize, depth: usize) -> Step<usize> {
+        let depth = depth.checked_sub(1).ok_or(NotSimple)?;
+        match line.as_bytes().get(column) {
+            Some(b'[') => self.flow_list(line, column, depth),
+            Some(b'{') => self.flow_map(line, column, depth),
+            _ => self.flow_scalar(line, column),
+        }
+    }
+
+    fn flow_scalar(&mut self, line: &'a str, column: usize) -> Step<usize> {
+        let (text, style, len) = flow_scalar(&line[column..])?;
+        self.give(Event::Scalar(text, style, None, None), column, len)?;
+        Ok(column + len)
+    }
+
+    fn flow_list(&mut self, line: &'a str, start: usize, depth: usize) -> Step<usize> {
+        self.give(Event::SequenceStart(None), start, 1)?;
+        let mut at = start + 1;
         loop {
-            rest = rest.trim_start_matches(' ');
-            if let Some(rest) = rest.strip_prefix(']') {
-                only_comment(rest)?;
-                return self.give(Event::SequenceEnd, column, 0);
+            at += n_spaces(&line[at..]);
+            if line.as_bytes().get(at) == Some(&b']') {
+                self.give(Event::SequenceEnd, start, 0)?;
+                return Ok(at + 1);
             }
-            let at = column + content.len() - rest.len();
-            let (text, style, len) = flow_scalar(rest)?;
-            self.give(Event::Scalar(text, style, None, None), at, len)?;
-            rest = rest[len..].trim_start_matches(' ');
-            match rest.as_bytes().first() {
-                Some(b',') => rest = &rest[1..],
-                Some(b']') => {}
-                _ => return Err(NotSimple),
+            at = self.flow_node(line, at, depth)?;
+            at = behind_entry(line, at, b']')?;
+        }
+    }
+
+    fn flow_map(&mut self, line: &'a str, start: usize, depth: usize) -> Step<usize> {
+        self.give(Event::MappingStart(None), start, 1)?;
+        let mut at = start + 1;
+        loop {
+            at += n_spaces(&line[at..]);
+            if line.as_bytes().get(at) == Some(&b'}') {
+                self.give(Event::MappingEnd, start, 0)?;
+                return Ok(at + 1);
             }
+            let colon = self.flow_scalar(line, at)?;
+            if colon - at > MAX_KEY || !line[colon..].starts_with(": ") {
+                return Err(NotSimple);
+            }
+            at = colon + 1 + n_spaces(&line[colon + 1..]);
+            at = self.flow_node(line, at, depth)?;
+            at = behind_entry(line, at, b'}')?;
         }
     }
 
@@ -464,10 +496,9 @@ impl<'a, S: Sink> Scan<'a, '_, S> {
                 break;
             }
             end = self.place();
-            let closed =
-                self.source.last_line_closed || self.source.text[..self.next].ends_with('\n');
-            if !closed {
-                return Err(NotSimple);
+            let text = self.source.text;
+            if !self.source.last_line_closed && !text[..self.next].ends_with('\n') {
+                block.leave_open(line)?;
             }
         }
         let text = block.finish(keep)?;
@@ -494,12 +525,18 @@ struct Block {
     empty: usize,
     /// The most spaces in an empty line before the first one with content.
     widest_empty: usize,
+    /// Whether the text ends with the last line, without a line break.
+    is_open: bool,
 }
 
 impl Block {
     /// Takes a line that belongs to the block; `false` for one that does not.
     fn take(&mut self, line: &str, parent: usize) -> Step<bool> {
-        let spaces = line.len() - line.trim_start_matches(' ').len();
+        // More spaces than the indentation are content.
+        let spaces = match self.indent {
+            Some(indent) => n_spaces(&line.as_bytes()[..indent.min(line.len())]),
+            None => n_spaces(line),
+        };
         let is_empty = spaces == line.len();
         let indent = match self.indent {
             None if is_empty => {
@@ -513,7 +550,7 @@ impl Block {
             None => *self.indent.insert(spaces),
             Some(indent) => indent,
         };
-        if is_empty && spaces <= indent {
+        if is_empty {
             self.empty += 1;
             return Ok(true);
         }
@@ -526,9 +563,19 @@ impl Block {
         }
         self.text.extend(std::iter::repeat_n('\n', self.empty));
         self.empty = 0;
+        self.text.reserve(content.len() + 1);
         self.text.push_str(content);
         self.text.push('\n');
         Ok(true)
+    }
+
+    /// No line break closes the line that was taken last: there is none to keep.
+    fn leave_open(&mut self, line: &str) -> Step {
+        if n_spaces(line) == line.len() {
+            return Err(NotSimple);
+        }
+        self.is_open = true;
+        Ok(())
     }
 
     fn finish(mut self, keep: Keep) -> Step<String> {
@@ -536,6 +583,9 @@ impl Block {
             return Err(NotSimple);
         }
         match keep {
+            _ if self.is_open => {
+                self.text.pop();
+            }
             Keep::One => {}
             Keep::None => {
                 self.text.pop();
@@ -546,13 +596,19 @@ impl Block {
     }
 }
 
+/// How many spaces a text begins with.
+fn n_spaces(text: impl AsRef<[u8]>) -> usize {
+    let bytes = text.as_ref().iter();
+    bytes.take_while(|byte| **byte == b' ').count()
+}
+
 fn is_dash(content: &str) -> bool {
     matches!(content.as_bytes(), [b'-'] | [b'-', b' ', ..])
 }
 
 /// Whether nothing but a comment follows.
 fn only_comment(rest: &str) -> Step {
-    let text = rest.trim_start_matches(' ');
+    let text = &rest[n_spaces(rest)..];
     if text.is_empty() || text.starts_with('#') && text.len() < rest.len() {
         return Ok(());
     }
@@ -568,34 +624,52 @@ fn split_key(content: &str) -> Step<Option<(&str, Style, usize)>> {
                 Cow::Borrowed(text) if content[len..].starts_with(':') => {
                     (text, Style::Quoted, len)
                 }
-                Cow::Borrowed(_) if only_comment(&content[len..]).is_ok() => return Ok(None),
+                _ if only_comment(&content[len..]).is_ok() => return Ok(None),
                 _ => return Err(NotSimple),
             }
         }
+        // No key as long as nothing but a comment follows, which is seen where values are read.
+        b'[' | b'{' => return Ok(None),
         first => match find_colon(content) {
             // What may stand behind a dash is judged where values are.
             None => return Ok(None),
+            Some((_, Between::Other)) => return Err(NotSimple),
             Some(_) if is_indicator(first) => return Err(NotSimple),
-            Some(end) => (content[..end].trim_end_matches(' '), Style::Plain, end),
+            Some((end, Between::Text)) => (content[..end].trim_end_matches(' '), Style::Plain, end),
         },
     };
     if !matches!(content.as_bytes().get(end + 1), None | Some(b' ')) {
         return Err(NotSimple);
     }
-    if end > MAX_KEY || key.contains('\t') || style == Style::Plain && key.contains(" #") {
+    if end > MAX_KEY || style == Style::Quoted && key.contains('\t') {
         return Err(NotSimple);
     }
     Ok(Some((key, style, end)))
 }
 
+/// What stands before the colon of a key.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Between {
+    Text,
+    /// A tab, or what may be a comment.
+    Other,
+}
+
 /// The first colon with a space or the end of the line behind it.
-fn find_colon(content: &str) -> Option<usize> {
+fn find_colon(content: &str) -> Option<(usize, Between)> {
     let bytes = content.as_bytes();
-    let is_end = |at: usize| matches!(bytes.get(at + 1), None | Some(b' '));
-    bytes
-        .iter()
-        .enumerate()
-        .position(|(at, byte)| *byte == b':' && is_end(at))
+    let mut between = Between::Text;
+    let mut before = 0;
+    for (at, byte) in bytes.iter().enumerate() {
+        match byte {
+            b':' if matches!(bytes.get(at + 1), None | Some(b' ')) => return Some((at, between)),
+            b'\t' => between = Between::Other,
+            b'#' if before == b' ' => between = Between::Other,
+            _ => {}
+        }
+        before = *byte;
+    }
+    None
 }
 
 /// Whether a plain scalar may not begin with this byte, or only sometimes.
@@ -626,49 +700,89 @@ fn is_indicator(byte: u8) -> bool {
 /// The text of a plain scalar on one line, and whether a comment ends it.
 fn plain_line(content: &str) -> Step<(&str, bool)> {
     let bytes = content.as_bytes();
-    for (at, byte) in bytes.iter().enumerate() {
-        match byte {
+    let mut from = 0;
+    while let Some(found) = memchr3(b'\t', b':', b'#', &bytes[from..]) {
+        let at = from + found;
+        match bytes[at] {
             b'\t' => return Err(NotSimple),
             b':' if matches!(bytes.get(at + 1), None | Some(b' ')) => return Err(NotSimple),
             b'#' if at > 0 && bytes[at - 1] == b' ' => {
                 return Ok((content[..at].trim_end_matches(' '), true));
             }
-            _ => {}
+            _ => from = at + 1,
         }
     }
     Ok((content.trim_end_matches(' '), false))
 }
 
-/// A quoted scalar that ends on its line, without escapes but `''`; its text, and its length with
-/// the quotes.
+/// A quoted scalar that ends on its line; its text, and its length with the quotes.
 fn quoted(content: &str) -> Step<(Cow<'_, str>, usize)> {
-    let bytes = content.as_bytes();
-    let quote = bytes[0];
-    let mut doubled = false;
-    let mut at = 1;
-    loop {
-        match bytes.get(at) {
-            None => return Err(NotSimple),
-            Some(b'\\') if quote == b'"' => return Err(NotSimple),
-            Some(byte) if *byte == quote => {
-                if quote == b'"' || bytes.get(at + 1) != Some(&b'\'') {
-                    break;
-                }
-                doubled = true;
-                at += 2;
-            }
-            _ => at += 1,
-        }
+    match content.as_bytes()[0] {
+        b'"' => double_quoted(content),
+        _ => single_quoted(content),
     }
-    let text = &content[1..at];
+}
+
+fn single_quoted(content: &str) -> Step<(Cow<'_, str>, usize)> {
+    let bytes = content.as_bytes();
+    let mut doubled = false;
+    let mut end = 1;
+    loop {
+        end += memchr(b'\'', &bytes[end..]).ok_or(NotSimple)?;
+        if bytes.get(end + 1) != Some(&b'\'') {
+            break;
+        }
+        doubled = true;
+        end += 2;
+    }
+    let text = &content[1..end];
     let text = match doubled {
         true => Cow::Owned(text.replace("''", "'")),
         false => Cow::Borrowed(text),
     };
-    Ok((text, at + 1))
+    Ok((text, end + 1))
 }
 
-/// A scalar in a list on one line: quoted, or of letters, digits and `_./*-` without a sign of
+/// Of the escapes, those that are frequent.
+fn double_quoted(content: &str) -> Step<(Cow<'_, str>, usize)> {
+    let bytes = content.as_bytes();
+    let mut text = Cow::Borrowed("");
+    let mut from = 1;
+    loop {
+        let end = from + memchr2(b'"', b'\\', &bytes[from..]).ok_or(NotSimple)?;
+        let part = &content[from..end];
+        if bytes[end] == b'"' {
+            match &mut text {
+                Cow::Borrowed("") => text = Cow::Borrowed(part),
+                text => text.to_mut().push_str(part),
+            }
+            return Ok((text, end + 1));
+        }
+        let escaped = match bytes.get(end + 1) {
+            Some(b'"') => '"',
+            Some(b'\\') => '\\',
+            Some(b'n') => '\n',
+            Some(b't') => '\t',
+            _ => return Err(NotSimple),
+        };
+        let text = text.to_mut();
+        text.push_str(part);
+        text.push(escaped);
+        from = end + 2;
+    }
+}
+
+/// Goes from behind an entry in brackets to the next one, or to the bracket that closes them.
+fn behind_entry(line: &str, end: usize, close: u8) -> Step<usize> {
+    let at = end + n_spaces(&line[end..]);
+    match line.as_bytes().get(at) {
+        Some(b',') => Ok(at + 1),
+        Some(byte) if *byte == close => Ok(at),
+        _ => Err(NotSimple),
+    }
+}
+
+/// A scalar in brackets on one line: quoted, or of letters, digits and `_./*-` without a sign of
 /// anything else.
 fn flow_scalar(rest: &str) -> Step<(Cow<'_, str>, Style, usize)> {
     if rest.starts_with(['"', '\'']) {
