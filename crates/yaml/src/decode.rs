@@ -4,7 +4,6 @@
 //! call frames, and scalars and entries on two shared stacks, so that each list and map of the tree
 //! is allocated once, at its size.
 
-use std::borrow::Cow;
 use std::collections::HashMap;
 
 use crate::error::{Cause, Error, Oddity, Position, Warning};
@@ -88,9 +87,18 @@ pub(crate) struct Decoder {
 
 impl Decoder {
     pub(crate) fn new(mode: Mode) -> Self {
+        Decoder::with_keys(mode, KeyCache::large())
+    }
+
+    /// For one text of this many bytes.
+    pub(crate) fn for_text(mode: Mode, n_bytes: usize) -> Self {
+        Decoder::with_keys(mode, KeyCache::for_text(n_bytes))
+    }
+
+    fn with_keys(mode: Mode, keys: KeyCache) -> Self {
         Decoder {
             mode,
-            keys: KeyCache::large(),
+            keys,
             warnings: Vec::new(),
             frames: Vec::new(),
             values: Vec::new(),
@@ -170,8 +178,15 @@ impl Decoder {
 
     fn event(&mut self, event: Event<'_>, span: &Span) -> Result<(), Error> {
         match event {
+            Event::Scalar(text, _, Some(Tag::Binary), anchor) => {
+                self.finish(binary(&text, span.position)?, anchor)
+            }
             Event::Scalar(text, style, tag, anchor) => {
-                let node = self.scalar(text, style, tag, span.position)?;
+                let scalar = self.meaning(&text, style, tag, span.position)?;
+                if anchor.is_none() && matches!(scalar, Scalar::Text | Scalar::Timestamp) {
+                    return self.text(&text, span.position);
+                }
+                let node = self.scalar(scalar, &text, span.position)?;
                 self.finish(node, anchor)
             }
             Event::SequenceStart(anchor) => {
@@ -234,6 +249,12 @@ impl Decoder {
     fn map(&mut self, start: usize) -> Result<Map, Error> {
         let late_merge = self.mode == Mode::GoYaml3;
         let open = &mut self.entries[start..];
+        if open.is_sorted_by(|a, b| a.key < b.key) {
+            let entries = self.entries.drain(start..);
+            return Ok(Map::from_ascending(
+                entries.map(|entry| (entry.key, entry.value)),
+            ));
+        }
         // Stable, so equal keys stay in the order of the text. go-yaml v2 merges in place: a merge
         // overwrites keys above it; v3 lets a map's own keys win.
         open.sort_by(|a, b| {
@@ -291,7 +312,10 @@ impl Decoder {
             Kind::List { .. } => self.values.push(node.value),
             Kind::Map { slot, .. } => match std::mem::replace(slot, Slot::Key) {
                 Slot::Key if node.role == Role::Merge => *slot = Slot::Merge,
-                Slot::Key => *slot = Slot::Value(key_text(&mut self.keys, &node)?, node.position),
+                Slot::Key => {
+                    let position = node.position;
+                    *slot = Slot::Value(key_text(&mut self.keys, node)?, position);
+                }
                 Slot::Value(key, position) => self.entries.push(Entry {
                     key,
                     value: node.value,
@@ -373,24 +397,54 @@ impl Decoder {
         Ok(())
     }
 
-    fn scalar(
-        &mut self,
-        text: Cow<'_, str>,
+    fn meaning(
+        &self,
+        text: &str,
         style: Style,
         tag: Option<Tag>,
         position: Position,
-    ) -> Result<Node, Error> {
-        let scalar = match tag {
+    ) -> Result<Scalar, Error> {
+        Ok(match tag {
             None if style != Style::Plain => Scalar::Text,
-            None => resolve(&text, self.mode, Times::Seen),
+            None => resolve(text, self.mode, Times::Seen),
             Some(Tag::NonSpecific) if style == Style::Plain && self.mode == Mode::GoYaml3 => {
-                resolve(&text, self.mode, Times::Seen)
+                resolve(text, self.mode, Times::Seen)
             }
-            Some(Tag::Binary) => return binary(&text, position),
             Some(Tag::Merge) if text == "<<" => Scalar::Merge,
             Some(Tag::Str | Tag::NonSpecific | Tag::Other | Tag::Merge) => Scalar::Text,
-            Some(tag) => tagged(&text, tag, self.mode, position)?,
+            Some(tag) => tagged(text, tag, self.mode, position)?,
+        })
+    }
+
+    /// The short way of most scalars: takes a text without an anchor.
+    fn text(&mut self, text: &str, position: Position) -> Result<(), Error> {
+        self.count(1, 0, position)?;
+        let Some(frame) = self.frames.last_mut() else {
+            self.root = Some(Value::String(Str::from(text)));
+            return Ok(());
         };
+        frame.size = frame.size.saturating_add(1);
+        let slot = match &mut frame.kind {
+            Kind::List { .. } => {
+                self.values.push(Value::String(Str::from(text)));
+                return Ok(());
+            }
+            Kind::Map { slot, .. } => slot,
+        };
+        match std::mem::replace(slot, Slot::Key) {
+            Slot::Key => *slot = Slot::Value(self.keys.get(text), position),
+            Slot::Value(key, position) => self.entries.push(Entry {
+                key,
+                value: Value::String(Str::from(text)),
+                position,
+                merged: false,
+            }),
+            Slot::Merge => return Err(Error::new(position, Cause::BadMerge)),
+        }
+        Ok(())
+    }
+
+    fn scalar(&mut self, scalar: Scalar, text: &str, position: Position) -> Result<Node, Error> {
         let value = match scalar {
             Scalar::Null => Value::Null,
             Scalar::Bool(flag) => Value::Bool(flag),
@@ -398,10 +452,12 @@ impl Decoder {
             Scalar::Uint(number) => Value::Uint(number),
             Scalar::Float(number) if self.awaits_key() => Value::Float(number),
             Scalar::Float(number) => self.through_json(number, position)?,
-            Scalar::Merge | Scalar::Timestamp | Scalar::Text => Value::String(match text {
-                text if self.awaits_key() => self.keys.get(&text),
-                text => Str::from(&*text),
-            }),
+            Scalar::Merge | Scalar::Timestamp | Scalar::Text => {
+                Value::String(match self.awaits_key() {
+                    true => self.keys.get(text),
+                    false => Str::from(text),
+                })
+            }
         };
         let role = match scalar {
             Scalar::Merge if self.awaits_key() => Role::Merge,
@@ -462,13 +518,13 @@ impl Sink for Decoder {
 }
 
 /// A key as text, by the rules of `sigs.k8s.io/yaml`.
-fn key_text(keys: &mut KeyCache, node: &Node) -> Result<Str, Error> {
+fn key_text(keys: &mut KeyCache, node: Node) -> Result<Str, Error> {
     let unsupported = |kind| Err(Error::new(node.position, Cause::UnsupportedKey(kind)));
-    match &node.value {
-        Value::String(text) => Ok(text.clone()),
-        Value::Bool(flag) => Ok(keys.get(if *flag { "true" } else { "false" })),
+    match node.value {
+        Value::String(text) => Ok(text),
+        Value::Bool(flag) => Ok(keys.get(if flag { "true" } else { "false" })),
         Value::Int(number) => Ok(keys.get(&number.to_string())),
-        Value::Float(number) => Ok(number::float_key(*number).into()),
+        Value::Float(number) => Ok(number::float_key(number).into()),
         Value::Null => unsupported("null"),
         Value::Uint(_) => unsupported("uint64"),
         Value::List(_) => unsupported("list"),

@@ -33,6 +33,13 @@ impl Map {
         Map { entries }
     }
 
+    /// From entries in the order of their keys, all of which differ.
+    pub(crate) fn from_ascending(entries: impl Iterator<Item = (Str, Value)>) -> Self {
+        Map {
+            entries: entries.collect(),
+        }
+    }
+
     /// The number of members.
     #[must_use]
     pub fn len(&self) -> usize {

@@ -365,11 +365,12 @@ impl<'a, S: Sink> Scan<'a, '_, S> {
         }
         let start = self.place();
         let parent = self.open.last().map_or(0, |open| open.indent);
-        let (first, mut commented) = plain_line(content)?;
+        let (first, commented) = plain_line(content)?;
         let mut text = Cow::Borrowed(first);
+        let mut ended = commented || !self.may_continue(parent);
         let mut breaks = 0;
         let mut end = self.place();
-        while !commented && let Some(line) = self.next_line() {
+        while !ended && let Some(line) = self.next_line() {
             breaks += 1;
             let indent = n_spaces(line);
             let rest = &line[indent..];
@@ -380,7 +381,7 @@ impl<'a, S: Sink> Scan<'a, '_, S> {
                 break;
             }
             let more;
-            (more, commented) = plain_line(rest)?;
+            (more, ended) = plain_line(rest)?;
             let text = text.to_mut();
             match breaks {
                 1 => text.push(' '),
@@ -393,6 +394,17 @@ impl<'a, S: Sink> Scan<'a, '_, S> {
         self.filled();
         let event = Event::Scalar(text, Style::Plain, None, None);
         self.give_from(start, end, event, column)
+    }
+
+    /// Whether the next line may belong to a scalar inside a collection at `parent`.
+    fn may_continue(&self, parent: usize) -> bool {
+        let rest = &self.source.text.as_bytes()[self.next..];
+        let indent = n_spaces(rest);
+        match rest.get(indent) {
+            None => false,
+            Some(b'\n') => true,
+            Some(_) => indent > parent,
+        }
     }
 
     fn place(&self) -> Place {
@@ -598,8 +610,17 @@ impl Block {
 
 /// How many spaces a text begins with.
 fn n_spaces(text: impl AsRef<[u8]>) -> usize {
-    let bytes = text.as_ref().iter();
-    bytes.take_while(|byte| **byte == b' ').count()
+    const SPACES: [u8; 8] = [b' '; 8];
+    let (chunks, rest) = text.as_ref().as_chunks();
+    let mut n_spaces = 0;
+    for chunk in chunks {
+        let other = u64::from_le_bytes(*chunk) ^ u64::from_le_bytes(SPACES);
+        if other != 0 {
+            return n_spaces + other.trailing_zeros() as usize / 8;
+        }
+        n_spaces += SPACES.len();
+    }
+    n_spaces + rest.iter().take_while(|byte| **byte == b' ').count()
 }
 
 fn is_dash(content: &str) -> bool {

@@ -57,7 +57,7 @@ pub fn parse_str_in(text: &str, mode: Mode) -> Result<Value, Error> {
         lines_before: 0,
         last_line_closed: false,
     };
-    let document = Decoder::new(mode).first_document(source)?;
+    let document = Decoder::for_text(mode, text.len()).first_document(source)?;
     Ok(document.map(|(value, _)| value).unwrap_or_default())
 }
 
@@ -225,25 +225,30 @@ impl<'a> Pieces<'a> {
         let start = self.rest;
         let lines_before = self.lines_before;
         let mut taken = 0;
-        for line in start.split_inclusive('\n') {
-            let separates = match line.strip_prefix("---") {
-                Some(after) => {
-                    self.check_separator(after.trim())?;
-                    true
-                }
-                None => false,
-            };
-            self.lines_before = self.lines_before.saturating_add(1);
-            if separates && taken > 0 {
-                self.rest = &start[taken + line.len()..];
-                let text = &start[..taken];
+        while let Some(at) = next_separator(start, taken) {
+            self.pass_lines(&start[taken..at]);
+            let line = start[at..].split_inclusive('\n').next().unwrap_or_default();
+            self.check_separator(line[SEPARATOR.len()..].trim())?;
+            self.pass_lines(line);
+            taken = at + line.len();
+            if at > 0 {
+                self.rest = &start[taken..];
+                let text = &start[..at];
                 return Ok(Some(Piece { text, lines_before }));
             }
-            taken += line.len();
         }
+        self.pass_lines(&start[taken..]);
         self.rest = "";
         let text = start;
         Ok((!text.is_empty()).then_some(Piece { text, lines_before }))
+    }
+
+    /// Counts lines, the last one too when no line break ends it.
+    fn pass_lines(&mut self, lines: &str) {
+        let n_breaks = memchr::memchr_iter(b'\n', lines.as_bytes()).count();
+        let is_open = !lines.is_empty() && !lines.ends_with('\n');
+        let n_lines = u32::try_from(n_breaks + usize::from(is_open)).unwrap_or(u32::MAX);
+        self.lines_before = self.lines_before.saturating_add(n_lines);
     }
 
     fn check_separator(&self, after: &str) -> Result<(), Error> {
@@ -259,6 +264,19 @@ impl<'a> Pieces<'a> {
     }
 }
 
+/// What a line that separates documents begins with.
+const SEPARATOR: &str = "---";
+
+/// Where the next line that begins with the separator starts, from the start of a line on.
+fn next_separator(text: &str, from: usize) -> Option<usize> {
+    let rest = &text[from..];
+    if rest.starts_with(SEPARATOR) {
+        return Some(from);
+    }
+    let found = memchr::memmem::find(rest.as_bytes(), b"\n---")?;
+    Some(from + found + 1)
+}
+
 /// Refuses what go-yaml's reader refuses before it parses: too much text and control characters.
 pub(crate) fn check_text(text: &str) -> Result<(), Error> {
     if text.len() > MAX_BYTES {
@@ -267,16 +285,10 @@ pub(crate) fn check_text(text: &str) -> Result<(), Error> {
         return Err(Error::new(position, Cause::Limit { what, limit }));
     }
     let bytes = text.as_bytes();
-    // Whole chunks at a time first: this loop is compiled to vector instructions.
-    let suspect = |chunk: &[u8]| {
-        chunk
-            .iter()
-            .fold(false, |found, byte| found | is_suspect(*byte))
-    };
     let found = bytes.chunks(CHUNK).enumerate().find_map(|(n, chunk)| {
         let from = n * CHUNK;
         let refused = |at: &usize| is_refused(bytes, *at);
-        suspect(chunk)
+        (any(chunk, is_unusual) && any(chunk, is_suspect))
             .then(|| (from..from + chunk.len()).find(refused))
             .flatten()
     });
@@ -291,6 +303,19 @@ pub(crate) fn check_text(text: &str) -> Result<(), Error> {
 
 /// Bytes that are looked at together.
 const CHUNK: usize = 256;
+
+/// Whether a whole chunk is looked at in vain; this loop is compiled to vector instructions.
+fn any(chunk: &[u8], is_such: impl Fn(u8) -> bool) -> bool {
+    chunk
+        .iter()
+        .fold(false, |found, byte| found | is_such(*byte))
+}
+
+/// Whether a byte is neither a line break nor a printable character of ASCII: quick to tell, and
+/// most texts have no other.
+fn is_unusual(byte: u8) -> bool {
+    (byte.wrapping_sub(b' ') >= 0x7f - b' ') & (byte != b'\n')
+}
 
 /// Whether a byte is, or begins, a character that may be refused.
 fn is_suspect(byte: u8) -> bool {
