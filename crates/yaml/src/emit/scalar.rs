@@ -111,6 +111,14 @@ impl Findings {
             indicators: text.starts_with("---") || text.starts_with("..."),
             ..Findings::default()
         };
+        if let Some(first) = text.chars().next()
+            && text.bytes().all(|byte| byte.is_ascii_graphic())
+        {
+            // One word of ASCII: between its ends nothing is an indicator.
+            found.indicators |= is_indicator(first, true, true, text.len() == 1);
+            found.indicators |= text.ends_with(':');
+            return found;
+        }
         let (mut after_blank, mut after_space, mut after_break) = (true, false, false);
         let mut chars = text.char_indices().peekable();
         while let Some((at, c)) = chars.next() {

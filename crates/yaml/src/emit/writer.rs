@@ -76,6 +76,12 @@ impl Writer {
         self.column += 1;
     }
 
+    /// Writes a part of a line.
+    fn put_text(&mut self, text: &str) {
+        self.out.push_str(text);
+        self.column += text.chars().count();
+    }
+
     fn put_break(&mut self) {
         self.out.push('\n');
         self.column = 0;
@@ -100,9 +106,9 @@ impl Writer {
         if !self.indention || self.column > indent || self.column == indent && !self.whitespace {
             self.put_break();
         }
-        while self.column < indent {
-            self.put(' ');
-        }
+        let n_missing = indent.saturating_sub(self.column);
+        self.out.extend(std::iter::repeat_n(' ', n_missing));
+        self.column += n_missing;
         self.whitespace = true;
         if self.is_v2 {
             self.indention = true;
@@ -114,9 +120,7 @@ impl Writer {
         if context.space_before && !self.whitespace {
             self.put(' ');
         }
-        for c in text.chars() {
-            self.put(c);
-        }
+        self.put_text(text);
         self.whitespace = false;
         self.indention = self.indention && context.keeps_indention;
     }
@@ -134,6 +138,10 @@ impl Writer {
     pub(super) fn plain(&mut self, text: &str, indent: usize, is_key: bool) {
         if !self.whitespace && (self.is_v2 || !text.is_empty()) {
             self.put(' ');
+        }
+        if is_key || self.column.saturating_add(text.len()) <= self.fold_column {
+            self.put_text(text);
+            return self.end_scalar();
         }
         let mut after_space = false;
         let mut chars = text.chars().peekable();
@@ -266,19 +274,21 @@ impl Writer {
         self.put_break();
         self.indention = true;
         self.whitespace = true;
-        let mut after_break = true;
-        for c in text.chars() {
-            if is_break(c) {
-                self.write_break(c);
-                after_break = true;
-            } else {
-                if after_break {
-                    self.start_line_at(indent);
-                }
-                self.put(c);
-                self.indention = false;
-                after_break = false;
-            }
+        let mut rest = text;
+        while let Some(at) = rest.find(is_break) {
+            let mut behind = rest[at..].chars();
+            self.literal_line(&rest[..at], indent);
+            self.write_break(behind.next().expect("a line break was found"));
+            rest = behind.as_str();
+        }
+        self.literal_line(rest, indent);
+    }
+
+    fn literal_line(&mut self, line: &str, indent: usize) {
+        if !line.is_empty() {
+            self.start_line_at(indent);
+            self.put_text(line);
+            self.indention = false;
         }
     }
 }
