@@ -170,11 +170,18 @@ fn copied(session: &mut Session, value: &Value, depth: usize) -> Answer {
             Ok(Value::List(List::new(items?, list.element())))
         }
         Value::Map(map) => {
-            let copy = map.copied();
-            for (key, item) in map.entries() {
-                copy.set(key, copied(session, &item, depth + 1)?);
+            let entries = map.entries().into_iter();
+            let mut copy = entries.map(|(key, item)| Ok((key, copied(session, &item, depth + 1)?)));
+            if map.element() == Element::Any && !map.is_nil() {
+                return Ok(Value::Map(copy.collect::<Result<Map, String>>()?));
             }
-            Ok(Value::Map(copy))
+            let of_its_type = map.copied();
+            copy.try_for_each(|entry| {
+                let (key, item) = entry?;
+                of_its_type.set(key, item);
+                Ok::<(), String>(())
+            })?;
+            Ok(Value::Map(of_its_type))
         }
         other => Ok(other.clone()),
     }

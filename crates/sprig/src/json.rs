@@ -6,6 +6,7 @@ use std::sync::Arc;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
+use gotmpl::text::Text;
 use gotmpl::{Data, Element, List, Map, Value};
 
 /// Which characters are escaped that need not be.
@@ -241,7 +242,7 @@ pub fn of_object(tree: &yaml::Value) -> Value {
         yaml::Value::List(items) => Value::list(items.iter().map(of_object).collect()),
         yaml::Value::Map(map) => {
             let entries = map.iter();
-            let entries = entries.map(|(key, item)| (key.as_str().into(), of_object(item)));
+            let entries = entries.map(|(key, item)| (key.clone().into(), of_object(item)));
             Value::Map(entries.collect::<Map>())
         }
         other => of_json(other),
@@ -257,13 +258,13 @@ pub fn of_json(tree: &yaml::Value) -> Value {
         yaml::Value::List(items) => Value::list(items.iter().map(of_json).collect()),
         yaml::Value::Map(map) => {
             let entries = map.iter();
-            let entries = entries.map(|(key, item)| (key.as_str().into(), of_json(item)));
+            let entries = entries.map(|(key, item)| (key.clone().into(), of_json(item)));
             Value::Map(entries.collect::<Map>())
         }
         yaml::Value::Null => Value::Nil,
         yaml::Value::Bool(truth) => Value::Bool(*truth),
         yaml::Value::Float(number) => Value::Float(*number),
-        yaml::Value::String(text) => Value::text(text),
+        yaml::Value::String(text) => Value::Text(text.clone().into()),
     }
 }
 
@@ -299,7 +300,7 @@ fn tree_of(
             }
             yaml::Value::Float(*number)
         }
-        Value::Text(text) => yaml::Value::from(&*gotmpl::text::shown(text.to_string())),
+        Value::Text(text) => yaml::Value::String(shown(text.clone())),
         Value::List(list) if list.is_nil() => yaml::Value::Null,
         Value::List(list) if list.element() == Element::Byte => {
             yaml::Value::from(STANDARD.encode(bytes_of_list(list)))
@@ -313,12 +314,14 @@ fn tree_of(
         }
         Value::Map(map) if map.is_nil() => yaml::Value::Null,
         Value::Map(map) => {
-            let mut tree = yaml::Map::new();
-            for (key, item) in map.entries() {
-                let key = gotmpl::text::shown(key.to_string());
-                tree.insert(key, tree_of(&item, encoding, left, depth + 1)?);
-            }
-            yaml::Value::Map(tree)
+            let entries = map.entries().into_iter();
+            let entries: Result<Vec<_>, String> = entries
+                .map(|(key, item)| {
+                    let item = tree_of(&item, encoding, left, depth + 1)?;
+                    Ok((shown(key), item))
+                })
+                .collect();
+            yaml::Value::Map(entries?.into_iter().collect())
         }
         Value::Object(object) => match object.data() {
             Data::Text(text) => yaml::Value::from(text),
@@ -339,6 +342,14 @@ fn tree_of(
             return Err(format!("json: unsupported type: {}", value.type_name()));
         }
     })
+}
+
+/// A text as encoders see it; shared where it is the same.
+fn shown(text: Text) -> yaml::Str {
+    match text.is_ascii() {
+        true => text.into(),
+        false => gotmpl::text::shown(text.to_string()).into(),
+    }
 }
 
 fn whole(number: i128) -> Option<yaml::Value> {

@@ -19,6 +19,7 @@ mod dicts;
 mod encodings;
 pub mod json;
 mod keys;
+mod known;
 mod lists;
 mod mathematics;
 mod password;

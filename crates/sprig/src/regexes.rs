@@ -5,11 +5,12 @@ use std::sync::Arc;
 use gotmpl::{Element, List, Scope, Value};
 
 use crate::arguments::{Answer, Arguments, BOOL, INT, Row, TEXT, TEXTS, text, texts, truth};
-use crate::pattern::{self, Pattern, Patterns};
+use crate::known::Known;
+use crate::pattern::{self, Pattern};
 
 pub(super) const ROWS: &[Row] = &[
     Row::new("regexMatch", &[TEXT; 2], BOOL, |scope, all| {
-        let pattern = scope.templates().kept::<Patterns>().get(all.text(0));
+        let pattern = must_compile(scope, all);
         truth(pattern.is_ok_and(|pattern| pattern.is_match(all.text(1))))
     }),
     Row::new("mustRegexMatch", &[TEXT; 2], BOOL, |scope, all| {
@@ -57,7 +58,8 @@ pub(super) const ROWS: &[Row] = &[
 ];
 
 fn must_compile(scope: &Scope<'_>, all: Arguments<'_>) -> Result<Arc<Pattern>, String> {
-    scope.templates().kept::<Patterns>().get(all.text(0))
+    let patterns = scope.templates().kept::<Known<Pattern>>();
+    patterns.get(all.text(0), Pattern::new)
 }
 
 /// As Go's `MustCompile`, which says more of the pattern.

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use gotmpl::text::{Text, bytes_of_text, text_of_bytes};
 use gotmpl::{Element, Map, Scope, Type, Value};
+use memchr::memchr_iter;
 
 use crate::arguments::{
     ANY, Answer, Arguments, BOOL, INT, Row, TEXT, TEXTS, length, text, texts, truth,
@@ -48,23 +49,18 @@ pub(super) const ROWS: &[Row] = &[
         repeated(scope, all.text(1), all.int(0)).map(|it| Value::Text(it.into()))
     }),
     Row::new("quote", &[], TEXT, |_, all| {
-        text(spaced(all, |value| {
-            gotmpl::text::sprintf("%q", &[Value::Text(text_of(value))])
-        }))
+        text(spaced(all, |out, value| quote(out, &text_of(value))))
     })
     .with_rest(ANY),
     Row::new("squote", &[], TEXT, |_, all| {
-        text(spaced(all, |value| {
-            format!("'{}'", gotmpl::text::sprint(std::slice::from_ref(value)))
+        text(spaced(all, |out, value| {
+            out.push('\'');
+            print(out, value);
+            out.push('\'');
         }))
     })
     .with_rest(ANY),
-    Row::new("cat", &[], TEXT, |_, all| {
-        text(spaced(all, |value| {
-            gotmpl::text::sprint(std::slice::from_ref(value))
-        }))
-    })
-    .with_rest(ANY),
+    Row::new("cat", &[], TEXT, |_, all| text(spaced(all, print))).with_rest(ANY),
     Row::new("indent", &[INT, TEXT], TEXT, |scope, all| {
         text(indented(scope, all.int(0), all.text(1), "")?)
     }),
@@ -203,7 +199,7 @@ fn indented(
     start: &str,
 ) -> Result<String, String> {
     let pad = repeated(scope, " ", n_spaces)?;
-    let n_lines = 1 + whole.bytes().filter(|byte| *byte == b'\n').count();
+    let n_lines = 1 + memchr_iter(b'\n', whole.as_bytes()).count();
     let n_bytes = pad
         .len()
         .saturating_mul(n_lines)
@@ -211,13 +207,14 @@ fn indented(
     scope.session().may_make(n_bytes)?;
     let mut out = String::with_capacity(n_bytes + start.len());
     out.push_str(start);
-    for (number, line) in whole.split('\n').enumerate() {
-        if number > 0 {
-            out.push('\n');
-        }
+    let mut line = 0;
+    for line_break in memchr_iter(b'\n', whole.as_bytes()) {
         out.push_str(&pad);
-        out.push_str(line);
+        out.push_str(&whole[line..=line_break]);
+        line = line_break + 1;
     }
+    out.push_str(&pad);
+    out.push_str(&whole[line..]);
     Ok(out)
 }
 
@@ -240,13 +237,37 @@ fn replace(scope: &mut Scope<'_>, all: Arguments<'_>) -> Answer {
 }
 
 /// The arguments that are not nil, one space between them.
-fn spaced(all: Arguments<'_>, shown: impl Fn(&Value) -> String) -> String {
+fn spaced(all: Arguments<'_>, show: impl Fn(&mut String, &Value)) -> String {
+    let mut out = String::new();
     let values = all.rest(0).iter();
-    let shown: Vec<String> = values
-        .filter(|value| !matches!(value, Value::Nil))
-        .map(shown)
-        .collect();
-    shown.join(" ")
+    let values = values.filter(|value| !matches!(value, Value::Nil));
+    for (number, value) in values.enumerate() {
+        if number > 0 {
+            out.push(' ');
+        }
+        show(&mut out, value);
+    }
+    out
+}
+
+/// As Go's `%v`.
+fn print(out: &mut String, value: &Value) {
+    match value {
+        Value::Text(text) => out.push_str(text),
+        other => out.push_str(&gotmpl::text::sprint(std::slice::from_ref(other))),
+    }
+}
+
+/// As Go's `%q`.
+fn quote(out: &mut String, text: &str) {
+    let is_plain = |byte: u8| matches!(byte, b' '..=b'~') && byte != b'"' && byte != b'\\';
+    if !text.bytes().all(is_plain) {
+        return out.push_str(&gotmpl::quote(text));
+    }
+    out.reserve(text.len() + 2);
+    out.push('"');
+    out.push_str(text);
+    out.push('"');
 }
 
 /// The elements of a list as texts, nil left out; of anything else the one text.

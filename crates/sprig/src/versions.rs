@@ -6,6 +6,7 @@ use std::rc::Rc;
 use gotmpl::{Data, Kind, Member, Object, Scope, Signature, Type, Value, Width};
 
 use crate::arguments::{BOOL, INT, Row, TEXT, truth};
+use crate::known::Known;
 use crate::semver::{Constraint, Version};
 
 const VERSION: Type = Type::Named("*semver.Version");
@@ -17,8 +18,9 @@ pub(super) const ROWS: &[Row] = &[
     Row::new("semver", &[TEXT], VERSION, |_, all| {
         Version::parse(all.text(0)).map(|version| Versioned::Pointer(version).into_value())
     }),
-    Row::new("semverCompare", &[TEXT; 2], BOOL, |_, all| {
-        let constraint = Constraint::parse(all.text(0))?;
+    Row::new("semverCompare", &[TEXT; 2], BOOL, |scope, all| {
+        let constraints = scope.templates().kept::<Known<Constraint>>();
+        let constraint = constraints.get(all.text(0), Constraint::parse)?;
         truth(constraint.matches(&Version::parse(all.text(1))?))
     }),
 ];

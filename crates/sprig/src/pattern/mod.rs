@@ -5,46 +5,14 @@
 
 mod translate;
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex};
-
 use regex::bytes::{Regex, RegexBuilder};
 
-/// Compiled patterns under their texts: the templates of a chart use the same ones in each render.
-#[derive(Debug, Default)]
-pub(crate) struct Patterns(Mutex<HashMap<String, Result<Arc<Pattern>, String>>>);
-
-/// Charts have some dozen patterns; more are made by templates that make patterns.
-const MAX_PATTERNS: usize = 500;
 /// A pattern is written by people.
 const MAX_BYTES: usize = 64 << 10;
 /// What a compiled pattern may take; Go's own limit is of the same order.
 const MAX_COMPILED_BYTES: usize = 16 << 20;
 /// Groups inside groups, as many as Go allows.
 const MAX_DEPTH: u32 = 1_000;
-
-impl Patterns {
-    /// The pattern of a text.
-    ///
-    /// # Errors
-    /// Go's text: `error parsing regexp: …`.
-    pub(crate) fn get(&self, text: &str) -> Result<Arc<Pattern>, String> {
-        // A render that panicked left the map as it was: entries are put in whole.
-        let mut known = self
-            .0
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner);
-        if let Some(pattern) = known.get(text) {
-            return pattern.clone();
-        }
-        let pattern = Pattern::new(text).map(Arc::new);
-        if known.len() == MAX_PATTERNS {
-            known.clear();
-        }
-        known.insert(text.to_owned(), pattern.clone());
-        pattern
-    }
-}
 
 /// A compiled pattern.
 #[derive(Debug)]
@@ -59,7 +27,11 @@ pub(crate) struct Pattern {
 type Groups = Vec<Option<(usize, usize)>>;
 
 impl Pattern {
-    fn new(text: &str) -> Result<Self, String> {
+    /// Reads a pattern.
+    ///
+    /// # Errors
+    /// Go's text: `error parsing regexp: …`.
+    pub(crate) fn new(text: &str) -> Result<Self, String> {
         let fail = |problem: String| format!("error parsing regexp: {problem}");
         if text.len() > MAX_BYTES {
             return Err(fail("expression too large".to_owned()));

@@ -539,10 +539,10 @@ fn count(text: &str) -> Option<(u32, &str)> {
 
 #[cfg(test)]
 mod tests {
-    use crate::pattern::Patterns;
+    use crate::pattern::Pattern;
 
     fn check(pattern: &str, want: &str) {
-        let got = Patterns::default().get(pattern).expect_err("it is wrong");
+        let got = Pattern::new(pattern).expect_err("it is wrong");
         assert_eq!(got, format!("error parsing regexp: {want}"));
     }
 
@@ -570,7 +570,7 @@ mod tests {
     }
 
     fn check_match(pattern: &str, text: &str, want: &str) {
-        let pattern = Patterns::default().get(pattern).expect("a pattern");
+        let pattern = Pattern::new(pattern).expect("a pattern");
         assert_eq!(pattern.find(text), want, "{pattern:?}");
     }
 
