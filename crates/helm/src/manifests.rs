@@ -143,21 +143,21 @@ pub(crate) fn sort(
             None => log.push(Warning::info("skipping unknown hooks").with("hookTypes", types)),
         }
     }
-    sorted
-        .manifests
-        .sort_by(|one, two| by_kind(one).cmp(&by_kind(two)));
+    sorted.manifests.sort_by_cached_key(place);
     sorted
         .hooks
-        .sort_by(|one, two| by_kind(&one.manifest).cmp(&by_kind(&two.manifest)));
+        .sort_by_cached_key(|hook| place(&hook.manifest));
     Ok(sorted)
 }
 
-fn by_kind(manifest: &Manifest) -> (usize, &str) {
-    let kind = manifest.value.get("kind").and_then(Yaml::as_str);
-    let kind = kind.unwrap_or_default();
-    match KINDS.iter().position(|known| *known == kind) {
-        Some(place) => (place, ""),
-        None => (KINDS.len(), kind),
+/// Where a manifest stands: that of its kind, or behind all of them by the name of the kind.
+fn place(manifest: &Manifest) -> (usize, yaml::Str) {
+    let Some(Yaml::String(kind)) = manifest.value.get("kind") else {
+        return (KINDS.len(), yaml::Str::default());
+    };
+    match KINDS.iter().position(|known| *known == kind.as_str()) {
+        Some(place) => (place, yaml::Str::default()),
+        None => (KINDS.len(), kind.clone()),
     }
 }
 
@@ -181,6 +181,8 @@ pub(crate) fn split(text: &str) -> impl Iterator<Item = &str> {
         let is_first = piece.len() == text.len();
         let found = match piece.starts_with("---") && is_first {
             true => Some((0, 3)),
+            // That there is none, as in most texts, is found many bytes at a time.
+            false if !piece.contains("\n---") => None,
             false => piece.find("\n---").map(|at| (at, at + 4)),
         };
         Some(match found {

@@ -149,6 +149,7 @@ impl Values {
             })?;
             match document.map(|document| document.value) {
                 None => return Ok(values),
+                Some(yaml::Value::Map(map)) if values.is_empty() => values = Values::from(map),
                 Some(yaml::Value::Map(map)) => values.merge(&Values::from(map)),
                 Some(other) => {
                     return Err(Error::text(format!(

@@ -4,9 +4,10 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use gotmpl::text::Text;
 use gotmpl::{Element, Error, MissingKey, Parsed, Scope, Templates, Type, Value, quote};
 
-use super::{Lookup, Row, text, value};
+use super::{Lookup, Row, shared, text, value};
 
 const ANY: Type = Type::Any;
 const TEXT: Type = Type::Text;
@@ -49,8 +50,8 @@ const MAX_NESTING: usize = 1_000;
 
 /// What one render remembers for its functions.
 pub(super) struct Rendering {
-    /// How often each template is included at this moment.
-    included: RefCell<HashMap<String, usize>>,
+    /// The templates that are included at this moment, the innermost last.
+    included: RefCell<Vec<Text>>,
     lookup: Option<Lookup>,
 }
 
@@ -64,26 +65,22 @@ impl Rendering {
 }
 
 fn include(scope: &mut Scope<'_>, given: &[Value]) -> Result<Value, String> {
-    let (name, dot) = (text(given, 0), value(given, 1));
+    let (name, dot) = (shared(given, 0), value(given, 1));
     let rendering = scope.session().context::<Rendering>();
     if let Some(rendering) = &rendering {
         let mut included = rendering.included.borrow_mut();
-        let count = match included.get_mut(name) {
-            Some(count) => count,
-            None => included.entry(name.to_owned()).or_default(),
-        };
-        if *count > MAX_NESTING {
+        let is_it = |outer: &&Text| ***outer == *name;
+        // One of them is not there more often than all.
+        if included.len() > MAX_NESTING && included.iter().filter(is_it).count() > MAX_NESTING {
             return Err(format!(
                 "rendering template has a nested reference name: {name}: unable to execute template"
             ));
         }
-        *count += 1;
+        included.push(name.clone());
     }
-    let result = scope.execute(name, dot);
-    if let Some(rendering) = &rendering
-        && let Some(count) = rendering.included.borrow_mut().get_mut(name)
-    {
-        *count -= 1;
+    let result = scope.execute(&name, dot);
+    if let Some(rendering) = &rendering {
+        rendering.included.borrow_mut().pop();
     }
     match result {
         Ok(text) => Ok(Value::from(text)),

@@ -10,6 +10,7 @@ mod toml;
 use std::rc::Rc;
 use std::sync::{Arc, LazyLock};
 
+use gotmpl::text::Text;
 use gotmpl::{Function, Functions, Limits, Scope, Session, Type, Value};
 
 use crate::World;
@@ -64,6 +65,14 @@ fn text(given: &[Value], place: usize) -> &str {
     match given.get(place) {
         Some(Value::Text(text)) => text,
         _ => "",
+    }
+}
+
+/// As [`text`], to be kept.
+fn shared(given: &[Value], place: usize) -> Text {
+    match given.get(place) {
+        Some(Value::Text(text)) => text.clone(),
+        _ => "".into(),
     }
 }
 
