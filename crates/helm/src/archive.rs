@@ -6,6 +6,7 @@
 use std::io::{self, Cursor, Read, Seek, SeekFrom};
 
 use flate2::bufread::GzDecoder;
+use flate2::{Crc, Decompress, FlushDecompress, Status};
 use tar::{Archive, EntryType};
 
 use crate::{Error, File};
@@ -90,45 +91,106 @@ fn told_size(packed: &[u8]) -> usize {
     usize::try_from(told).unwrap_or(usize::MAX)
 }
 
-/// The bytes of an archive as far as they can be unpacked; who reads on learns what is wrong there.
-struct Unpacked {
-    bytes: Cursor<Vec<u8>>,
-    problem: Option<io::Error>,
+/// Room beside what an archive tells, so that the unpacker sees the end in one go.
+const ROOM_FOR_END: usize = 1 << 10;
+
+/// An archive as far as it can be unpacked.
+struct Unpacked<'p> {
+    bytes: Vec<u8>,
+    end: End<'p>,
 }
 
-impl Unpacked {
-    fn new(packed: &[u8], budget: &Budget) -> Result<Self, Error> {
-        let mut bytes = Vec::with_capacity(told_size(packed).min(MAX_ROOM));
-        let room = budget.unpacked_bytes();
-        let mut limited = GzDecoder::new(packed).take(room);
-        let problem = limited.read_to_end(&mut bytes).err();
-        if limited.limit() == 0 {
-            return Err(too_large());
+/// What comes behind the bytes of an archive.
+#[derive(Clone, Copy)]
+enum End<'p> {
+    /// What goes wrong there.
+    Broken(io::ErrorKind),
+    /// The checksum and the size of the bytes before, and whatever follows.
+    Trailer(&'p [u8]),
+}
+
+impl<'p> Unpacked<'p> {
+    fn new(packed: &'p [u8], budget: &Budget) -> Result<Self, Error> {
+        let mut decoder = GzDecoder::new(packed);
+        // It has read the header by now, and tells what is wrong there.
+        if let Err(problem) = decoder.read(&mut []) {
+            return Ok(Unpacked {
+                bytes: Vec::new(),
+                end: End::Broken(problem.kind()),
+            });
         }
-        let bytes = Cursor::new(bytes);
-        Ok(Unpacked { bytes, problem })
+        let mut rest = decoder.into_inner();
+        let mut bytes = Vec::with_capacity(told_size(packed).min(MAX_ROOM) + ROOM_FOR_END);
+        let room = usize::try_from(budget.unpacked_bytes()).unwrap_or(usize::MAX);
+        let mut inflate = Decompress::new(false);
+        let end = loop {
+            let n_before = inflate.total_in();
+            let status = inflate.decompress_vec(rest, &mut bytes, FlushDecompress::None);
+            if bytes.len() >= room {
+                return Err(too_large());
+            }
+            let n_read = usize::try_from(inflate.total_in() - n_before).unwrap_or(usize::MAX);
+            rest = rest.get(n_read..).unwrap_or_default();
+            match status {
+                Ok(Status::StreamEnd) => break End::Trailer(rest),
+                Ok(_) if bytes.len() == bytes.capacity() => bytes.reserve(ROOM_FOR_END),
+                Ok(_) => break End::Broken(io::ErrorKind::UnexpectedEof),
+                Err(_) => break End::Broken(io::ErrorKind::InvalidInput),
+            }
+        };
+        Ok(Unpacked { bytes, end })
+    }
+
+    /// What is wrong behind the last byte, if anything. The checksum is looked at only here: who
+    /// reads an archive stops before its end, and takes what is there as it is, as in Helm.
+    fn problem(&self) -> Option<io::Error> {
+        let trailer = match self.end {
+            End::Broken(kind) => return Some(kind.into()),
+            End::Trailer(trailer) => trailer,
+        };
+        let Some((told, _)) = trailer.split_first_chunk() else {
+            return Some(io::ErrorKind::UnexpectedEof.into());
+        };
+        let mut crc = Crc::new();
+        crc.update(&self.bytes);
+        let found = [crc.sum().to_le_bytes(), crc.amount().to_le_bytes()];
+        let is_right = found.as_flattened() == <[u8; 8]>::as_slice(told);
+        (!is_right).then(|| io::ErrorKind::InvalidInput.into())
+    }
+
+    fn reader(&self) -> Reader<'_> {
+        Reader {
+            bytes: Cursor::new(&self.bytes),
+            unpacked: self,
+        }
     }
 }
 
-impl Read for Unpacked {
+/// Reads what was unpacked; who reads on learns what is wrong behind it.
+struct Reader<'u> {
+    bytes: Cursor<&'u [u8]>,
+    unpacked: &'u Unpacked<'u>,
+}
+
+impl Read for Reader<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         match self.bytes.read(buffer)? {
-            0 if !buffer.is_empty() => self.problem.take().map_or(Ok(0), Err),
+            0 if !buffer.is_empty() => self.unpacked.problem().map_or(Ok(0), Err),
             n_bytes => Ok(n_bytes),
         }
     }
 }
 
-impl Seek for Unpacked {
+impl Seek for Reader<'_> {
     /// As it is for [`Cursor`], but not beyond the end.
     fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
         let at = self.bytes.seek(to)?;
-        let is_there = usize::try_from(at).is_ok_and(|at| at <= self.bytes.get_ref().len());
+        let is_there = usize::try_from(at).is_ok_and(|at| at <= self.unpacked.bytes.len());
         if is_there {
             return Ok(at);
         }
         let cut_off = || io::Error::from(io::ErrorKind::UnexpectedEof);
-        Err(self.problem.take().unwrap_or_else(cut_off))
+        Err(self.unpacked.problem().unwrap_or_else(cut_off))
     }
 }
 
@@ -139,16 +201,18 @@ impl Seek for Unpacked {
 /// over a limit.
 pub(crate) fn files_of(bytes: &[u8], budget: &mut Budget) -> Result<Vec<File>, Error> {
     check_header(bytes)?;
-    let mut archive = Archive::new(Unpacked::new(bytes, budget)?);
+    let unpacked = Unpacked::new(bytes, budget)?;
+    let mut archive = Archive::new(unpacked.reader());
     let mut files = Vec::new();
-    let mut buffer = Vec::new();
     for entry in archive
         .entries_with_seek()
         .map_err(|error| broken(&error))?
     {
         let mut entry = entry.map_err(|error| broken(&error))?;
-        let path = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
-        match entry.header().entry_type() {
+        let path = entry.path_bytes();
+        let path = String::from_utf8_lossy(&path);
+        let kind = entry.header().entry_type();
+        match kind {
             EntryType::Directory | EntryType::XGlobalHeader | EntryType::XHeader => continue,
             EntryType::Symlink | EntryType::Link => {
                 let problem = format!("chart illegally contains a link: {}", gotmpl::quote(&path));
@@ -166,9 +230,18 @@ pub(crate) fn files_of(bytes: &[u8], budget: &mut Budget) -> Result<Vec<File>, E
             )));
         }
         budget.take(size)?;
-        let data = room_in(&mut buffer, size);
-        entry.read_exact(data).map_err(|error| broken(&error))?;
-        files.push(File::new(&name, data));
+        let start = entry.raw_file_position();
+        let there = match kind {
+            EntryType::GNUSparse => None,
+            _ => part(&unpacked.bytes, start, size),
+        };
+        match there {
+            Some(data) => files.push(File::new(&name, data)),
+            None => {
+                let data = read(&mut entry, size).map_err(|error| broken(&error))?;
+                files.push(File::new(&name, &data));
+            }
+        }
     }
     if files.is_empty() {
         return Err(Error::text("no files in chart archive"));
@@ -176,13 +249,19 @@ pub(crate) fn files_of(bytes: &[u8], budget: &mut Budget) -> Result<Vec<File>, E
     Ok(files)
 }
 
-/// The first bytes of a buffer, which grows when it is too small.
-fn room_in(buffer: &mut Vec<u8>, size: u64) -> &mut [u8] {
+/// Bytes that were unpacked, if all of them are there.
+fn part(unpacked: &[u8], start: u64, size: u64) -> Option<&[u8]> {
+    let start = usize::try_from(start).ok()?;
+    let size = usize::try_from(size).ok()?;
+    unpacked.get(start..)?.get(..size)
+}
+
+/// What an entry gives that is not there as it is: one with holes, or one that was cut off.
+fn read(entry: &mut impl Read, size: u64) -> io::Result<Vec<u8>> {
     let size = usize::try_from(size).expect("no file is larger than its limit");
-    if buffer.len() < size {
-        buffer.resize(size, 0);
-    }
-    &mut buffer[..size]
+    let mut data = vec![0; size];
+    entry.read_exact(&mut data)?;
+    Ok(data)
 }
 
 /// What Go's gzip reader says of the first bytes.
@@ -313,6 +392,23 @@ mod tests {
         // Nobody reads behind the two empty blocks.
         let n_packed = packed(&whole).len();
         check(&packed(&whole)[..n_packed - 8], Ok(1_000));
+        check(&packed(&whole[..512 + 1_024]), Ok(1_000));
+    }
+
+    #[test]
+    fn the_checksum_counts_for_who_reads_to_the_end() {
+        let check = |bytes: &[u8], want: Result<usize, &str>| {
+            let mut packed = packed(bytes);
+            let n_packed = packed.len();
+            packed[n_packed - 8] ^= 1;
+            let got = files_of(&packed, &mut Budget::default());
+            let got = got.map(|files| files.len());
+            let got = got.map_err(|error| error.to_string());
+            assert_eq!(got, want.map_err(str::to_owned));
+        };
+        let whole = archive();
+        check(&whole, Ok(1));
+        check(&whole[..512 + 1_024], Err("gzip: invalid checksum"));
     }
 
     #[test]
