@@ -346,11 +346,13 @@ impl<'a, S: Sink> Scan<'a, '_, S> {
         let event = match first {
             b'#' => return Ok(()),
             b'|' => return self.literal(content, column),
-            b'"' | b'\'' => {
-                let (text, len) = quoted(content)?;
-                only_comment(&content[len..])?;
-                Event::Scalar(text, Style::Quoted, None, None)
-            }
+            b'"' | b'\'' => match quoted(content)? {
+                (text, Some(len)) => {
+                    only_comment(&content[len..])?;
+                    Event::Scalar(text, Style::Quoted, None, None)
+                }
+                (_, None) => return self.quoted_lines(content, column),
+            },
             b'[' | b'{' => return self.flow(line, column),
             _ => return self.plain(content, column),
         };
@@ -360,7 +362,12 @@ impl<'a, S: Sink> Scan<'a, '_, S> {
 
     /// A plain scalar and the lines that continue it.
     fn plain(&mut self, content: &'a str, column: usize) -> Step {
-        if is_indicator(content.as_bytes()[0]) || is_dash(content) {
+        let is_plain = match content.as_bytes() {
+            [b':', next, ..] => !matches!(next, b' ' | b'\t'),
+            [first, ..] => !is_indicator(*first) && !is_dash(content),
+            [] => false,
+        };
+        if !is_plain {
             return Err(NotSimple);
         }
         let start = self.place();
@@ -383,16 +390,54 @@ impl<'a, S: Sink> Scan<'a, '_, S> {
             let more;
             (more, ended) = plain_line(rest)?;
             let text = text.to_mut();
-            match breaks {
-                1 => text.push(' '),
-                _ => text.extend(std::iter::repeat_n('\n', breaks - 1)),
-            }
+            fold(text, breaks);
             text.push_str(more);
             breaks = 0;
             end = self.place();
         }
         self.filled();
         let event = Event::Scalar(text, Style::Plain, None, None);
+        self.give_from(start, end, event, column)
+    }
+
+    /// A scalar in quotes that do not end on its first line.
+    fn quoted_lines(&mut self, content: &'a str, column: usize) -> Step {
+        let (quote, start) = (&content[..1], self.place());
+        let parent = self.open.last().map_or(0, |open| open.indent);
+        let mut part = &content[1..];
+        let mut text = String::new();
+        let end = loop {
+            // Tabs and spaces around line breaks are no text.
+            if part.contains('\t') {
+                return Err(NotSimple);
+            }
+            match unquoted(part, quote.as_bytes()[0])? {
+                (last, Some(len)) => {
+                    text.push_str(&last);
+                    only_comment(&part[len..])?;
+                    break self.place();
+                }
+                (_, None) => {
+                    let kept = part.trim_end_matches(' ');
+                    text.push_str(&unquoted(kept, quote.as_bytes()[0])?.0);
+                }
+            }
+            let mut breaks = 0;
+            part = loop {
+                let line = self.next_line().ok_or(NotSimple)?;
+                breaks += 1;
+                let indent = n_spaces(line);
+                if indent < line.len() {
+                    if indent <= parent {
+                        return Err(NotSimple);
+                    }
+                    break &line[indent..];
+                }
+            };
+            fold(&mut text, breaks);
+        };
+        self.filled();
+        let event = Event::Scalar(Cow::Owned(text), Style::Quoted, None, None);
         self.give_from(start, end, event, column)
     }
 
@@ -639,16 +684,14 @@ fn only_comment(rest: &str) -> Step {
 /// A key, how it is written and where its colon is; `None` when the text is no key.
 fn split_key(content: &str) -> Step<Option<(&str, Style, usize)>> {
     let (key, style, end) = match content.as_bytes()[0] {
-        b'"' | b'\'' => {
-            let (text, len) = quoted(content)?;
-            match text {
-                Cow::Borrowed(text) if content[len..].starts_with(':') => {
-                    (text, Style::Quoted, len)
-                }
-                _ if only_comment(&content[len..]).is_ok() => return Ok(None),
-                _ => return Err(NotSimple),
+        b'"' | b'\'' => match quoted(content)? {
+            (_, None) => return Ok(None),
+            (Cow::Borrowed(text), Some(len)) if content[len..].starts_with(':') => {
+                (text, Style::Quoted, len)
             }
-        }
+            (_, Some(len)) if only_comment(&content[len..]).is_ok() => return Ok(None),
+            _ => return Err(NotSimple),
+        },
         // No key as long as nothing but a comment follows, which is seen where values are read.
         b'[' | b'{' => return Ok(None),
         first => match find_colon(content) {
@@ -736,60 +779,72 @@ fn plain_line(content: &str) -> Step<(&str, bool)> {
     Ok((content.trim_end_matches(' '), false))
 }
 
-/// A quoted scalar that ends on its line; its text, and its length with the quotes.
-fn quoted(content: &str) -> Step<(Cow<'_, str>, usize)> {
-    match content.as_bytes()[0] {
-        b'"' => double_quoted(content),
-        _ => single_quoted(content),
+/// Line breaks between lines of text: one is a space, of several the first does not count.
+fn fold(text: &mut String, breaks: usize) {
+    match breaks {
+        1 => text.push(' '),
+        _ => text.extend(std::iter::repeat_n('\n', breaks - 1)),
     }
 }
 
-fn single_quoted(content: &str) -> Step<(Cow<'_, str>, usize)> {
+/// The text of a quoted scalar on this line, and its length with the quotes if it ends there.
+fn quoted(content: &str) -> Step<(Cow<'_, str>, Option<usize>)> {
+    let (text, len) = unquoted(&content[1..], content.as_bytes()[0])?;
+    Ok((text, len.map(|len| len + 1)))
+}
+
+/// The text up to a quote, and its length with the quote; without one, all of it.
+fn unquoted(content: &str, quote: u8) -> Step<(Cow<'_, str>, Option<usize>)> {
+    match quote {
+        b'"' => double_quoted(content),
+        _ => Ok(single_quoted(content)),
+    }
+}
+
+fn single_quoted(content: &str) -> (Cow<'_, str>, Option<usize>) {
     let bytes = content.as_bytes();
     let mut doubled = false;
-    let mut end = 1;
-    loop {
-        end += memchr(b'\'', &bytes[end..]).ok_or(NotSimple)?;
-        if bytes.get(end + 1) != Some(&b'\'') {
-            break;
+    let mut from = 0;
+    let end = loop {
+        match memchr(b'\'', &bytes[from..]).map(|at| from + at) {
+            Some(at) if bytes.get(at + 1) == Some(&b'\'') => {
+                doubled = true;
+                from = at + 2;
+            }
+            end => break end,
         }
-        doubled = true;
-        end += 2;
-    }
-    let text = &content[1..end];
+    };
+    let text = &content[..end.unwrap_or(content.len())];
     let text = match doubled {
         true => Cow::Owned(text.replace("''", "'")),
         false => Cow::Borrowed(text),
     };
-    Ok((text, end + 1))
+    (text, end.map(|end| end + 1))
 }
 
 /// Of the escapes, those that are frequent.
-fn double_quoted(content: &str) -> Step<(Cow<'_, str>, usize)> {
+fn double_quoted(content: &str) -> Step<(Cow<'_, str>, Option<usize>)> {
     let bytes = content.as_bytes();
     let mut text = Cow::Borrowed("");
-    let mut from = 1;
+    let mut from = 0;
     loop {
-        let end = from + memchr2(b'"', b'\\', &bytes[from..]).ok_or(NotSimple)?;
-        let part = &content[from..end];
-        if bytes[end] == b'"' {
-            match &mut text {
-                Cow::Borrowed("") => text = Cow::Borrowed(part),
-                text => text.to_mut().push_str(part),
-            }
-            return Ok((text, end + 1));
+        let end = memchr2(b'"', b'\\', &bytes[from..]).map(|at| from + at);
+        let part = &content[from..end.unwrap_or(content.len())];
+        match &mut text {
+            Cow::Borrowed("") => text = Cow::Borrowed(part),
+            text => text.to_mut().push_str(part),
         }
-        let escaped = match bytes.get(end + 1) {
+        let Some(at) = end.filter(|at| bytes[*at] == b'\\') else {
+            return Ok((text, end.map(|end| end + 1)));
+        };
+        text.to_mut().push(match bytes.get(at + 1) {
             Some(b'"') => '"',
             Some(b'\\') => '\\',
             Some(b'n') => '\n',
             Some(b't') => '\t',
             _ => return Err(NotSimple),
-        };
-        let text = text.to_mut();
-        text.push_str(part);
-        text.push(escaped);
-        from = end + 2;
+        });
+        from = at + 2;
     }
 }
 
@@ -808,7 +863,7 @@ fn behind_entry(line: &str, end: usize, close: u8) -> Step<usize> {
 fn flow_scalar(rest: &str) -> Step<(Cow<'_, str>, Style, usize)> {
     if rest.starts_with(['"', '\'']) {
         let (text, len) = quoted(rest)?;
-        return Ok((text, Style::Quoted, len));
+        return Ok((text, Style::Quoted, len.ok_or(NotSimple)?));
     }
     let is_plain =
         |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'/' | b'-');
