@@ -181,9 +181,11 @@ pub(crate) fn split(text: &str) -> impl Iterator<Item = &str> {
         let is_first = piece.len() == text.len();
         let found = match piece.starts_with("---") && is_first {
             true => Some((0, 3)),
-            // That there is none, as in most texts, is found many bytes at a time.
-            false if !piece.contains("\n---") => None,
-            false => piece.find("\n---").map(|at| (at, at + 4)),
+            false => {
+                let separates = |at: &usize| piece.as_bytes()[at + 1..].starts_with(b"---");
+                let mut line_breaks = piece.match_indices('\n').map(|(at, _)| at);
+                line_breaks.find(separates).map(|at| (at, at + 4))
+            }
         };
         Some(match found {
             None => {
