@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use memchr::memmem;
 use yaml::Value as Yaml;
 
 use crate::log::Warning;
@@ -181,11 +182,7 @@ pub(crate) fn split(text: &str) -> impl Iterator<Item = &str> {
         let is_first = piece.len() == text.len();
         let found = match piece.starts_with("---") && is_first {
             true => Some((0, 3)),
-            false => {
-                let separates = |at: &usize| piece.as_bytes()[at + 1..].starts_with(b"---");
-                let mut line_breaks = piece.match_indices('\n').map(|(at, _)| at);
-                line_breaks.find(separates).map(|at| (at, at + 4))
-            }
+            false => memmem::find(piece.as_bytes(), b"\n---").map(|at| (at, at + 4)),
         };
         Some(match found {
             None => {
