@@ -3,6 +3,7 @@
 //! Read [`Compiled`]: an arena of [`Node`]s, one for each schema that can be reached from the root.
 //! References are indexes, so that circles do no harm.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
 
@@ -11,7 +12,7 @@ use yaml::Value as Yaml;
 
 use super::formats::{self, Format};
 use super::meta;
-use super::report::pointer;
+use super::report::push_key;
 use crate::Value;
 
 /// A version of the language.
@@ -135,7 +136,7 @@ pub(crate) struct Compiled {
 /// Schemas that one text may lead to; the largest public ones have some 10,000.
 const MAX_NODES: usize = 200_000;
 /// The types, in the order in which errors name them.
-const TYPES: [&str; 7] = [
+pub(super) const TYPES: [&str; 7] = [
     "null", "boolean", "number", "integer", "string", "array", "object",
 ];
 
@@ -215,57 +216,81 @@ impl Compiler {
         let place = (url.to_owned(), String::new());
         self.resources
             .insert(url.to_owned(), (place.clone(), draft));
-        self.note(&schema, url, (url, ""), draft);
+        self.note(&schema, (url, &mut String::new()), url, draft);
         self.documents.insert(url.to_owned(), Rc::new(schema));
     }
 
-    /// Notes the resources and anchors in a text.
-    fn note(&mut self, schema: &Yaml, document: &str, (base, at): (&str, &str), draft: Draft) {
+    /// Notes the resources and anchors in a text, at a place of it that is written down as it is
+    /// gone to.
+    fn note(
+        &mut self,
+        schema: &Yaml,
+        (document, at): (&str, &mut String),
+        base: &str,
+        draft: Draft,
+    ) {
+        let n_above = at.len();
         match schema {
             Yaml::List(items) => {
-                for (number, item) in items.iter().enumerate() {
-                    self.note(item, document, (base, &format!("{at}/{number}")), draft);
+                for (number, item) in items.iter().enumerate().filter(|(_, item)| is_tree(item)) {
+                    at.push_str(&format!("/{number}"));
+                    self.note(item, (document, at), base, draft);
+                    at.truncate(n_above);
                 }
             }
             Yaml::Map(map) => {
-                let place = (document.to_owned(), at.to_owned());
                 let text = |key: &str| map.get(key).and_then(Yaml::as_str);
                 let draft = text("$schema").and_then(Draft::of_url).unwrap_or(draft);
-                let mut base = base.to_owned();
-                let is_ignored = draft < Draft::D2019 && map.contains_key("$ref");
-                if let Some(id) = text(draft.id_keyword()).filter(|_| !is_ignored) {
-                    let (url, anchor) = joined(&base, id);
-                    if !url.is_empty() && url != base {
-                        base = url;
-                        self.resources.insert(base.clone(), (place.clone(), draft));
-                    }
-                    if !anchor.is_empty() {
-                        self.anchors.insert((base.clone(), anchor), place.clone());
-                    }
-                }
-                for key in ["$anchor", "$dynamicAnchor"] {
-                    if let Some(name) = text(key) {
-                        let name = name.to_owned();
-                        self.anchors.insert((base.clone(), name), place.clone());
-                    }
-                }
-                if let Some(name) = text("$dynamicAnchor") {
-                    self.dynamic
-                        .push((base.clone(), name.to_owned(), place.clone()));
-                }
-                if map.get("$recursiveAnchor") == Some(&Yaml::Bool(true)) {
-                    self.dynamic
-                        .push((base.clone(), RECURSIVE.to_owned(), place));
-                }
-                for (key, value) in map.iter() {
+                let base = self.note_names(map, (document, at), base, draft);
+                for (key, value) in map.iter().filter(|(_, value)| is_tree(value)) {
                     if !matches!(key.as_str(), "enum" | "const" | "default" | "examples") {
-                        let at = format!("{at}{}", pointer(&[key.to_string()]));
-                        self.note(value, document, (&base, &at), draft);
+                        push_key(at, key);
+                        self.note(value, (document, at), &base, draft);
+                        at.truncate(n_above);
                     }
                 }
             }
             _ => {}
         }
+    }
+
+    /// Notes what a schema is called, and gives the resource that it stands in.
+    fn note_names<'b>(
+        &mut self,
+        map: &yaml::Map,
+        (document, at): (&str, &str),
+        base: &'b str,
+        draft: Draft,
+    ) -> Cow<'b, str> {
+        let place = || (document.to_owned(), at.to_owned());
+        let text = |key: &str| map.get(key).and_then(Yaml::as_str);
+        let mut base = Cow::Borrowed(base);
+        let is_ignored = draft < Draft::D2019 && map.contains_key("$ref");
+        if let Some(id) = text(draft.id_keyword()).filter(|_| !is_ignored) {
+            let (url, anchor) = joined(&base, id);
+            if !url.is_empty() && url != base {
+                self.resources.insert(url.clone(), (place(), draft));
+                base = Cow::Owned(url);
+            }
+            if !anchor.is_empty() {
+                self.anchors.insert((base.to_string(), anchor), place());
+            }
+        }
+        for key in ["$anchor", "$dynamicAnchor"] {
+            if let Some(name) = text(key) {
+                let name = (base.to_string(), name.to_owned());
+                self.anchors.insert(name, place());
+            }
+        }
+        if let Some(name) = text("$dynamicAnchor") {
+            self.dynamic
+                .push((base.to_string(), name.to_owned(), place()));
+        }
+        if map.get("$recursiveAnchor") == Some(&Yaml::Bool(true)) {
+            self.dynamic
+                .push((base.to_string(), RECURSIVE.to_owned(), place()));
+        }
+        base
     }
 
     fn reach(&mut self, document: &str, at: &str) -> Index {
@@ -379,6 +404,11 @@ impl Compiler {
             not_followed: self.not_followed,
         }
     }
+}
+
+/// Whether there may be schemas in it.
+fn is_tree(value: &Yaml) -> bool {
+    matches!(value, Yaml::List(_) | Yaml::Map(_))
 }
 
 /// A reference from a base: the URL and the fragment, decoded.
@@ -640,10 +670,10 @@ impl Reader<'_> {
     }
 
     fn below(&mut self, path: &[&str]) -> Index {
-        let path: Vec<String> = path.iter().map(|&key| key.to_owned()).collect();
         let (document, at) = self.place;
-        self.compiler
-            .reach(document, &format!("{at}{}", pointer(&path)))
+        let mut at = at.clone();
+        path.iter().for_each(|key| push_key(&mut at, key));
+        self.compiler.reach(document, &at)
     }
 
     fn one(&mut self, keyword: &str, since: Draft) -> Option<Index> {

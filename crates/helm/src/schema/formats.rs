@@ -30,7 +30,8 @@ fn refuse<T>(why: &str) -> Result<T, String> {
     Err(why.to_owned())
 }
 
-fn regex(text: &str) -> Result<(), String> {
+/// Whether a text is a pattern.
+pub(super) fn regex(text: &str) -> Result<(), String> {
     match Regex::new(text) {
         Ok(_) => Ok(()),
         Err(_) => Err(format!("error parsing regexp: `{text}`")),

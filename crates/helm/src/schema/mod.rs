@@ -11,6 +11,7 @@ mod compile;
 mod formats;
 mod meta;
 mod number;
+mod plain;
 mod report;
 mod validate;
 

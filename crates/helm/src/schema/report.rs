@@ -114,13 +114,21 @@ impl Problem {
 }
 
 /// A path as a JSON pointer.
-pub(super) fn pointer(path: &[String]) -> String {
+fn pointer(path: &[String]) -> String {
     let mut text = String::new();
     for key in path {
-        text.push('/');
-        text.push_str(&key.replace('~', "~0").replace('/', "~1"));
+        push_key(&mut text, key);
     }
     text
+}
+
+/// Makes a JSON pointer longer.
+pub(super) fn push_key(pointer: &mut String, key: &str) {
+    pointer.push('/');
+    match key.contains(['~', '/']) {
+        true => pointer.push_str(&key.replace('~', "~0").replace('/', "~1")),
+        false => pointer.push_str(key),
+    }
 }
 
 fn quote(text: &str) -> String {
