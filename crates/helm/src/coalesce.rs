@@ -4,6 +4,7 @@
 //! default away. The rules are those of Helm 4.1 (`pkg/chart/common/util`), whose order of passes
 //! shows in the results.
 
+use std::fmt;
 use std::sync::Arc;
 
 use crate::dependencies::Active;
@@ -33,7 +34,7 @@ pub(crate) fn coalesce(
     log: &mut Vec<Warning>,
 ) -> Result<Values, Error> {
     let mut values = given;
-    Pass { nulls, log }.chart(chart, &mut values, "")?;
+    Pass { nulls, log }.chart(chart, &mut values, None)?;
     Ok(values)
 }
 
@@ -44,13 +45,22 @@ pub(crate) fn merge_tables(
     nulls: Nulls,
     log: &mut Vec<Warning>,
 ) {
-    Pass { nulls, log }.tables(values, defaults, "", nulls);
+    Pass { nulls, log }.tables(values, defaults, None, nulls);
 }
 
-fn joined(first: &str, second: &str) -> String {
-    match first {
-        "" => second.to_owned(),
-        first => format!("{first}.{second}"),
+/// Where something stands, from its end: it is written out only where something is said of it.
+#[derive(Clone, Copy)]
+struct Path<'p> {
+    above: Option<&'p Path<'p>>,
+    name: &'p str,
+}
+
+impl fmt::Display for Path<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(above) = self.above {
+            write!(f, "{above}.")?;
+        }
+        f.write_str(self.name)
     }
 }
 
@@ -69,9 +79,10 @@ impl Pass<'_> {
         &mut self,
         chart: &Active<'_>,
         values: &mut Values,
-        prefix: &str,
+        above: Option<&Path<'_>>,
     ) -> Result<(), Error> {
-        let path = joined(prefix, &chart.name);
+        let name = &chart.name;
+        let path = Path { above, name };
         self.defaults(chart, values, &path);
         for child in &chart.children {
             let mut own = match values.get(&child.name) {
@@ -86,14 +97,18 @@ impl Pass<'_> {
             self.globals(&mut own, values, &path);
             // The parent's share goes first, or the child would copy every map that it changes.
             values.remove(&child.name);
-            self.chart(child, &mut own, &path)?;
+            self.chart(child, &mut own, Some(&path))?;
             values.insert(child.name.clone(), Value::Table(own));
         }
         Ok(())
     }
 
     /// The chart's own values below those at hand.
-    fn defaults(&mut self, chart: &Active<'_>, values: &mut Values, path: &str) {
+    fn defaults(&mut self, chart: &Active<'_>, values: &mut Values, path: &Path<'_>) {
+        if values.is_empty() {
+            *values = chart.values.clone();
+            return;
+        }
         for (key, default) in chart.values.iter() {
             match values.get(key) {
                 None => values.insert(key.clone(), default.clone()),
@@ -111,7 +126,7 @@ impl Pass<'_> {
         chart: &Active<'_>,
         values: &mut Values,
         (key, default): (&Arc<str>, &Value),
-        path: &str,
+        path: &Path<'_>,
     ) {
         let Value::Table(default) = default else {
             if !default.is_null() {
@@ -123,17 +138,44 @@ impl Pass<'_> {
         };
         let is_child = chart.children.iter().any(|child| child.name == *key);
         let nulls = if is_child { Nulls::Keep } else { self.nulls };
+        self.inner_table(values, (key, default), Some(path), nulls);
+    }
+
+    /// `default` below the map at a key.
+    fn inner_table(
+        &mut self,
+        values: &mut Values,
+        (key, default): (&Arc<str>, &Values),
+        above: Option<&Path<'_>>,
+        nulls: Nulls,
+    ) {
+        // What is the default already is not looked for to be changed: that would copy it.
+        let own = values.get(key).and_then(Value::as_table);
+        if own.is_none_or(|own| own.is_same(default)) {
+            return;
+        }
         if let Some(Value::Table(table)) = values.get_mut(key) {
-            self.tables(table, default, &joined(path, key), nulls);
+            let path = Path { above, name: key };
+            self.tables(table, default, Some(&path), nulls);
         }
     }
 
     /// `defaults` below `values`, map by map.
-    fn tables(&mut self, values: &mut Values, defaults: &Values, path: &str, nulls: Nulls) {
+    fn tables(
+        &mut self,
+        values: &mut Values,
+        defaults: &Values,
+        above: Option<&Path<'_>>,
+        nulls: Nulls,
+    ) {
+        if values.is_empty() {
+            *values = defaults.clone();
+        }
         if values.is_same(defaults) {
             return;
         }
         for (key, default) in defaults.iter() {
+            let path = Path { above, name: key };
             match (values.get(key), default) {
                 (None, _) => values.insert(key.clone(), default.clone()),
                 (Some(Value::Null), default) if nulls == Nulls::Keep || default.is_null() => {}
@@ -141,18 +183,16 @@ impl Pass<'_> {
                     values.remove(key);
                 }
                 (Some(Value::Table(_)), Value::Table(default)) => {
-                    if let Some(Value::Table(table)) = values.get_mut(key) {
-                        self.tables(table, default, &joined(path, key), nulls);
-                    }
+                    self.inner_table(values, (key, default), above, nulls);
                 }
                 (Some(_), Value::Table(_)) => {
-                    let (path, shown) = (joined(path, key), default.shown());
+                    let shown = default.shown();
                     self.say(format!(
                         "warning: cannot overwrite table with non table for {path} ({shown})"
                     ));
                 }
                 (Some(Value::Table(_)), default) if !default.is_null() => {
-                    let (path, shown) = (joined(path, key), default.shown());
+                    let shown = default.shown();
                     self.say(format!(
                         "warning: destination for {path} is a table. Ignoring non-table value ({shown})"
                     ));
@@ -163,7 +203,7 @@ impl Pass<'_> {
     }
 
     /// What is global for the parent is so for the child, and wins there.
-    fn globals(&mut self, child: &mut Values, parent: &Values, path: &str) {
+    fn globals(&mut self, child: &mut Values, parent: &Values, path: &Path<'_>) {
         let mut skip = |side: &str| {
             self.say(format!(
                 "warning: skipping globals because {side} {GLOBAL} is not a table."
@@ -179,6 +219,9 @@ impl Pass<'_> {
             Some(Value::Table(table)) => table.clone(),
             Some(_) => return skip("source"),
         };
+        if child.get(GLOBAL).is_some() && globals.is_same(&from_parent) {
+            return;
+        }
         if globals.is_empty() {
             globals = from_parent;
         } else {
@@ -189,11 +232,15 @@ impl Pass<'_> {
         child.insert(GLOBAL, Value::Table(globals));
     }
 
-    fn global(&mut self, globals: &mut Values, key: &Arc<str>, value: &Value, path: &str) {
+    fn global(&mut self, globals: &mut Values, key: &Arc<str>, value: &Value, path: &Path<'_>) {
         match (value, globals.get(key)) {
             (Value::Table(table), Some(Value::Table(known))) => {
                 let mut merged = table.clone();
-                self.tables(&mut merged, &known.clone(), &joined(path, key), Nulls::Keep);
+                let path = Path {
+                    above: Some(path),
+                    name: key,
+                };
+                self.tables(&mut merged, &known.clone(), Some(&path), Nulls::Keep);
                 globals.insert(key.clone(), Value::Table(merged));
             }
             (Value::Table(_), Some(_)) => {
