@@ -5,6 +5,7 @@
 
 use std::io::{self, Cursor, Read, Seek, SeekFrom};
 
+use bytes::Bytes;
 use flate2::bufread::GzDecoder;
 use flate2::{Crc, Decompress, FlushDecompress, Status};
 use tar::{Archive, EntryType};
@@ -96,7 +97,7 @@ const ROOM_FOR_END: usize = 1 << 10;
 
 /// An archive as far as it can be unpacked.
 struct Unpacked<'p> {
-    bytes: Vec<u8>,
+    bytes: Bytes,
     end: End<'p>,
 }
 
@@ -115,7 +116,7 @@ impl<'p> Unpacked<'p> {
         // It has read the header by now, and tells what is wrong there.
         if let Err(problem) = decoder.read(&mut []) {
             return Ok(Unpacked {
-                bytes: Vec::new(),
+                bytes: Bytes::new(),
                 end: End::Broken(problem.kind()),
             });
         }
@@ -138,6 +139,7 @@ impl<'p> Unpacked<'p> {
                 Err(_) => break End::Broken(io::ErrorKind::InvalidInput),
             }
         };
+        let bytes = bytes.into();
         Ok(Unpacked { bytes, end })
     }
 
@@ -185,7 +187,7 @@ impl Seek for Reader<'_> {
     /// As it is for [`Cursor`], but not beyond the end.
     fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
         let at = self.bytes.seek(to)?;
-        let is_there = usize::try_from(at).is_ok_and(|at| at <= self.unpacked.bytes.len());
+        let is_there = usize::try_from(at).is_ok_and(|at| at <= self.bytes.get_ref().len());
         if is_there {
             return Ok(at);
         }
@@ -230,18 +232,17 @@ pub(crate) fn files_of(bytes: &[u8], budget: &mut Budget) -> Result<Vec<File>, E
             )));
         }
         budget.take(size)?;
-        let start = entry.raw_file_position();
+        let size = usize::try_from(size).expect("no file is larger than its limit");
+        let start = usize::try_from(entry.raw_file_position()).unwrap_or(usize::MAX);
         let there = match kind {
             EntryType::GNUSparse => None,
             _ => part(&unpacked.bytes, start, size),
         };
-        match there {
-            Some(data) => files.push(File::new(&name, data)),
-            None => {
-                let data = read(&mut entry, size).map_err(|error| broken(&error))?;
-                files.push(File::new(&name, &data));
-            }
-        }
+        let data = match there {
+            Some(data) => data,
+            None => read(&mut entry, size).map_err(|error| broken(&error))?,
+        };
+        files.push(File::new(&name, data));
     }
     if files.is_empty() {
         return Err(Error::text("no files in chart archive"));
@@ -250,18 +251,16 @@ pub(crate) fn files_of(bytes: &[u8], budget: &mut Budget) -> Result<Vec<File>, E
 }
 
 /// Bytes that were unpacked, if all of them are there.
-fn part(unpacked: &[u8], start: u64, size: u64) -> Option<&[u8]> {
-    let start = usize::try_from(start).ok()?;
-    let size = usize::try_from(size).ok()?;
-    unpacked.get(start..)?.get(..size)
+fn part(unpacked: &Bytes, start: usize, size: usize) -> Option<Bytes> {
+    let range = start..start.checked_add(size)?;
+    (range.end <= unpacked.len()).then(|| unpacked.slice(range))
 }
 
 /// What an entry gives that is not there as it is: one with holes, or one that was cut off.
-fn read(entry: &mut impl Read, size: u64) -> io::Result<Vec<u8>> {
-    let size = usize::try_from(size).expect("no file is larger than its limit");
+fn read(entry: &mut impl Read, size: usize) -> io::Result<Bytes> {
     let mut data = vec![0; size];
     entry.read_exact(&mut data)?;
-    Ok(data)
+    Ok(data.into())
 }
 
 /// What Go's gzip reader says of the first bytes.

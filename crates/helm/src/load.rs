@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use manifest::{EntryKind, Tree, TreeError, TreePath};
 
 use crate::archive::{self, Budget, MAX_FILE_BYTES};
@@ -141,7 +142,7 @@ impl Walk<'_> {
         }
         self.budget.take(size)?;
         let data = self.tree.read(path)?;
-        self.files.push(File::new(name, &data));
+        self.files.push(File::new(name, Bytes::from_owner(data)));
         Ok(())
     }
 }

@@ -18,6 +18,7 @@ mod validate;
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
+use bytes::Bytes;
 use yaml::json;
 
 use crate::dependencies::Active;
@@ -28,7 +29,7 @@ use compile::{Compiled, Formats};
 /// The schema of one chart, compiled when it is first needed.
 #[derive(Clone)]
 pub(crate) struct Schema {
-    text: Arc<[u8]>,
+    text: Bytes,
     compiled: Arc<OnceLock<Result<Compiled, String>>>,
 }
 
@@ -42,7 +43,7 @@ impl fmt::Debug for Schema {
 const LOCATION: &str = "file:///values.schema.json";
 
 impl Schema {
-    pub(crate) fn new(text: Arc<[u8]>) -> Self {
+    pub(crate) fn new(text: Bytes) -> Self {
         Schema {
             text,
             compiled: Arc::default(),

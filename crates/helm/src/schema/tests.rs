@@ -2,7 +2,7 @@ use super::*;
 
 /// What is wrong with values, line by line.
 fn check(schema: &str, values: &str, want: &[&str]) {
-    let schema = Schema::new(schema.as_bytes().into());
+    let schema = Schema::new(schema.to_owned().into());
     let values = Values::parse(values).expect("values");
     let problem = schema.problem(&values, &mut Vec::new()).unwrap_or_default();
     assert_eq!(problem.trim_end().lines().collect::<Vec<_>>(), want);
