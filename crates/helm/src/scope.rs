@@ -37,7 +37,7 @@ impl<'a> Scopes<'a> {
         release: &Release,
         capabilities: &Capabilities,
     ) -> Self {
-        let capabilities = Go::Object(Rc::new(CapabilitiesObject(capabilities.clone())));
+        let capabilities = Go::Object(Rc::new(CapabilitiesObject::new(capabilities)));
         let mut scopes = Scopes {
             shared: vec![
                 ("Release".into(), Go::Map(release_map(release))),
@@ -275,8 +275,20 @@ const FILES: [(&str, Signature<'static>); 6] = [
     ("AsSecrets", Signature::new(&[], Type::Text)),
 ];
 
-/// `.Capabilities`
-struct CapabilitiesObject(Capabilities);
+/// `.Capabilities`: each look at a field gives an object of its own over what is there once.
+struct CapabilitiesObject {
+    kube_version: Rc<KubeVersion>,
+    api_versions: Rc<[String]>,
+}
+
+impl CapabilitiesObject {
+    fn new(capabilities: &Capabilities) -> Self {
+        CapabilitiesObject {
+            kube_version: Rc::new(capabilities.kube_version.clone()),
+            api_versions: capabilities.api_versions.as_slice().into(),
+        }
+    }
+}
 
 impl Object for CapabilitiesObject {
     fn type_name(&self) -> String {
@@ -288,11 +300,11 @@ impl Object for CapabilitiesObject {
     }
 
     fn data(&self) -> Data {
-        let versions = VersionSet(self.0.api_versions.clone());
+        let versions = VersionSet(self.api_versions.clone());
         Data::Fields(vec![
             (
                 "KubeVersion",
-                Go::Object(Rc::new(KubeVersionObject(self.0.kube_version.clone()))),
+                Go::Object(Rc::new(KubeVersionObject(self.kube_version.clone()))),
             ),
             ("APIVersions", Go::Object(Rc::new(versions))),
             ("HelmVersion", Go::Object(Rc::new(BuildInfo))),
@@ -317,7 +329,7 @@ fn field(data: Data, name: &str) -> Option<Member> {
 }
 
 /// `.Capabilities.KubeVersion`
-struct KubeVersionObject(KubeVersion);
+struct KubeVersionObject(Rc<KubeVersion>);
 
 impl Object for KubeVersionObject {
     fn type_name(&self) -> String {
@@ -361,7 +373,7 @@ impl Object for KubeVersionObject {
 }
 
 /// `.Capabilities.APIVersions`
-struct VersionSet(Vec<String>);
+struct VersionSet(Rc<[String]>);
 
 impl Object for VersionSet {
     fn type_name(&self) -> String {
