@@ -22,6 +22,10 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+/// The product's: what benches render in this process takes as long as in it.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Development commands of Tiphys.
 #[derive(Parser)]
 #[command(name = "cargo xtask", bin_name = "cargo xtask")]
