@@ -8,7 +8,11 @@ pub(crate) const INVALID: &str = "invalid syntax";
 /// A text in double quotes, everything unprintable escaped.
 #[must_use]
 pub fn quote(text: &str) -> String {
-    quote_with(text, '"', is_printable)
+    let is_itself = |byte: u8| matches!(byte, b' '..=b'~') && byte != b'"' && byte != b'\\';
+    match text.bytes().all(is_itself) {
+        true => format!("\"{text}\""),
+        false => quote_with(text, '"', is_printable),
+    }
 }
 
 /// As [`quote()`], with everything beyond ASCII escaped.

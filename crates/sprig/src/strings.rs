@@ -49,7 +49,9 @@ pub(super) const ROWS: &[Row] = &[
         repeated(scope, all.text(1), all.int(0)).map(|it| Value::Text(it.into()))
     }),
     Row::new("quote", &[], TEXT, |_, all| {
-        text(spaced(all, |out, value| quote(out, &text_of(value))))
+        text(spaced(all, |out, value| {
+            out.push_str(&gotmpl::quote(&text_of(value)));
+        }))
     })
     .with_rest(ANY),
     Row::new("squote", &[], TEXT, |_, all| {
@@ -256,18 +258,6 @@ fn print(out: &mut String, value: &Value) {
         Value::Text(text) => out.push_str(text),
         other => out.push_str(&gotmpl::text::sprint(std::slice::from_ref(other))),
     }
-}
-
-/// As Go's `%q`.
-fn quote(out: &mut String, text: &str) {
-    let is_plain = |byte: u8| matches!(byte, b' '..=b'~') && byte != b'"' && byte != b'\\';
-    if !text.bytes().all(is_plain) {
-        return out.push_str(&gotmpl::quote(text));
-    }
-    out.reserve(text.len() + 2);
-    out.push('"');
-    out.push_str(text);
-    out.push('"');
 }
 
 /// The elements of a list as texts, nil left out; of anything else the one text.
