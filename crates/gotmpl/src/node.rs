@@ -236,10 +236,14 @@ pub(crate) enum Literal {
 
 /// The first name in `.a.b`, and the chain behind it; `None` at its end.
 pub(crate) fn first_name(chain: &str) -> Option<(&str, &str)> {
-    let names = chain.strip_prefix('.')?;
+    chain.strip_prefix('.').map(up_to_dot)
+}
+
+/// What stands before the next dot, and the chain from there on.
+pub(crate) fn up_to_dot(chain: &str) -> (&str, &str) {
     // Names are short: looking for the dot in many bytes at once does not pay.
-    let dot = names.bytes().position(|byte| byte == b'.');
-    Some(names.split_at(dot.unwrap_or(names.len())))
+    let dot = chain.bytes().position(|byte| byte == b'.');
+    chain.split_at(dot.unwrap_or(chain.len()))
 }
 
 impl Source {
@@ -275,14 +279,18 @@ impl Source {
 
     /// `NAME:LINE:COLUMN` of an offset.
     pub(crate) fn place(&self, at: u32) -> String {
-        let at = at as usize;
-        let before = &self.text.as_bytes()[..at.min(self.text.len())];
-        let line = 1 + before.iter().filter(|byte| **byte == b'\n').count();
-        let column = match before.iter().rposition(|byte| *byte == b'\n') {
-            Some(newline) => at - newline - 1,
-            None => at,
-        };
-        format!("{}:{line}:{column}", self.name)
+        let line_break = self.before(at).iter().rposition(|byte| *byte == b'\n');
+        let column = at as usize - line_break.map_or(0, |line_break| line_break + 1);
+        format!("{}:{}:{column}", self.name, self.line(at))
+    }
+
+    /// The line of an offset, from 1.
+    pub(crate) fn line(&self, at: u32) -> usize {
+        1 + memchr::memchr_iter(b'\n', self.before(at)).count()
+    }
+
+    fn before(&self, at: u32) -> &[u8] {
+        &self.text.as_bytes()[..at as usize]
     }
 
     /// The offset that errors name.

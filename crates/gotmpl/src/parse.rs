@@ -209,15 +209,9 @@ impl<'a> Parser<'a> {
         is_function
     }
 
-    /// The line of an offset, from 1.
-    fn line(&self, at: u32) -> usize {
-        let before = &self.text.as_bytes()[..at as usize];
-        1 + before.iter().filter(|byte| **byte == b'\n').count()
-    }
-
     fn fail<T>(&self, text: impl AsRef<str>) -> Result<T> {
         let last = self.tokens.get(self.n_seen.saturating_sub(1));
-        let line = last.map_or(0, |token| self.line(token.span.start));
+        let line = last.map_or(0, |token| self.source.line(token.span.start));
         let (name, text) = (&self.source.name, text.as_ref());
         let text = format!("template: {name}:{line}: {text}");
         Err(Box::new(Error::parse(text)))
@@ -230,8 +224,8 @@ impl<'a> Parser<'a> {
         }
         let problem = self.lexer.problem();
         let mut extra = String::new();
-        if let Some(action) = self.action.map(|at| self.line(at))
-            && action != self.line(token.span.start)
+        if let Some(action) = self.action.map(|at| self.source.line(at))
+            && action != self.source.line(token.span.start)
         {
             extra = format!(" in action started at {}:{action}", self.source.name);
             if problem.ends_with(" action") {

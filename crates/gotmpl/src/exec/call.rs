@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use super::{Place, Result, Scope, State};
 use crate::builtins;
 use crate::function::{Signature, Type};
-use crate::node::{Id, Operand, Span, Term, first_name};
+use crate::node::{Id, Operand, Span, Term, first_name, up_to_dot};
 use crate::object::Member;
 use crate::print;
 use crate::slot::Slot;
@@ -82,9 +82,7 @@ impl<'t> State<'t> {
         arguments: Arguments<'t, '_>,
     ) -> Result<Slot> {
         self.place = Place::Operand(operand);
-        let chain = self.source.part(chain);
-        let dot_at = chain.bytes().position(|byte| byte == b'.');
-        let (name, fields) = chain.split_at(dot_at.unwrap_or(chain.len()));
+        let (name, fields) = up_to_dot(self.source.part(chain));
         let is_it = |(known, _): &&(&str, Slot)| *known == name;
         let Some((_, value)) = self.variables.iter().rev().find(is_it) else {
             return self.fail(format!("undefined variable: {name}"));
