@@ -3,8 +3,8 @@
 //! as [`crate::events`] and gives up on everything else, so that the full parser alone decides what is
 //! unusual or wrong.
 //!
-//! Read [`Scan`] first; `line` tells what stands on one line. It must never report an error of its own, and never guess: what it does not
-//! know for certain, it leaves.
+//! Read [`Scan`] first; `line` tells what stands on one line. It must never report an error of its own,
+//! and never guess: what it does not know for certain, it leaves.
 
 use std::borrow::Cow;
 
